@@ -1,0 +1,101 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+
+namespace MeKi.Model.Gguf;
+
+/// <summary>
+/// The key-value section of a GGUF file, in file order. A value is a <see cref="byte"/>, <see cref="sbyte"/>, <see cref="ushort"/>, <see cref="short"/>,
+/// <see cref="uint"/>, <see cref="int"/>, <see cref="float"/>, <see cref="bool"/>, <see cref="string"/>, <see cref="ulong"/>, <see cref="long"/>,
+/// <see cref="double"/>, an array of one of these, or <c>Array[]</c> for an array of arrays: the thirteen value types of the GGUF specification.
+/// </summary>
+/// <param name="path">The file the values belong to; errors name it.</param>
+public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string, object>>
+{
+    private readonly OrderedDictionary<string, object> _values = [];
+
+    /// <summary>The file the values belong to.</summary>
+    public string Path => path;
+
+    /// <summary>How many keys there are.</summary>
+    public int Count => _values.Count;
+
+    /// <summary>Sets a value, at the end if the key is new. Used to build a file.</summary>
+    public object this[string key]
+    {
+        set => _values[key] = value;
+    }
+
+    /// <summary>Whether the key is present.</summary>
+    public bool Contains(string key) => _values.ContainsKey(key);
+
+    /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
+    /// <returns>False when the key is absent.</returns>
+    /// <exception cref="ModelFileException">The key is present with another type.</exception>
+    public bool TryGet<T>(string key, [MaybeNullWhen(false)] out T value)
+    {
+        if (!_values.TryGetValue(key, out object? raw))
+        {
+            value = default;
+            return false;
+        }
+        value = raw is T typed ? typed : throw WrongType(key, raw, typeof(T).Name);
+        return true;
+    }
+
+    /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
+    /// <exception cref="ModelFileException">The key is absent or has another type.</exception>
+    public T Get<T>(string key) => TryGet(key, out T? value) ? value : throw Missing(key);
+
+    /// <summary>Reads a value of exactly type <typeparamref name="T"/>, or the fallback when the key is absent.</summary>
+    /// <exception cref="ModelFileException">The key is present with another type.</exception>
+    public T GetOr<T>(string key, T fallback) => TryGet(key, out T? value) ? value : fallback;
+
+    /// <summary>Reads any integer type as <see cref="int"/>: writers disagree on the width of counts and ids.</summary>
+    /// <exception cref="ModelFileException">The key is absent, not an integer, or does not fit.</exception>
+    public int GetInt(string key) => TryGetInt(key) ?? throw Missing(key);
+
+    /// <summary>Reads any integer type as <see cref="int"/>.</summary>
+    /// <returns>Null when the key is absent.</returns>
+    /// <exception cref="ModelFileException">The value is not an integer or does not fit.</exception>
+    public int? TryGetInt(string key)
+    {
+        if (!_values.TryGetValue(key, out object? raw))
+            return null;
+        Int128 wide = raw switch
+        {
+            byte v => v,
+            sbyte v => v,
+            ushort v => v,
+            short v => v,
+            uint v => v,
+            int v => v,
+            ulong v => v,
+            long v => v,
+            _ => throw WrongType(key, raw, "an integer"),
+        };
+        return wide >= int.MinValue && wide <= int.MaxValue
+            ? (int)wide
+            : throw new ModelFileException(path, $"metadata key '{key}'", $"the value {wide} is out of range", "The file is damaged or not for this engine");
+    }
+
+    /// <summary>Reads a float32 or float64 as <see cref="float"/>.</summary>
+    /// <returns>Null when the key is absent.</returns>
+    /// <exception cref="ModelFileException">The value is not a number with a fraction.</exception>
+    public float? TryGetFloat(string key) => !_values.TryGetValue(key, out object? raw) ? null : raw switch
+    {
+        float v => v,
+        double v => (float)v,
+        _ => throw WrongType(key, raw, "a float"),
+    };
+
+    /// <inheritdoc/>
+    public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => _values.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private ModelFileException Missing(string key) =>
+        new(path, $"metadata key '{key}'", "is missing", "Convert the checkpoint again with a current tool");
+
+    private ModelFileException WrongType(string key, object raw, string wanted) =>
+        new(path, $"metadata key '{key}'", $"has type {raw.GetType().Name} where {wanted} is needed", "Convert the checkpoint again with a current tool");
+}
