@@ -31,7 +31,7 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
     /// <returns>False when the key is absent.</returns>
     /// <exception cref="ModelFileException">The key is present with another type.</exception>
-    public bool TryGet<T>(string key, [MaybeNullWhen(false)] out T value)
+    public bool TryGet<T>(string key, [MaybeNullWhen(false)] out T value) where T : notnull
     {
         if (!_values.TryGetValue(key, out object? raw))
         {
@@ -44,11 +44,11 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
 
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
     /// <exception cref="ModelFileException">The key is absent or has another type.</exception>
-    public T Get<T>(string key) => TryGet(key, out T? value) ? value : throw Missing(key);
+    public T Get<T>(string key) where T : notnull => TryGet(key, out T? value) ? value : throw Missing(key);
 
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>, or the fallback when the key is absent.</summary>
     /// <exception cref="ModelFileException">The key is present with another type.</exception>
-    public T GetOr<T>(string key, T fallback) => TryGet(key, out T? value) ? value : fallback;
+    public T GetOr<T>(string key, T fallback) where T : notnull => TryGet(key, out T? value) ? value : fallback;
 
     /// <summary>Reads any integer type as <see cref="int"/>: writers disagree on the width of counts and ids.</summary>
     /// <exception cref="ModelFileException">The key is absent, not an integer, or does not fit.</exception>
