@@ -44,11 +44,11 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
 
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
     /// <exception cref="ModelFileException">The key is absent or has another type.</exception>
-    public T Get<T>(string key) where T : notnull => TryGet(key, out T? value) ? value : throw Missing(key);
+    public T Get<T>(string key) where T : notnull => TryGet<T>(key, out var value) ? value : throw Missing(key);
 
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>, or the fallback when the key is absent.</summary>
     /// <exception cref="ModelFileException">The key is present with another type.</exception>
-    public T GetOr<T>(string key, T fallback) where T : notnull => TryGet(key, out T? value) ? value : fallback;
+    public T GetOr<T>(string key, T fallback) where T : notnull => TryGet<T>(key, out var value) ? value : fallback;
 
     /// <summary>Reads any integer type as <see cref="int"/>: writers disagree on the width of counts and ids.</summary>
     /// <exception cref="ModelFileException">The key is absent, not an integer, or does not fit.</exception>
