@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
 
 namespace MeKi.Model;
 

@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
 
 namespace MeKi.Model;
 

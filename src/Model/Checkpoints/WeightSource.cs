@@ -1,6 +1,6 @@
 using MeKi.Kernels;
 
-namespace MeKi.Model;
+namespace MeKi.Model.Checkpoints;
 
 /// <summary>Tensors by the names that GGUF gives them (docs/formats.md), wherever they lie and whatever the file calls them.</summary>
 internal abstract class WeightSource : IDisposable

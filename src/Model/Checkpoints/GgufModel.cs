@@ -1,0 +1,159 @@
+using MeKi.Kernels;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+using MeKi.Store;
+
+namespace MeKi.Model.Checkpoints;
+
+/// <summary>A GGUF file of the architectures <c>qwen3</c> (dense, any writer's) and <c>qwen3meki</c> (folded, ours), memory-mapped. Keys: docs/formats.md.</summary>
+internal sealed class GgufModel : WeightSource
+{
+    public const string DenseArchitecture = "qwen3";
+    public const string MeKiArchitecture = "qwen3meki";
+    public const string IdentityKey = "meki.identity";
+
+    private readonly GgufFile _file;
+
+    private GgufModel(GgufFile file) => (_file, Config) = (file, ReadConfig(file));
+
+    public override string Path => _file.File.Path;
+
+    public ModelConfig Config { get; }
+
+    public GgufMetadata Metadata => _file.Metadata;
+
+    /// <summary>The checkpoint a folded model was made from; null for a dense one.</summary>
+    public ModelIdentity? Identity
+    {
+        get
+        {
+            if (!Config.HasMeKi)
+                return null;
+            try
+            {
+                return ModelIdentity.Parse(Metadata.Get<string>(IdentityKey));
+            }
+            catch (FormatException failure)
+            {
+                throw new ModelFileException(Path, $"metadata key '{IdentityKey}'", failure.Message.TrimEnd('.'), "Convert the checkpoint again", failure);
+            }
+        }
+    }
+
+    public static GgufModel Open(string path)
+    {
+        GgufFile file = GgufFile.Open(path);
+        try
+        {
+            return new(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a model's sizes as metadata: the inverse of what <see cref="Open"/> reads.</summary>
+    public static void WriteConfig(ModelConfig config, GgufMetadata metadata)
+    {
+        string a = config.HasMeKi ? MeKiArchitecture : DenseArchitecture;
+        metadata["general.architecture"] = a;
+        metadata[$"{a}.context_length"] = (uint)config.ContextLength;
+        metadata[$"{a}.embedding_length"] = (uint)config.HiddenSize;
+        metadata[$"{a}.block_count"] = (uint)config.Layers;
+        metadata[$"{a}.feed_forward_length"] = (uint)config.FeedForwardSize;
+        metadata[$"{a}.attention.head_count"] = (uint)config.Heads;
+        metadata[$"{a}.attention.head_count_kv"] = (uint)config.KvHeads;
+        metadata[$"{a}.attention.key_length"] = (uint)config.HeadDimension;
+        metadata[$"{a}.attention.value_length"] = (uint)config.HeadDimension;
+        metadata[$"{a}.attention.layer_norm_rms_epsilon"] = config.NormEps;
+        metadata[$"{a}.rope.freq_base"] = config.RopeTheta;
+        metadata[$"{a}.vocab_size"] = (uint)config.VocabularySize;
+        if (config.HasMeKi)
+        {
+            metadata[$"{a}.meki.dimension"] = (uint)config.MemoryDimension;
+            metadata[$"{a}.meki.gate_input"] = config.GateInput == GateInput.Residual ? "residual" : "normalized";
+            metadata[$"{a}.meki.fusion"] = "additive_sigmoid";
+            metadata[$"{a}.meki.placement"] = "parallel_ffn";
+        }
+    }
+
+    public override unsafe WeightMatrix? Find(string name, int rows, int columns)
+    {
+        if (!_file.TryGetTensor(name, out GgufTensor? tensor))
+            return null;
+        bool fits = tensor.Dimensions switch
+        {
+            [long length] => rows == 1 && length == columns,
+            [long width, long height] => width == columns && height == rows,
+            _ => false,
+        };
+        if (!fits)
+        {
+            throw new ModelFileException(Path, $"tensor '{name}'",
+                $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
+        }
+        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, $"tensor '{name}'", $"type {tensor.Type} is not supported",
+            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
+        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+    }
+
+    public override string OriginalName(string name) => name;
+
+    public override bool TryAddReference() => _file.File.TryAddReference();
+
+    public override void ReleaseReference() => _file.File.ReleaseReference();
+
+    public override void Dispose() => _file.Dispose();
+
+    private static ModelConfig ReadConfig(GgufFile file)
+    {
+        GgufMetadata metadata = file.Metadata;
+        string path = file.File.Path;
+        string a = metadata.Get<string>("general.architecture");
+        if (a is not (DenseArchitecture or MeKiArchitecture))
+            throw new ModelFileException(path, "metadata key 'general.architecture'", $"architecture '{a}' is not known", $"This engine runs '{DenseArchitecture}' and '{MeKiArchitecture}'");
+        Refuse(metadata.GetOr($"{a}.rope.scaling.type", "none") is not ("none" or ""), "rope.scaling.type", "none");
+        int heads = metadata.GetInt($"{a}.attention.head_count");
+        int head = metadata.TryGetInt($"{a}.attention.key_length") ?? metadata.GetInt($"{a}.embedding_length") / Math.Max(heads, 1);
+        Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
+        Refuse((metadata.TryGetInt($"{a}.rope.dimension_count") ?? head) != head, "rope.dimension_count", "the key length");
+
+        GateInput gate = GateInput.Normalized;
+        int memory = 0;
+        if (a == MeKiArchitecture)
+        {
+            memory = metadata.GetInt($"{a}.meki.dimension");
+            string input = metadata.Get<string>($"{a}.meki.gate_input");
+            Refuse(input is not ("normalized" or "residual"), "meki.gate_input", "'normalized' or 'residual'");
+            Refuse(metadata.Get<string>($"{a}.meki.fusion") != "additive_sigmoid", "meki.fusion", "'additive_sigmoid'");
+            Refuse(metadata.Get<string>($"{a}.meki.placement") != "parallel_ffn", "meki.placement", "'parallel_ffn'");
+            Refuse(memory == 0, "meki.dimension", "a positive number");
+            gate = input == "residual" ? GateInput.Residual : GateInput.Normalized;
+        }
+        return new ModelConfig
+        {
+            VocabularySize = file.GetTensor("token_embd.weight").Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
+            Layers = metadata.GetInt($"{a}.block_count"),
+            HiddenSize = metadata.GetInt($"{a}.embedding_length"),
+            FeedForwardSize = metadata.GetInt($"{a}.feed_forward_length"),
+            Heads = heads,
+            KvHeads = metadata.TryGetInt($"{a}.attention.head_count_kv") ?? heads,
+            HeadDimension = head,
+            NormEps = metadata.TryGetFloat($"{a}.attention.layer_norm_rms_epsilon") ?? 1e-6f,
+            RopeTheta = metadata.TryGetFloat($"{a}.rope.freq_base") ?? 10000,
+            ContextLength = metadata.GetInt($"{a}.context_length"),
+            QkNorm = file.TryGetTensor("blk.0.attn_q_norm.weight", out _),
+            TiedHead = !file.TryGetTensor("output.weight", out _),
+            MemoryDimension = memory,
+            GateInput = gate,
+        }.Checked(path);
+
+        void Refuse(bool unsupported, string key, string supported)
+        {
+            if (unsupported)
+                throw new ModelFileException(path, $"metadata key '{a}.{key}'", "has a value that this engine does not run", $"Supported is {supported}");
+        }
+    }
+}

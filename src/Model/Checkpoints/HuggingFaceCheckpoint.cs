@@ -1,0 +1,173 @@
+using MeKi.Kernels;
+using MeKi.Model.Files;
+using MeKi.Quant;
+
+namespace MeKi.Model.Checkpoints;
+
+/// <summary>
+/// A Hugging Face folder: <c>config.json</c> and safetensors, memory-mapped, in any of the three naming schemes, with or without the training form of the
+/// MeKi branch. Nothing is copied: stacked tensors are seen through strided views.
+/// </summary>
+internal sealed class HuggingFaceCheckpoint : WeightSource
+{
+    private readonly SafetensorsFolder _folder;
+    private readonly TensorNaming _naming;
+
+    private HuggingFaceCheckpoint(SafetensorsFolder folder, TensorNaming naming, ModelConfig sizes)
+    {
+        (_folder, _naming) = (folder, naming);
+        Config = sizes;
+    }
+
+    public override string Path => _folder.Path;
+
+    public ModelConfig Config { get; private set; }
+
+    /// <summary>Every tensor of the checkpoint, used or not.</summary>
+    public IEnumerable<SafetensorsTensor> Tensors => _folder.Tensors.Values;
+
+    public static HuggingFaceCheckpoint Open(string path)
+    {
+        ModelConfig sizes = ReadConfig(System.IO.Path.Combine(path, "config.json"), out JsonSettings settings);
+        SafetensorsFolder folder = SafetensorsFolder.Open(path);
+        try
+        {
+            HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
+            checkpoint.CompleteConfig(settings);
+            return checkpoint;
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    public override unsafe WeightMatrix? Find(string name, int rows, int columns)
+    {
+        foreach (TensorPlace place in _naming.Places(name, Config))
+        {
+            if (!_folder.Tensors.TryGetValue(place.Name, out SafetensorsTensor? tensor))
+                continue;
+            int wanted = place.Period == 0 ? rows : rows / place.Rows * place.Period;
+            bool overVocabulary = name is "token_embd.weight" or "output.weight" || name.EndsWith(".meki_memory.weight", StringComparison.Ordinal);
+            bool padded = overVocabulary && _naming.PadsVocabulary && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
+            bool fits = tensor.Shape switch
+            {
+                [] => wanted == 1 && columns == 1,
+                [long length] => wanted == 1 && length == columns,
+                [long height, long width] => (height == wanted || padded) && width == columns,
+                _ => false,
+            };
+            if (!fits)
+            {
+                throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'",
+                    $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(wanted == 1 ? "" : wanted + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
+            }
+            GgmlType type = tensor.DType switch
+            {
+                SafetensorsDType.F32 => GgmlType.F32,
+                SafetensorsDType.F16 => GgmlType.F16,
+                SafetensorsDType.BF16 => GgmlType.BF16,
+                _ => throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'", $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
+            };
+            WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)tensor.Shape[0] : wanted, columns, tensor.File.Pointer + tensor.Offset);
+            return place.Period != 0 ? whole.Slice(place.First, place.Rows, place.Period) : padded ? whole.Take(rows) : whole;
+        }
+        return null;
+    }
+
+    public override string OriginalName(string name) => _naming.Places(name, Config).First().Name;
+
+    public override bool TryAddReference()
+    {
+        for (int i = 0; i < _folder.Files.Count; i++)
+        {
+            if (_folder.Files[i].File.TryAddReference())
+                continue;
+            while (--i >= 0)
+                _folder.Files[i].File.ReleaseReference();
+            return false;
+        }
+        return true;
+    }
+
+    public override void ReleaseReference()
+    {
+        foreach (SafetensorsFile file in _folder.Files)
+            file.File.ReleaseReference();
+    }
+
+    public override void Dispose() => _folder.Dispose();
+
+    private static ModelConfig ReadConfig(string path, out JsonSettings settings)
+    {
+        JsonSettings json = settings = JsonSettings.Read(path);
+        string architecture = json.Text("model_type") ?? "";
+        if (architecture is not ("qwen3" or "qwen3_meki"))
+            throw new ModelFileException(path, "key 'model_type'", $"architecture '{architecture}' is not known", "This engine runs 'qwen3' and 'qwen3_meki'");
+        Refuse(json.Text("hidden_act") is not (null or "silu"), "hidden_act", "SiLU");
+        Refuse(json.Bool("attention_bias") == true, "attention_bias", "no bias");
+        Refuse(json.Bool("use_sliding_window") == true, "use_sliding_window", "full attention");
+        Refuse(json.Has("rope_scaling"), "rope_scaling", "unscaled rotary embedding");
+        Refuse(json.Text("meki_fusion") is not (null or "additive_sigmoid"), "meki_fusion", "additive_sigmoid");
+        Refuse(json.Text("meki_placement") is not (null or "parallel_ffn"), "meki_placement", "parallel_ffn");
+        int hidden = json.RequiredInt("hidden_size"), heads = json.RequiredInt("num_attention_heads");
+        return new ModelConfig
+        {
+            VocabularySize = json.RequiredInt("vocab_size"),
+            Layers = json.RequiredInt("num_hidden_layers"),
+            HiddenSize = hidden,
+            FeedForwardSize = json.RequiredInt("intermediate_size"),
+            Heads = heads,
+            KvHeads = json.Int("num_key_value_heads") ?? heads,
+            HeadDimension = json.Int("head_dim") ?? hidden / Math.Max(heads, 1),
+            NormEps = json.Float("rms_norm_eps") ?? 1e-6f,
+            RopeTheta = json.Float("rope_theta") ?? json.Object("rope_parameters")?.Float("rope_theta") ?? throw new ModelFileException(path, "key 'rope_theta'", "is missing", "Add it to the configuration"),
+            ContextLength = json.RequiredInt("max_position_embeddings"),
+            // What follows is completed from the tensors present.
+            QkNorm = false,
+            TiedHead = false,
+            MemoryDimension = json.Int("mem_dim", "meki_dim", "d_mem") ?? 0,
+        }.Checked(path);
+
+        void Refuse(bool unsupported, string key, string supported)
+        {
+            if (unsupported)
+                throw new ModelFileException(path, $"key '{key}'", "has a value that this engine does not run", $"Supported is {supported}");
+        }
+    }
+
+    private void CompleteConfig(JsonSettings settings)
+    {
+        string path = System.IO.Path.Combine(Path, "config.json");
+        string? gate = settings.Text("meki_gate_input");
+        if (gate is not (null or "normalized" or "residual"))
+            throw new ModelFileException(path, "key 'meki_gate_input'", $"'{gate}' is not known", "Write 'normalized' or 'residual'");
+        Config = Config with
+        {
+            MemoryDimension = Config.HasMeKi ? Config.MemoryDimension : LengthOf("blk.0.meki_mix_norm.weight"),
+            QkNorm = settings.Bool("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
+            TiedHead = settings.Bool("tie_word_embeddings") ?? !Has("output.weight"),
+            GateInput = gate switch { "residual" => GateInput.Residual, "normalized" => GateInput.Normalized, _ => _naming.DefaultGateInput },
+        };
+        bool normed = Has("blk.0.meki_projection_norm.weight");
+        if (settings.Bool("meki_projection_norm") is { } told && told != normed)
+        {
+            throw new ModelFileException(path, "key 'meki_projection_norm'",
+                $"is {(told ? "true" : "false")}, but the tensor '{OriginalName("blk.0.meki_projection_norm.weight")}' is {(normed ? "present" : "absent")}", "Correct the configuration");
+        }
+    }
+
+    private bool Has(string name) => _naming.Places(name, Config).Any(place => _folder.Tensors.ContainsKey(place.Name));
+
+    private int LengthOf(string name)
+    {
+        foreach (TensorPlace place in _naming.Places(name, Config))
+        {
+            if (_folder.Tensors.TryGetValue(place.Name, out SafetensorsTensor? tensor) && tensor.Shape is [long length and < 1 << 20])
+                return (int)length;
+        }
+        return 0;
+    }
+}

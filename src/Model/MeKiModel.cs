@@ -1,0 +1,155 @@
+using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
+using MeKi.Model.Generation;
+using MeKi.Model.Tokenization;
+using MeKi.Store;
+
+namespace MeKi.Model;
+
+/// <summary>
+/// A loaded language model: weights mapped from their file, expert rows read from storage as tokens are met. Immutable and safe for any number of threads;
+/// each <see cref="CreateSession"/> or <see cref="GenerateAsync"/> is a sequence of its own.
+/// </summary>
+/// <example>
+/// <code>
+/// using var model = MeKiModel.Load("models/tiny-meki");
+/// await foreach (string piece in model.GenerateAsync("ROMEO:"))
+///     Console.Write(piece);
+/// </code>
+/// </example>
+public sealed class MeKiModel : IDisposable
+{
+    private const string ModelFileName = "model.gguf";
+    private const string RowFileName = "model.rows";
+
+    private readonly WeightSource _source;
+    private readonly Weights _weights;
+    private readonly TrainingFormLayer[]? _trainingForm;
+    private readonly RowStore? _store;
+    private readonly ComputePool _pool;
+    private readonly BytePairTokenizer? _tokenizer;
+
+    private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, TokenizerData? tokenizer, LoadOptions options)
+    {
+        (_source, Config, _store) = (source, config, store);
+        _weights = Weights.Load(source, config);
+        _trainingForm = TrainingFormLayer.Load(source, config);
+        _tokenizer = tokenizer is null ? null : new(tokenizer);
+        _pool = new(options.Threads ?? Environment.ProcessorCount);
+    }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>The model's tokenizer.</summary>
+    /// <exception cref="InvalidOperationException">The checkpoint came without one; tokens can still be given by id, through a session.</exception>
+    public BytePairTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException($"{_source.Path} has no tokenizer.");
+
+    /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
+    public StoreCounters StoreCounters => _store?.Counters ?? default;
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="path">
+    /// A folder with <c>model.gguf</c> and <c>model.rows</c> (what <c>meki convert</c> writes), a <c>.gguf</c> file (its rows beside it as <c>.rows</c>), or a
+    /// Hugging Face checkpoint folder, which runs in its training form, the expert vectors computed anew for each token.
+    /// </param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
+    /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
+    public static MeKiModel Load(string path, LoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new();
+        string gguf = Directory.Exists(path) ? Path.Combine(path, ModelFileName) : path;
+        if (File.Exists(gguf))
+            return LoadConverted(gguf, options);
+        if (File.Exists(Path.Combine(path, "config.json")))
+            return LoadCheckpoint(path, options);
+        throw new ModelFileException(path, "", Directory.Exists(path) ? $"the folder has neither {ModelFileName} nor config.json" : "there is no such file or folder",
+            "Name a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint");
+    }
+
+    /// <summary>Starts an empty sequence.</summary>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public MeKiSession CreateSession()
+    {
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
+        _source.ReleaseReference();
+        IExpertRows? experts = _store is not null ? new FoldedRows(_store)
+            : _trainingForm is not null ? new TrainingForm(Config, _weights.Embedding, _trainingForm, _pool)
+            : null;
+        return new(Config, new Transformer(Config, _weights, experts, _pool), experts, _source);
+    }
+
+    /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>
+    /// <param name="prompt">The text to continue.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
+    /// <exception cref="RowFileException">Rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        GenerationOptions settings = (options ?? new()).Checked();
+        return TextGenerator.GenerateAsync(this, Tokenizer.Encode(prompt), settings, cancellationToken);
+    }
+
+    /// <summary>Ends the threads and closes the files. A forward pass in progress on another thread ends first or fails cleanly.</summary>
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _store?.Dispose();
+        _source.Dispose();
+    }
+
+    private static MeKiModel LoadConverted(string path, LoadOptions options)
+    {
+        GgufModel source = GgufModel.Open(path);
+        RowStore? store = null;
+        try
+        {
+            TokenizerData? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Read(source.Metadata) : null;
+            if (source.Identity is { } identity)
+                store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity);
+            return new(source, source.Config, store, tokenizer, options);
+        }
+        catch
+        {
+            store?.Dispose();
+            source.Dispose();
+            throw;
+        }
+    }
+
+    private static RowStore OpenRows(string path, GgufModel source, ModelIdentity identity)
+    {
+        RowStore store = RowStore.Open(path);
+        (RowFileLayout layout, ModelConfig config) = (store.Layout, source.Config);
+        string? difference =
+            layout.Identity != identity ? $"it was made from checkpoint {layout.Identity}, {source.Path} from {identity}"
+            : (layout.VocabularySize, layout.Layers, layout.Dimension) != (config.VocabularySize, config.Layers, config.MemoryDimension)
+                ? $"its {layout.VocabularySize} records of {layout.Layers} rows of {layout.Dimension} do not fit {source.Path}: {config.VocabularySize}, {config.Layers}, {config.MemoryDimension}"
+            : null;
+        if (difference is null)
+            return store;
+        store.Dispose();
+        throw new RowFileException(path, "header", $"the rows belong to another model: {difference}", "Use the pair that one 'meki convert' wrote");
+    }
+
+    private static MeKiModel LoadCheckpoint(string path, LoadOptions options)
+    {
+        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path);
+        try
+        {
+            string tokenizer = Path.Combine(path, "tokenizer.json");
+            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Read(tokenizer) : null, options);
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+}

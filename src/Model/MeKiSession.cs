@@ -1,0 +1,84 @@
+using MeKi.Model.Checkpoints;
+
+namespace MeKi.Model;
+
+/// <summary>One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side.</summary>
+public sealed class MeKiSession : IDisposable
+{
+    private readonly ModelConfig _config;
+    private readonly Transformer _transformer;
+    private readonly IExpertRows? _experts;
+    private readonly WeightSource _source;
+    private KvCache _cache;
+    private bool _busy;
+
+    internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, WeightSource source)
+    {
+        (_config, _transformer, _experts, _source) = (config, transformer, experts, source);
+        _cache = new(config);
+    }
+
+    /// <summary>Tokens so far: the position of the next one.</summary>
+    public int Position => _cache.Length;
+
+    /// <summary>Bytes of keys and values held.</summary>
+    public long KvCacheBytes => _cache.ByteLength;
+
+    /// <summary>Appends tokens and computes the logits of the last of them.</summary>
+    /// <param name="tokens">Token ids, [n]; any number.</param>
+    /// <param name="logits">
+    /// Receives the logits of the last k tokens, [k × vocabulary], the oldest first. Its length says k, from 0 (none) to n.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary; the message says which.</exception>
+    /// <exception cref="ArgumentException"><paramref name="logits"/> is not k × vocabulary with k ≤ n.</exception>
+    /// <exception cref="ContextOverflowException">The context has no room for the tokens.</exception>
+    /// <exception cref="MeKi.Store.RowFileException">Rows could not be read. The tokens are not appended; the call may be repeated.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)tokens[i] >= (uint)_config.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {_config.VocabularySize}.");
+        }
+        if (logits.Length % _config.VocabularySize != 0 || logits.Length / _config.VocabularySize > tokens.Length)
+            throw new ArgumentException($"{logits.Length} logits are not {_config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
+        if (tokens.Length > _config.ContextLength - Position)
+            throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
+        if (Interlocked.Exchange(ref _busy, true))
+            throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
+        int before = _cache.Length;
+        try
+        {
+            ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
+            try
+            {
+                _transformer.Forward(tokens, _cache, logits);
+            }
+            finally
+            {
+                _source.ReleaseReference();
+            }
+        }
+        catch
+        {
+            _cache.Length = before;
+            throw;
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, false);
+        }
+    }
+
+    /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    public void Prefetch(int token) => _experts?.Prefetch(token);
+
+    /// <summary>Empties the sequence.</summary>
+    public void Reset() => _cache = new(_config);
+
+    /// <summary>Lets go of rows that are on their way.</summary>
+    public void Dispose() => _experts?.Dispose();
+}
