@@ -1,0 +1,24 @@
+namespace MeKi.Kernels;
+
+/// <summary>Float32 activations of some tokens, one row each, in pinned memory that grows to the most rows ever asked for and is reused.</summary>
+/// <param name="columns">Values of a row.</param>
+public sealed class ActivationMatrix(int columns)
+{
+    private float[] _values = [];
+
+    /// <summary>Values of a row.</summary>
+    public int Columns => columns;
+
+    /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
+    public void Reserve(int rows)
+    {
+        if (_values.LongLength < (long)rows * columns)
+            _values = GC.AllocateUninitializedArray<float>(checked(rows * columns), pinned: true);
+    }
+
+    /// <summary>One token's values, [columns].</summary>
+    public Span<float> Row(int row) => _values.AsSpan(row * columns, columns);
+
+    /// <summary>Consecutive tokens' values, [rows × columns].</summary>
+    public Span<float> Rows(int first, int rows) => _values.AsSpan(first * columns, rows * columns);
+}

@@ -1,0 +1,38 @@
+using System.Numerics.Tensors;
+
+namespace MeKi.Kernels;
+
+/// <summary>Root mean square normalisation: <c>y = w ⊙ x / sqrt(mean(x²) + eps)</c> (Zhang and Sennrich, 2019).</summary>
+public static class RmsNorm
+{
+    /// <summary>Normalises one vector; <paramref name="y"/> may be <paramref name="x"/>.</summary>
+    /// <param name="x">The vector, [d].</param>
+    /// <param name="weight">The learned weight, [d].</param>
+    /// <param name="eps">Added to the mean square.</param>
+    /// <param name="y">The result, [d].</param>
+    public static void Normalize(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float eps, Span<float> y)
+    {
+        float scale = 1 / MathF.Sqrt(TensorPrimitives.SumOfSquares(x) / x.Length + eps);
+        TensorPrimitives.Multiply(x, scale, y);
+        TensorPrimitives.Multiply(y, weight, y);
+    }
+
+    /// <summary>Normalises each row of a matrix; <paramref name="y"/> may be <paramref name="x"/>.</summary>
+    public static void Normalize(ActivationMatrix x, int rows, ReadOnlySpan<float> weight, float eps, ActivationMatrix y)
+    {
+        y.Reserve(rows);
+        for (int row = 0; row < rows; row++)
+            Normalize(x.Row(row), weight, eps, y.Row(row));
+    }
+
+    /// <summary>Normalises every head of every row in place with the same weight [head dimension]: the q/k norm of Qwen3.</summary>
+    public static void NormalizeHeads(ActivationMatrix x, int rows, ReadOnlySpan<float> weight, float eps)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            Span<float> heads = x.Row(row);
+            for (int at = 0; at < heads.Length; at += weight.Length)
+                Normalize(heads.Slice(at, weight.Length), weight, eps, heads.Slice(at, weight.Length));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+
+namespace MeKi.Store;
+
+/// <summary>
+/// What the header page of a row file says, and where things lie. Token-major: all layers' rows of one token are one record, so that a token costs one read.
+/// <code>
+/// header page (4096 bytes) | record 0 | record 1 | … | record V−1 | one CRC-32C per group of records
+/// record:  scales [L × f32, Int8 only], padded to 64 | row of layer 0, padded to 64 | … | row of layer L−1
+/// </code>
+/// Byte offsets: docs/formats.md.
+/// </summary>
+public sealed record RowFileLayout
+{
+    internal const int HeaderBytes = 4096;
+    internal const int Version = 1;
+    private const int Alignment = 64;
+
+    private const int ChecksumAt = HeaderBytes - sizeof(uint);
+
+    /// <summary>Records under one checksum (the last group may have fewer): about 1 to 5 MB, 593 groups for a vocabulary of 151,680.</summary>
+    public const int GroupRecords = 256;
+
+    /// <summary>Offset of record 0.</summary>
+    public const long DataOffset = HeaderBytes;
+
+    /// <summary>The checkpoint the rows were folded from.</summary>
+    public required ModelIdentity Identity { get; init; }
+
+    /// <summary>Records: tokens of the vocabulary.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Rows of a record: the model's layers.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Values of a row: the memory dimension m.</summary>
+    public required int Dimension { get; init; }
+
+    /// <summary>How values are stored.</summary>
+    public required RowType Type { get; init; }
+
+    /// <summary>Bytes of a row's values, without padding.</summary>
+    public int RowBytes => Dimension * (Type switch { RowType.F32 => 4, RowType.F16 => 2, _ => 1 });
+
+    /// <summary>Bytes from one layer's row to the next: a multiple of 64.</summary>
+    public int RowStride => Align(RowBytes);
+
+    /// <summary>Bytes of the scales before the first row of a record: a multiple of 64, or 0 where the type has none.</summary>
+    public int ScaleBytes => Type == RowType.Int8 ? Align(Layers * sizeof(float)) : 0;
+
+    /// <summary>Bytes from one record to the next: a multiple of 64.</summary>
+    public int RecordStride => checked(ScaleBytes + Layers * RowStride);
+
+    /// <summary>Groups of records with a checksum each.</summary>
+    public int Groups => (VocabularySize + GroupRecords - 1) / GroupRecords;
+
+    /// <summary>Offset of the checksums.</summary>
+    public long ChecksumOffset => DataOffset + (long)VocabularySize * RecordStride;
+
+    /// <summary>Bytes of the whole file.</summary>
+    public long FileBytes => ChecksumOffset + (long)Groups * sizeof(uint);
+
+    /// <summary>Offset of a token's record.</summary>
+    public long RecordOffset(int token) => DataOffset + (long)token * RecordStride;
+
+    /// <summary>A layer's row within a record's bytes.</summary>
+    public ReadOnlySpan<byte> Row(ReadOnlySpan<byte> record, int layer) => record.Slice(ScaleBytes + layer * RowStride, RowBytes);
+
+    internal byte[] ToHeader()
+    {
+        byte[] page = new byte[HeaderBytes];
+        Magic.CopyTo(page);
+        Identity.CopyTo(page.AsSpan(16));
+        foreach ((int at, uint value) in Words())
+            BinaryPrimitives.WriteUInt32LittleEndian(page.AsSpan(at), value);
+        foreach ((int at, long value) in Offsets())
+            BinaryPrimitives.WriteInt64LittleEndian(page.AsSpan(at), value);
+        BinaryPrimitives.WriteUInt32LittleEndian(page.AsSpan(ChecksumAt), Crc32C.Of(page.AsSpan(0, ChecksumAt)));
+        return page;
+    }
+
+    internal static RowFileLayout FromHeader(ReadOnlySpan<byte> page, string path)
+    {
+        if (!page[..8].SequenceEqual(Magic))
+            throw new RowFileException(path, "bytes 0 to 7", "this is not a row file (the magic 'MEKIROWS' is missing)", "Name the model.rows that 'meki convert' wrote");
+        uint version = BinaryPrimitives.ReadUInt32LittleEndian(page[8..]);
+        if (version != Version)
+            throw new RowFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads", "Convert the checkpoint again or update the engine");
+        uint stored = BinaryPrimitives.ReadUInt32LittleEndian(page[ChecksumAt..]);
+        uint computed = Crc32C.Of(page[..ChecksumAt]);
+        if (stored != computed)
+            throw new RowFileException(path, "header", $"the checksum is {computed:x8}, not {stored:x8}: the header is damaged", "Copy the file again or convert again");
+
+        RowFileLayout layout = new()
+        {
+            Identity = new(page.Slice(16, ModelIdentity.Length)),
+            VocabularySize = Dimension(page, 48, "vocabulary size"),
+            Layers = Dimension(page, 52, "layers"),
+            Dimension = Dimension(page, 56, "dimension"),
+            Type = (RowType)BinaryPrimitives.ReadUInt32LittleEndian(page[60..]),
+        };
+        if (!Enum.IsDefined(layout.Type))
+            throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
+        // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
+        foreach ((int at, uint value) in layout.Words())
+        {
+            if (BinaryPrimitives.ReadUInt32LittleEndian(page[at..]) != value)
+                throw Inconsistent(at);
+        }
+        foreach ((int at, long value) in layout.Offsets())
+        {
+            if (BinaryPrimitives.ReadInt64LittleEndian(page[at..]) != value)
+                throw Inconsistent(at);
+        }
+        return layout;
+
+        int Dimension(ReadOnlySpan<byte> header, int at, string name)
+        {
+            uint value = BinaryPrimitives.ReadUInt32LittleEndian(header[at..]);
+            // 2^24 of anything is beyond every model; the bound keeps all products below 2^63.
+            return value is > 0 and < 1 << 24 ? (int)value : throw new RowFileException(path, $"header, {name}", $"{value} is out of range", "Convert the checkpoint again");
+        }
+
+        RowFileException Inconsistent(int at) =>
+            new(path, $"header, byte {at}", "the value does not follow from the file's dimensions", "Convert the checkpoint again");
+    }
+
+    private static ReadOnlySpan<byte> Magic => "MEKIROWS"u8;
+
+    private static int Align(int bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+
+    private (int At, uint Value)[] Words() =>
+    [
+        (8, Version), (12, HeaderBytes), (48, (uint)VocabularySize), (52, (uint)Layers), (56, (uint)Dimension), (60, (uint)Type),
+        (64, (uint)RowBytes), (68, (uint)RowStride), (72, (uint)ScaleBytes), (76, (uint)RecordStride), (80, GroupRecords), (84, 0 /* order: token-major */),
+    ];
+
+    private (int At, long Value)[] Offsets() => [(88, DataOffset), (96, ChecksumOffset), (104, FileBytes)];
+}

@@ -1,0 +1,147 @@
+using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
+
+namespace MeKi.Model.Files;
+
+/// <summary>
+/// A whole file mapped read-only into memory. References are counted: the opener holds one until <see cref="Dispose"/>, and whoever computes on the bytes
+/// takes another with <see cref="TryAddReference"/>, so that the mapping outlives a <see cref="Dispose"/> in the middle of a computation.
+/// All members may be called from any thread.
+/// </summary>
+/// <remarks>
+/// A file that another process shortens while it is mapped ends the process with a bus error when the lost pages are read; no check can prevent that.
+/// A mapping that is never disposed stays until the process ends: unmapping from a finalizer could pull the bytes from under a raw pointer.
+/// </remarks>
+public sealed unsafe class MappedFile : IDisposable
+{
+    private readonly MemoryMappedFile _map;
+    private readonly MemoryMappedViewAccessor _view;
+    private byte* _pointer;
+    private int _references = 1;
+    private int _disposed;
+
+    private MappedFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
+    {
+        Path = path;
+        Length = length;
+        _map = map;
+        _view = view;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
+        _pointer += view.PointerOffset;
+    }
+
+    /// <summary>The path as it was given to <see cref="Open"/>.</summary>
+    public string Path { get; }
+
+    /// <summary>The size of the file in bytes, at least 1.</summary>
+    public long Length { get; }
+
+    /// <summary>The first byte of the file, page-aligned. Valid while a reference is held.</summary>
+    /// <exception cref="ObjectDisposedException">The last reference is gone.</exception>
+    public byte* Pointer
+    {
+        get
+        {
+            byte* pointer = _pointer;
+            ObjectDisposedException.ThrowIf(pointer is null, this);
+            return pointer;
+        }
+    }
+
+    /// <summary>Maps a file.</summary>
+    /// <param name="path">A regular file that is not empty; symbolic links are followed.</param>
+    /// <exception cref="ModelFileException">The file is missing, a folder, empty, or cannot be read.</exception>
+    public static MappedFile Open(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path))
+            throw new ModelFileException(path, "", "is a folder where a file is needed");
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists)
+                throw new ModelFileException(path, "", "does not exist", "Check the path");
+            // Asked before opening: pipes and devices have no length, and opening a pipe would wait for its writer.
+            if (file.Length == 0)
+                throw Empty(path);
+            using SafeFileHandle handle = File.OpenHandle(path);
+            long length = RandomAccess.GetLength(handle);
+            return length == 0 ? throw Empty(path) : Map(path, handle, length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            string reason = e is UnauthorizedAccessException ? "may not be read by this user" : $"cannot be opened ({e.Message.TrimEnd('.')})";
+            throw new ModelFileException(path, "", reason, "Check the path and its permissions", e);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new ModelFileException(path, "", "does not fit into the address space", "Raise the limit of virtual memory (ulimit -v)", e);
+        }
+    }
+
+    /// <summary>A part of the file. Valid while a reference is held.</summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="length">Number of bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The part is not inside the file.</exception>
+    /// <exception cref="ObjectDisposedException">The last reference is gone.</exception>
+    public ReadOnlySpan<byte> Span(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+        return new(Pointer + offset, length);
+    }
+
+    /// <summary>Keeps the mapping alive until the matching <see cref="ReleaseReference"/>. Does not allocate.</summary>
+    /// <returns>False after <see cref="Dispose"/>: the bytes must not be used.</returns>
+    public bool TryAddReference()
+    {
+        int seen = Volatile.Read(ref _references);
+        while (seen > 0 && Volatile.Read(ref _disposed) == 0)
+        {
+            int before = Interlocked.CompareExchange(ref _references, seen + 1, seen);
+            if (before == seen)
+                return true;
+            seen = before;
+        }
+        return false;
+    }
+
+    /// <summary>Gives back a reference taken with <see cref="TryAddReference"/>; the last one unmaps the file.</summary>
+    public void ReleaseReference()
+    {
+        if (Interlocked.Decrement(ref _references) != 0)
+            return;
+        _pointer = null;
+        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view.Dispose();
+        _map.Dispose();
+    }
+
+    /// <summary>Gives back the opener's reference; the file is unmapped when no other is left. Further calls do nothing.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            ReleaseReference();
+    }
+
+    private static MappedFile Map(string path, SafeFileHandle handle, long length)
+    {
+        MemoryMappedFile? map = null;
+        MemoryMappedViewAccessor? view = null;
+        try
+        {
+            map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+            return new(path, map, view, length);
+        }
+        catch
+        {
+            view?.Dispose();
+            map?.Dispose();
+            throw;
+        }
+    }
+
+    private static ModelFileException Empty(string path) => new(path, "", "is empty or not a regular file", "Download or convert it again");
+}

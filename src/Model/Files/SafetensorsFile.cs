@@ -1,0 +1,161 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+
+namespace MeKi.Model.Files;
+
+/// <summary>
+/// A safetensors file: its tensors as parts of a <see cref="MappedFile"/>. Format: https://github.com/huggingface/safetensors (README, "Format").
+/// Everything is checked when it is opened; afterwards the object does not change. The entry <c>__metadata__</c> is passed over.
+/// </summary>
+public sealed class SafetensorsFile : IDisposable
+{
+    private const int LengthBytes = sizeof(ulong);
+    private const int MaxHeaderBytes = 100_000_000;
+    private const string HeaderPlace = "header";
+
+    private SafetensorsFile(MappedFile file, Dictionary<string, SafetensorsTensor> tensors)
+    {
+        File = file;
+        Tensors = tensors;
+    }
+
+    /// <summary>The bytes of the whole file; tensor offsets count from its start. Disposed with this object.</summary>
+    public MappedFile File { get; }
+
+    /// <summary>The tensors by name.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> Tensors { get; }
+
+    /// <summary>Opens, maps and checks a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ModelFileException">The file cannot be read or is not a sound safetensors file.</exception>
+    public static SafetensorsFile Open(string path)
+    {
+        MappedFile file = MappedFile.Open(path);
+        try
+        {
+            return new(file, Read(file));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Releases the mapping; see <see cref="MappedFile.TryAddReference"/> for computations still in flight.</summary>
+    public void Dispose() => File.Dispose();
+
+    private static Dictionary<string, SafetensorsTensor> Read(MappedFile file)
+    {
+        if (file.Length < LengthBytes)
+            throw new ModelFileException(file.Path, HeaderPlace, $"the file ends after {file.Length} bytes", "Download it again; it is incomplete");
+        ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, LengthBytes));
+        if (headerBytes > MaxHeaderBytes)
+            throw Damaged(file, HeaderPlace, $"claims {headerBytes} bytes where the format allows {MaxHeaderBytes}; this is not a safetensors file");
+        long dataStart = LengthBytes + (long)headerBytes;
+        if (dataStart > file.Length)
+            throw new ModelFileException(file.Path, HeaderPlace, $"needs {dataStart} bytes of a file of {file.Length}", "Download it again; it is incomplete");
+
+        var json = new JsonModelFile(file.Path, HeaderPlace, file.Span(LengthBytes, (int)headerBytes));
+        Dictionary<string, SafetensorsTensor> tensors = [];
+        json.Expect(JsonTokenType.StartObject, HeaderPlace);
+        bool hasMetadata = false;
+        while (json.ReadMember(HeaderPlace, out string name))
+        {
+            if (name == "__metadata__")
+            {
+                if (hasMetadata)
+                    throw Damaged(file, HeaderPlace, "__metadata__ appears twice");
+                hasMetadata = true;
+                json.SkipValue();
+            }
+            else if (!tensors.TryAdd(name, ReadTensor(file, ref json, name, dataStart)))
+            {
+                throw Damaged(file, UntrustedText.Tensor(name), "appears twice");
+            }
+        }
+        json.Read();
+        CheckCoverage(file, tensors.Values, dataStart);
+        return tensors;
+    }
+
+    private static SafetensorsTensor ReadTensor(MappedFile file, ref JsonModelFile json, string name, long dataStart)
+    {
+        string place = UntrustedText.Tensor(name);
+        string? dtype = null;
+        List<long>? shape = null, offsets = null;
+        json.Expect(JsonTokenType.StartObject, place);
+        while (json.ReadMember(place, out string field))
+        {
+            if (field is "dtype" && dtype is null)
+                dtype = json.ReadString(place);
+            else if (field is "shape" && shape is null)
+                shape = json.ReadSizes(place);
+            else if (field is "data_offsets" && offsets is null)
+                offsets = json.ReadSizes(place);
+            else if (field is "dtype" or "shape" or "data_offsets")
+                throw Damaged(file, place, $"{field} appears twice");
+            else
+                json.SkipValue();
+        }
+        if (dtype is null || shape is null || offsets is not [long begin, long end])
+            throw Damaged(file, place, "lacks dtype, shape or a pair of data_offsets");
+        if (end < begin || end > file.Length - dataStart)
+            throw Damaged(file, place, $"its data_offsets {begin} to {end} do not lie in the {file.Length - dataStart} bytes of tensor data");
+
+        (SafetensorsDType type, int elementBytes) = Parse(dtype)
+            ?? throw new ModelFileException(file.Path, place, $"has the unknown dtype {UntrustedText.Quote(dtype)}", "Convert it to F32, F16 or BF16");
+        if (end - begin != ByteLength(file, place, shape, elementBytes))
+            throw Damaged(file, place, $"its data_offsets hold {end - begin} bytes, not those of {type}[{string.Join(", ", shape)}]");
+        return new() { File = file, Name = name, DType = type, Shape = [.. shape], Offset = dataStart + begin, ByteLength = end - begin };
+    }
+
+    private static long ByteLength(MappedFile file, string place, List<long> shape, int elementBytes)
+    {
+        try
+        {
+            return shape.Aggregate((long)elementBytes, (bytes, dimension) => checked(bytes * dimension));
+        }
+        catch (OverflowException e)
+        {
+            throw new ModelFileException(file.Path, place, "is larger than any file", "The file is damaged", e);
+        }
+    }
+
+    /// <summary>The format allows neither overlaps nor gaps: the tensors fill the rest of the file.</summary>
+    private static void CheckCoverage(MappedFile file, IEnumerable<SafetensorsTensor> tensors, long dataStart)
+    {
+        long covered = dataStart;
+        foreach (SafetensorsTensor tensor in tensors.OrderBy(t => t.Offset).ThenBy(t => t.ByteLength))
+        {
+            if (tensor.Offset != covered)
+                throw Damaged(file, UntrustedText.Tensor(tensor.Name), tensor.Offset < covered ? "overlaps another tensor" : "follows a gap");
+            covered += tensor.ByteLength;
+        }
+        if (covered != file.Length)
+            throw Damaged(file, $"byte {covered}", $"{file.Length - covered} bytes belong to no tensor");
+    }
+
+    private static (SafetensorsDType Type, int Bytes)? Parse(string dtype) => dtype switch
+    {
+        "BOOL" => (SafetensorsDType.BOOL, 1),
+        "U8" => (SafetensorsDType.U8, 1),
+        "I8" => (SafetensorsDType.I8, 1),
+        "F8_E5M2" => (SafetensorsDType.F8_E5M2, 1),
+        "F8_E4M3" => (SafetensorsDType.F8_E4M3, 1),
+        "F8_E8M0" => (SafetensorsDType.F8_E8M0, 1),
+        "I16" => (SafetensorsDType.I16, 2),
+        "U16" => (SafetensorsDType.U16, 2),
+        "F16" => (SafetensorsDType.F16, 2),
+        "BF16" => (SafetensorsDType.BF16, 2),
+        "I32" => (SafetensorsDType.I32, 4),
+        "U32" => (SafetensorsDType.U32, 4),
+        "F32" => (SafetensorsDType.F32, 4),
+        "F64" => (SafetensorsDType.F64, 8),
+        "I64" => (SafetensorsDType.I64, 8),
+        "U64" => (SafetensorsDType.U64, 8),
+        _ => null,
+    };
+
+    private static ModelFileException Damaged(MappedFile file, string place, string problem) => new(file.Path, place, problem, "The file is damaged");
+}

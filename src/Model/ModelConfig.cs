@@ -1,0 +1,90 @@
+namespace MeKi.Model;
+
+/// <summary>What the MeKi branch's gate sees (paper, equation 4; the released Megatron code differs).</summary>
+public enum GateInput
+{
+    /// <summary>H, the normalised input of the FFN: the paper and the demo.</summary>
+    Normalized,
+
+    /// <summary>A, the residual stream itself: the released Megatron training code.</summary>
+    Residual,
+}
+
+/// <summary>The shape of a Qwen3 decoder, with or without the MeKi branch.</summary>
+public sealed record ModelConfig
+{
+    /// <summary>V: rows of the embedding that tokens may name.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>L: decoder layers.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>d: width of the residual stream.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Width of the FFN.</summary>
+    public required int FeedForwardSize { get; init; }
+
+    /// <summary>Query heads.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>Key/value heads (GQA); divides <see cref="Heads"/>.</summary>
+    public required int KvHeads { get; init; }
+
+    /// <summary>Values of a head.</summary>
+    public required int HeadDimension { get; init; }
+
+    /// <summary>Added to the mean square in every RMSNorm.</summary>
+    public required float NormEps { get; init; }
+
+    /// <summary>Base of the rotary position embedding.</summary>
+    public required float RopeTheta { get; init; }
+
+    /// <summary>Positions the model was made for.</summary>
+    public required int ContextLength { get; init; }
+
+    /// <summary>Whether queries and keys are normalised per head (Qwen3).</summary>
+    public required bool QkNorm { get; init; }
+
+    /// <summary>Whether the head is the embedding.</summary>
+    public required bool TiedHead { get; init; }
+
+    /// <summary>m: width of the memory; 0 for a model without the MeKi branch.</summary>
+    public int MemoryDimension { get; init; }
+
+    /// <summary>What the branch's gate sees.</summary>
+    public GateInput GateInput { get; init; }
+
+    /// <summary>Whether the model has the MeKi branch.</summary>
+    public bool HasMeKi => MemoryDimension > 0;
+
+    /// <summary>Checks that the numbers make a decoder.</summary>
+    /// <param name="path">The file they came from; the error names it.</param>
+    /// <exception cref="ModelFileException">A size is not positive or two do not fit together.</exception>
+    internal ModelConfig Checked(string path)
+    {
+        foreach ((string name, int value) in new[]
+        {
+            ("vocabulary size", VocabularySize), ("layers", Layers), ("hidden size", HiddenSize), ("feed-forward size", FeedForwardSize),
+            ("heads", Heads), ("key/value heads", KvHeads), ("head dimension", HeadDimension), ("context length", ContextLength),
+        })
+        {
+            // 2^24 is beyond every model and keeps products of two sizes within 64 bits.
+            if (value is <= 0 or >= 1 << 24)
+                throw Bad(name, $"{value} is out of range");
+        }
+        if (Heads % KvHeads != 0)
+            throw Bad("key/value heads", $"{KvHeads} does not divide the {Heads} heads");
+        if (HeadDimension % 2 != 0)
+            throw Bad("head dimension", $"{HeadDimension} is odd; rotary embedding turns pairs");
+        if (MemoryDimension is < 0 or >= 1 << 20)
+            throw Bad("memory dimension", $"{MemoryDimension} is out of range");
+        if (!(NormEps > 0 && NormEps < 1))
+            throw Bad("RMSNorm epsilon", $"{NormEps} is out of range");
+        if (!(RopeTheta > 1 && float.IsFinite(RopeTheta)))
+            throw Bad("RoPE theta", $"{RopeTheta} is out of range");
+        return this;
+
+        ModelFileException Bad(string name, string problem) => new(path, name, problem, "Correct the configuration");
+    }
+}

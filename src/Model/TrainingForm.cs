@@ -1,0 +1,129 @@
+using System.Numerics.Tensors;
+using MeKi.Kernels;
+
+namespace MeKi.Model;
+
+/// <summary>
+/// The expert vectors of a checkpoint as it was trained (equations 2 and 3): <c>e = alpha · RMSNorm(M[x] + beta · G(E[x]))</c>,
+/// <c>G(E) = W_down(SiLU(W_gate E) ⊙ W_up E)</c>, where the released Megatron code feeds G with RMSNorm(E). Static-only models have no G (15), dynamic-only
+/// ones no M (16). Run for each token it is the unfolded model; run once over the vocabulary it is the fold (9, 10).
+/// </summary>
+internal sealed class TrainingForm : IExpertRows
+{
+    private readonly ModelConfig _config;
+    private readonly WeightMatrix _wordEmbedding;
+    private readonly TrainingFormLayer[] _layers;
+    private readonly MatMul _matMul;
+    private readonly ActivationMatrix _embeddings;  // E[x]              [n × d]
+    private readonly ActivationMatrix _normalized;  // RMSNorm(E[x])     [n × d]
+    private readonly ActivationMatrix _gate;        //                   [n × d/2]
+    private readonly ActivationMatrix _up;          //                   [n × d/2]
+    private readonly ActivationMatrix _inner;       //                   [n × d/2]
+    private readonly ActivationMatrix _dynamic;     // G(E[x])           [n × m]
+    private int[] _tokens = [];
+
+    public TrainingForm(ModelConfig config, WeightMatrix wordEmbedding, TrainingFormLayer[] layers, ComputePool pool)
+    {
+        (_config, _wordEmbedding, _layers) = (config, wordEmbedding, layers);
+        _matMul = new(pool);
+        int inner = layers.Max(layer => layer.Projection?.Gate.Rows ?? 0);
+        (_embeddings, _normalized, _dynamic) = (new(config.HiddenSize), new(config.HiddenSize), new(config.MemoryDimension));
+        (_gate, _up, _inner) = (new(inner), new(inner), new(inner));
+    }
+
+    public void Prefetch(int token)
+    {
+        // Nothing is on storage that could be read ahead; pages of the mapped checkpoint come when touched.
+    }
+
+    public void Begin(ReadOnlySpan<int> tokens)
+    {
+        _tokens = tokens.ToArray();
+        _embeddings.Reserve(tokens.Length);
+        for (int i = 0; i < tokens.Length; i++)
+            _wordEmbedding.DecodeRow(tokens[i], _embeddings.Row(i));
+    }
+
+    public void Read(int layer, ActivationMatrix experts)
+    {
+        int n = _tokens.Length;
+        TrainingFormLayer w = _layers[layer];
+        experts.Reserve(n);
+        if (w.Projection is { } projection)
+            Project(projection, n);
+        for (int i = 0; i < n; i++)
+        {
+            Span<float> e = experts.Row(i);
+            if (w.Memory is null)
+                e.Clear();
+            else
+                w.Memory.DecodeRow(_tokens[i], e);
+            if (w.Projection is not null)
+                TensorPrimitives.MultiplyAdd(_dynamic.Row(i), w.Beta, e, e);
+            RmsNorm.Normalize(e, w.MixNorm, _config.NormEps, e);
+            TensorPrimitives.Multiply(e, w.Alpha, e);
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+
+    /// <summary>dyn = G(E[x]) (2)</summary>
+    private void Project(ProjectionWeights projection, int n)
+    {
+        ActivationMatrix input = _embeddings;
+        if (projection.Norm is not null)
+        {
+            RmsNorm.Normalize(_embeddings, n, projection.Norm, _config.NormEps, _normalized);
+            input = _normalized;
+        }
+        _matMul.Run(input, 0, n, (projection.Gate, _gate), (projection.Up, _up));
+        _inner.Reserve(n);
+        for (int i = 0; i < n; i++)
+            SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+        _matMul.Run(_inner, 0, n, (projection.Down, _dynamic));
+    }
+}
+
+/// <summary>One layer's training-form weights.</summary>
+/// <param name="Memory">M, [V × m]; null in a dynamic-only model.</param>
+/// <param name="Projection">G; null in a static-only model.</param>
+/// <param name="Alpha">The scalar alpha.</param>
+/// <param name="Beta">The scalar beta.</param>
+/// <param name="MixNorm">Weight of the RMSNorm (3), [m].</param>
+internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights? Projection, float Alpha, float Beta, float[] MixNorm)
+{
+    /// <summary>Every layer's weights, or null where the source is folded or has no branch.</summary>
+    public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config)
+    {
+        if (!config.HasMeKi || source.Find("blk.0.meki_mix_norm.weight", 1, config.MemoryDimension) is null)
+            return null;
+        return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, $"blk.{layer}"))];
+    }
+
+    private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, string layer)
+    {
+        (int d, int m) = (config.HiddenSize, config.MemoryDimension);
+        WeightMatrix? memory = source.Find($"{layer}.meki_memory.weight", config.VocabularySize, m);
+        ProjectionWeights? projection = source.Find($"{layer}.meki_projection_down.weight", m, d / 2) is not { } down ? null : new(
+            source.Matrix($"{layer}.meki_projection_gate.weight", d / 2, d),
+            source.Matrix($"{layer}.meki_projection_up.weight", d / 2, d),
+            down,
+            source.Find($"{layer}.meki_projection_norm.weight", 1, d) is null ? null : source.Vector($"{layer}.meki_projection_norm.weight", d));
+        if (memory is null && projection is null)
+        {
+            throw new ModelFileException(source.Path, $"layer {layer}", "has neither a memory table nor a projection",
+                $"Give '{source.OriginalName($"{layer}.meki_memory.weight")}', '{source.OriginalName($"{layer}.meki_projection_down.weight")}' or both");
+        }
+        float beta = projection is null ? 0 : source.Vector($"{layer}.meki_beta", 1)[0];
+        return new(memory, projection, source.Vector($"{layer}.meki_alpha", 1)[0], beta, source.Vector($"{layer}.meki_mix_norm.weight", m));
+    }
+}
+
+/// <summary>The SwiGLU MLP G (2): d → d/2 → m.</summary>
+/// <param name="Gate">[d/2 × d].</param>
+/// <param name="Up">[d/2 × d].</param>
+/// <param name="Down">[m × d/2].</param>
+/// <param name="Norm">Weight of the RMSNorm on its input, [d]; null where the model has none.</param>
+internal sealed record ProjectionWeights(WeightMatrix Gate, WeightMatrix Up, WeightMatrix Down, float[]? Norm);

@@ -1,0 +1,28 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace MeKi.Quant;
+
+/// <summary>IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite.</summary>
+public readonly struct F16 : IBlockFormat
+{
+    /// <summary>The largest finite magnitude.</summary>
+    public const float MaxValue = 65504;
+
+    /// <inheritdoc/>
+    public static GgmlType Type => GgmlType.F16;
+
+    /// <inheritdoc/>
+    public static int BlockSize => 1;
+
+    /// <inheritdoc/>
+    public static int BlockBytes => sizeof(ushort);
+
+    /// <inheritdoc/>
+    public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values) =>
+        TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(blocks), values);
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks) =>
+        TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(blocks));
+}

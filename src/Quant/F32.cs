@@ -1,0 +1,22 @@
+using System.Runtime.InteropServices;
+
+namespace MeKi.Quant;
+
+/// <summary>IEEE 754 single precision: a block is one value of four bytes, little endian.</summary>
+public readonly struct F32 : IBlockFormat
+{
+    /// <inheritdoc/>
+    public static GgmlType Type => GgmlType.F32;
+
+    /// <inheritdoc/>
+    public static int BlockSize => 1;
+
+    /// <inheritdoc/>
+    public static int BlockBytes => sizeof(float);
+
+    /// <inheritdoc/>
+    public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values) => blocks.CopyTo(MemoryMarshal.AsBytes(values));
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks) => MemoryMarshal.AsBytes(values).CopyTo(blocks);
+}

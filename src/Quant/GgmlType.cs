@@ -1,0 +1,154 @@
+namespace MeKi.Quant;
+
+/// <summary>
+/// The tensor types of a GGUF file, with the ids of the GGUF specification (<c>ggml_type</c>); gaps are ids that were withdrawn.
+/// A name here does not say that MeKi computes with the type, only that its bytes can be measured.
+/// </summary>
+public enum GgmlType : uint
+{
+    /// <summary>IEEE 754 binary32.</summary>
+    F32 = 0,
+
+    /// <summary>IEEE 754 binary16.</summary>
+    F16 = 1,
+
+    /// <summary>4 bits, a scale per 32 values.</summary>
+    Q4_0 = 2,
+
+    /// <summary>4 bits, a scale and a minimum per 32 values.</summary>
+    Q4_1 = 3,
+
+    /// <summary>5 bits, a scale per 32 values.</summary>
+    Q5_0 = 6,
+
+    /// <summary>5 bits, a scale and a minimum per 32 values.</summary>
+    Q5_1 = 7,
+
+    /// <summary>8 bits, a scale per 32 values.</summary>
+    Q8_0 = 8,
+
+    /// <summary>8 bits, a scale and the sum per 32 values; an intermediate of dot products.</summary>
+    Q8_1 = 9,
+
+    /// <summary>2 bits in super-blocks of 256.</summary>
+    Q2_K = 10,
+
+    /// <summary>3 bits in super-blocks of 256.</summary>
+    Q3_K = 11,
+
+    /// <summary>4 bits in super-blocks of 256.</summary>
+    Q4_K = 12,
+
+    /// <summary>5 bits in super-blocks of 256.</summary>
+    Q5_K = 13,
+
+    /// <summary>6 bits in super-blocks of 256.</summary>
+    Q6_K = 14,
+
+    /// <summary>8 bits in super-blocks of 256; an intermediate of dot products.</summary>
+    Q8_K = 15,
+
+    /// <summary>About 2.06 bits, codebook of 8 values.</summary>
+    IQ2_XXS = 16,
+
+    /// <summary>About 2.31 bits, codebook of 8 values.</summary>
+    IQ2_XS = 17,
+
+    /// <summary>About 3.06 bits, codebook of 4 values.</summary>
+    IQ3_XXS = 18,
+
+    /// <summary>About 1.56 bits, codebook of 8 values.</summary>
+    IQ1_S = 19,
+
+    /// <summary>4 bits on a fixed non-linear grid, a scale per 32 values.</summary>
+    IQ4_NL = 20,
+
+    /// <summary>About 3.44 bits, codebook of 4 values.</summary>
+    IQ3_S = 21,
+
+    /// <summary>About 2.56 bits, codebook of 8 values.</summary>
+    IQ2_S = 22,
+
+    /// <summary>4 bits on the grid of <see cref="IQ4_NL"/> in super-blocks of 256.</summary>
+    IQ4_XS = 23,
+
+    /// <summary>Signed 8-bit integer.</summary>
+    I8 = 24,
+
+    /// <summary>Signed 16-bit integer.</summary>
+    I16 = 25,
+
+    /// <summary>Signed 32-bit integer.</summary>
+    I32 = 26,
+
+    /// <summary>Signed 64-bit integer.</summary>
+    I64 = 27,
+
+    /// <summary>IEEE 754 binary64.</summary>
+    F64 = 28,
+
+    /// <summary>About 1.75 bits, codebook of 8 values.</summary>
+    IQ1_M = 29,
+
+    /// <summary>The upper half of a binary32.</summary>
+    BF16 = 30,
+
+    /// <summary>Ternary, five values in a byte.</summary>
+    TQ1_0 = 34,
+
+    /// <summary>Ternary, four values in a byte.</summary>
+    TQ2_0 = 35,
+
+    /// <summary>4-bit floats with a shared exponent per 32 values (OCP microscaling).</summary>
+    MXFP4 = 39,
+}
+
+/// <summary>How many values a block of each <see cref="GgmlType"/> holds and how many bytes it takes.</summary>
+public static class GgmlTypeLayout
+{
+    /// <summary>Looks up the block layout of a type. A row of a tensor is always a whole number of blocks.</summary>
+    /// <param name="type">The type; may be an id read from a file that no type has.</param>
+    /// <param name="blockSize">Values per block.</param>
+    /// <param name="blockBytes">Bytes per block.</param>
+    /// <returns>False when the id is unknown.</returns>
+    public static bool TryGetLayout(GgmlType type, out int blockSize, out int blockBytes)
+    {
+        (blockSize, blockBytes) = type switch
+        {
+            GgmlType.F32 => (1, 4),
+            GgmlType.F16 => (1, 2),
+            GgmlType.BF16 => (1, 2),
+            GgmlType.F64 => (1, 8),
+            GgmlType.I8 => (1, 1),
+            GgmlType.I16 => (1, 2),
+            GgmlType.I32 => (1, 4),
+            GgmlType.I64 => (1, 8),
+            GgmlType.Q4_0 => (32, 18),
+            GgmlType.Q4_1 => (32, 20),
+            GgmlType.Q5_0 => (32, 22),
+            GgmlType.Q5_1 => (32, 24),
+            GgmlType.Q8_0 => (32, 34),
+            GgmlType.Q8_1 => (32, 36),
+            GgmlType.Q2_K => (256, 84),
+            GgmlType.Q3_K => (256, 110),
+            GgmlType.Q4_K => (256, 144),
+            GgmlType.Q5_K => (256, 176),
+            GgmlType.Q6_K => (256, 210),
+            GgmlType.Q8_K => (256, 292),
+            GgmlType.IQ2_XXS => (256, 66),
+            GgmlType.IQ2_XS => (256, 74),
+            GgmlType.IQ2_S => (256, 82),
+            GgmlType.IQ3_XXS => (256, 98),
+            GgmlType.IQ3_S => (256, 110),
+            GgmlType.IQ1_S => (256, 50),
+            GgmlType.IQ1_M => (256, 56),
+            GgmlType.IQ4_NL => (32, 18),
+            GgmlType.IQ4_XS => (256, 136),
+            GgmlType.TQ1_0 => (256, 54),
+            GgmlType.TQ2_0 => (256, 66),
+            GgmlType.MXFP4 => (32, 17),
+            _ => (0, 0),
+        };
+        return blockSize != 0;
+    }
+}
