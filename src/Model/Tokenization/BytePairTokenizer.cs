@@ -1,0 +1,155 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace MeKi.Model.Tokenization;
+
+/// <summary>
+/// Byte-level byte-pair encoding, as GPT-2, Llama 3 and Qwen use it: text is cut by split patterns, each piece's UTF-8 bytes merge into tokens.
+/// Immutable; one instance serves any number of threads.
+/// </summary>
+public sealed class BytePairTokenizer
+{
+    // Text repeats its words. Pieces longer than this hardly ever come twice, and the bound keeps the cache to a few megabytes.
+    private const int CachedPieceLength = 32, CachedPieces = 32768;
+
+    private readonly Vocabulary _vocabulary;
+    private readonly AddedTokens _added;
+    private readonly AddedTokens _userDefined;
+    private readonly HashSet<int> _endOfSequence;
+    private readonly byte[] _bytes;
+    private readonly int[] _byteEnds;
+    private readonly int _longestToken;
+    private readonly ConcurrentDictionary<string, int[]> _cache = new();
+    private int _cached;
+
+    /// <summary>Builds the look-up tables of a tokenizer.</summary>
+    /// <exception cref="ArgumentException">The data contradicts itself: a merge of unknown tokens, a text twice, an unusable pattern, an id out of range.
+    /// Data that <see cref="TokenizerJson"/> or <see cref="GgufTokenizer"/> read is sound.</exception>
+    public BytePairTokenizer(TokenizerData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Data = data;
+        _vocabulary = new(data);
+        _added = new(data, static kind => kind is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown);
+        _userDefined = new(data, static kind => kind is TokenKind.UserDefined);
+        _endOfSequence = [.. data.EosIds];
+        byte[][] tokens = [.. data.Tokens.Select((text, id) => BytesOf(text, data.Kinds[id]))];
+        _bytes = [.. tokens.SelectMany(static token => token)];
+        _byteEnds = new int[tokens.Length];
+        for (int id = 0, end = 0; id < tokens.Length; id++)
+            _byteEnds[id] = end += tokens[id].Length;
+        _longestToken = data.Tokens.Select(static text => text.Length).DefaultIfEmpty().Max();
+    }
+
+    /// <summary>What the tokenizer was built from.</summary>
+    public TokenizerData Data { get; }
+
+    /// <summary>How many tokens there are; ids run from 0 to one less.</summary>
+    public int VocabularySize => Data.Tokens.Count;
+
+    /// <summary>Beginning-of-sequence token id, if the model has one.</summary>
+    public int? BosId => Data.BosId;
+
+    /// <summary>Whether a token ends a generation.</summary>
+    public bool IsEndOfSequence(int id) => _endOfSequence.Contains(id);
+
+    /// <summary>Turns text into token ids. Lone surrogates are read as U+FFFD.</summary>
+    /// <param name="text">Any text.</param>
+    /// <param name="addSpecial">Whether to start with <see cref="BosId"/> if the model wants it.</param>
+    /// <param name="parseSpecial">Whether the names of control tokens in the text become those tokens. If not, they are plain text, as is wise for text from
+    /// outside; tokens that a user defined are found in either case. Of two that begin at one place the longer is taken.</param>
+    public int[] Encode(string text, bool addSpecial = true, bool parseSpecial = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var ids = new List<int>(text.Length / 3 + 1);
+        if (addSpecial && Data.AddBos && BosId is int bos)
+            ids.Add(bos);
+        var added = parseSpecial ? _added : _userDefined;
+        var merger = new PieceMerger(_vocabulary);
+        int at = 0;
+        while (added.TryFind(text, at, out int start, out int length, out int id))
+        {
+            EncodePlain(text.AsSpan(at..start), merger, ids);
+            ids.Add(id);
+            at = start + length;
+        }
+        EncodePlain(text.AsSpan(at), merger, ids);
+        return [.. ids];
+    }
+
+    /// <summary>The bytes a token stands for; not always whole UTF-8 characters. Empty for control, unknown and unused tokens.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    public ReadOnlySpan<byte> TokenBytes(int id)
+    {
+        if ((uint)id >= (uint)VocabularySize)
+            throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has the tokens 0 to {VocabularySize - 1}.");
+        int start = id == 0 ? 0 : _byteEnds[id - 1];
+        return _bytes.AsSpan(start, _byteEnds[id] - start);
+    }
+
+    /// <summary>The text of a sequence of tokens. Bytes that are no UTF-8 become U+FFFD.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
+    public string Decode(ReadOnlySpan<int> ids)
+    {
+        var bytes = new List<byte>(ids.Length * 4);
+        foreach (int id in ids)
+            bytes.AddRange(TokenBytes(id));
+        return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes));
+    }
+
+    private static byte[] BytesOf(string text, TokenKind kind) => kind switch
+    {
+        TokenKind.Normal or TokenKind.Byte => ByteLevelAlphabet.BytesOf(text),
+        TokenKind.UserDefined => Encoding.UTF8.GetBytes(text),
+        _ => [],
+    };
+
+    private void EncodePlain(ReadOnlySpan<char> text, PieceMerger merger, List<int> ids)
+    {
+        if (Data.NormalizeNfc)
+            text = CanonicalComposition.Normalize(text);
+        int start = 0;
+        foreach (int end in _vocabulary.Splitter.Split(text))
+        {
+            EncodePiece(text[start..end], merger, ids);
+            start = end;
+        }
+    }
+
+    private void EncodePiece(ReadOnlySpan<char> piece, PieceMerger merger, List<int> ids)
+    {
+        var cache = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
+        bool cacheable = piece.Length <= CachedPieceLength;
+        if (cacheable && cache.TryGetValue(piece, out int[]? known))
+        {
+            ids.AddRange(known);
+            return;
+        }
+        int before = ids.Count;
+        byte[] utf8 = new byte[Encoding.UTF8.GetByteCount(piece)];
+        Encoding.UTF8.GetBytes(piece, utf8);
+        int whole = Data.IgnoreMerges ? WholeToken(utf8) : -1;
+        if (whole >= 0)
+            ids.Add(whole);
+        else
+            merger.Merge(utf8, ids);
+        if (cacheable && cache.TryAdd(piece, [.. ids[before..]]) && Interlocked.Increment(ref _cached) >= CachedPieces)
+        {
+            // Starting afresh is simpler than choosing what to evict, and the common words are back within a page of text.
+            _cache.Clear();
+            Interlocked.Exchange(ref _cached, 0);
+        }
+    }
+
+    private int WholeToken(ReadOnlySpan<byte> piece)
+    {
+        if (piece.Length > _longestToken)
+            return -1;
+        Span<char> spelt = piece.Length <= 256 ? stackalloc char[piece.Length] : new char[piece.Length];
+        for (int i = 0; i < piece.Length; i++)
+            spelt[i] = ByteLevelAlphabet.CharOf(piece[i]);
+        int id = _vocabulary.IdOf(spelt);
+        return id >= 0 && Data.Kinds[id] == TokenKind.Normal ? id : -1;
+    }
+}

@@ -1,0 +1,133 @@
+using MeKi.Model.Gguf;
+
+namespace MeKi.Model.Tokenization;
+
+/// <summary>
+/// A tokenizer in the metadata of a GGUF file, under the keys of the GGUF specification (<c>tokenizer.ggml.*</c>). Four keys of our own,
+/// <c>tokenizer.meki.*</c>, hold what those cannot and are written only where needed: <c>split_patterns</c> (string array) and <c>ignore_merges</c> (bool)
+/// for a way of splitting that has no name, then <c>tokenizer.ggml.pre</c> is <c>meki</c>; <c>normalizer</c> (<c>"nfc"</c>);
+/// and <c>eos_token_ids</c> (int32 array) when names and the standard keys do not give the same end tokens.
+/// </summary>
+public static class GgufTokenizer
+{
+    private const string Model = "tokenizer.ggml.model", Pre = "tokenizer.ggml.pre", Tokens = "tokenizer.ggml.tokens", TokenType = "tokenizer.ggml.token_type";
+    private const string Merges = "tokenizer.ggml.merges", BosId = "tokenizer.ggml.bos_token_id", EosId = "tokenizer.ggml.eos_token_id";
+    private const string EotId = "tokenizer.ggml.eot_token_id", EomId = "tokenizer.ggml.eom_token_id", AddBos = "tokenizer.ggml.add_bos_token";
+    private const string SplitPatterns = "tokenizer.meki.split_patterns", IgnoreMerges = "tokenizer.meki.ignore_merges";
+    private const string Normalizer = "tokenizer.meki.normalizer", EosIds = "tokenizer.meki.eos_token_ids";
+    private const string ByteLevelBpe = "gpt2", OwnSplit = "meki", Nfc = "nfc";
+
+    /// <summary>Reads a byte-level BPE tokenizer. Text is not normalised unless the file asks for it with our key: llama.cpp never does.</summary>
+    /// <exception cref="ModelFileException">A key is missing or of the wrong type, the tokenizer is of another kind, or it contradicts itself.</exception>
+    public static TokenizerData Read(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        string model = metadata.Get<string>(Model);
+        if (model != ByteLevelBpe)
+            throw Fault(metadata, Model, $"the tokenizer '{model}' is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
+        var (patterns, ignoreMerges, addBos) = ReadSplit(metadata);
+        string[] tokens = metadata.Get<string[]>(Tokens);
+        TokenKind[] kinds = ReadKinds(metadata, tokens.Length);
+        var data = new TokenizerData
+        {
+            Tokens = tokens,
+            Kinds = kinds,
+            Merges = ReadMerges(metadata),
+            SplitPatterns = patterns,
+            IgnoreMerges = ignoreMerges,
+            NormalizeNfc = ReadNormalizer(metadata),
+            BosId = TryGetId(metadata, BosId, tokens.Length),
+            AddBos = metadata.GetOr(AddBos, addBos),
+            EosIds = metadata.TryGet<int[]>(EosIds, out int[]? own) ? own : ReadEos(metadata, tokens, kinds),
+        };
+        try
+        {
+            _ = new Vocabulary(data);
+        }
+        catch (InvalidTokenizerException exception)
+        {
+            throw new ModelFileException(metadata.Path, $"tokenizer, {exception.Place}", exception.Problem, "Convert the checkpoint again", exception);
+        }
+        return data;
+    }
+
+    /// <summary>Writes a tokenizer, so that <see cref="Read"/> gives back the same.</summary>
+    public static void Write(TokenizerData data, GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(metadata);
+        string? name = SplitNames.NameOf(data);
+        metadata[Model] = ByteLevelBpe;
+        metadata[Pre] = name ?? OwnSplit;
+        metadata[Tokens] = data.Tokens.ToArray();
+        metadata[TokenType] = data.Kinds.Select(static kind => (int)kind).ToArray();
+        metadata[Merges] = data.Merges.Select(static merge => $"{merge.Left} {merge.Right}").ToArray();
+        if (data.BosId is int bos)
+            metadata[BosId] = (uint)bos;
+        if (data.EosIds.Count > 0)
+            metadata[EosId] = (uint)data.EosIds[0];
+        metadata[AddBos] = data.AddBos;
+        if (name is null)
+        {
+            metadata[SplitPatterns] = data.SplitPatterns.ToArray();
+            if (data.IgnoreMerges)
+                metadata[IgnoreMerges] = true;
+        }
+        if (data.NormalizeNfc)
+            metadata[Normalizer] = Nfc;
+        if (!EndTokens.WithWellKnown(data.EosIds.Take(1), data.Tokens, data.Kinds).SequenceEqual(data.EosIds))
+            metadata[EosIds] = data.EosIds.ToArray();
+    }
+
+    private static (string[] Patterns, bool IgnoreMerges, bool AddBos) ReadSplit(GgufMetadata metadata)
+    {
+        string name = metadata.GetOr(Pre, "default");
+        if (name == OwnSplit)
+            return (metadata.Get<string[]>(SplitPatterns), metadata.GetOr(IgnoreMerges, false), AddBos: false);
+        return SplitNames.Find(name) is SplitNames known
+            ? (known.Patterns, known.IgnoreMerges, known.AddBos)
+            : throw Fault(metadata, Pre, $"the way of splitting '{name}' is not known", $"Known are {SplitNames.All}, and {OwnSplit} with its own patterns");
+    }
+
+    private static TokenKind[] ReadKinds(GgufMetadata metadata, int count)
+    {
+        if (!metadata.TryGet<int[]>(TokenType, out int[]? types))
+            return [.. Enumerable.Repeat(TokenKind.Normal, count)];
+        int odd = Array.FindIndex(types, static type => type is < (int)TokenKind.Normal or > (int)TokenKind.Byte);
+        if (odd >= 0)
+            throw Fault(metadata, TokenType, $"the type {types[odd]} of token {odd} is not one of the six", "Convert the checkpoint again");
+        return [.. types.Select(static type => (TokenKind)type)];
+    }
+
+    private static (string, string)[] ReadMerges(GgufMetadata metadata) => [.. metadata.Get<string[]>(Merges).Select((merge, rank) =>
+    {
+        int space = merge.IndexOf(' ', StringComparison.Ordinal);
+        return space > 0 && space < merge.Length - 1
+            ? (merge[..space], merge[(space + 1)..])
+            : throw Fault(metadata, Merges, $"merge {rank}, '{merge}', is not two tokens with a space between", "Convert the checkpoint again");
+    })];
+
+    private static bool ReadNormalizer(GgufMetadata metadata)
+    {
+        if (!metadata.TryGet<string>(Normalizer, out string? name))
+            return false;
+        return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser '{name}' is not known", $"'{Nfc}' is");
+    }
+
+    private static int[] ReadEos(GgufMetadata metadata, string[] tokens, TokenKind[] kinds)
+    {
+        if (kinds.Length != tokens.Length)
+            throw Fault(metadata, TokenType, $"has {kinds.Length} entries for {tokens.Length} tokens", "Convert the checkpoint again");
+        return EndTokens.WithWellKnown(((string[])[EosId, EotId, EomId]).Select(key => TryGetId(metadata, key, tokens.Length)).OfType<int>(), tokens, kinds);
+    }
+
+    private static int? TryGetId(GgufMetadata metadata, string key, int count) => metadata.TryGetInt(key) switch
+    {
+        null => null,
+        >= 0 and int id when id < count => id,
+        int id => throw Fault(metadata, key, $"the id {id} is outside the vocabulary of {count} tokens", "Convert the checkpoint again"),
+    };
+
+    private static ModelFileException Fault(GgufMetadata metadata, string key, string problem, string remedy) =>
+        new(metadata.Path, $"metadata key '{key}'", problem, remedy);
+}
