@@ -1,0 +1,143 @@
+using System.Runtime.ExceptionServices;
+using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
+using MeKi.Model.Gguf;
+using MeKi.Model.Tokenization;
+using MeKi.Quant;
+using MeKi.Store;
+
+namespace MeKi.Model.Conversion;
+
+/// <summary>How a checkpoint is converted.</summary>
+public sealed record ConverterOptions
+{
+    /// <summary>Type of the backbone's matrices: F32, F16 or Q8_0.</summary>
+    public GgmlType WeightType { get; init; } = GgmlType.Q8_0;
+
+    /// <summary>Type of the expert rows.</summary>
+    public RowType RowType { get; init; } = RowType.Int8;
+}
+
+/// <summary>What a conversion wrote.</summary>
+/// <param name="ModelPath">The model file.</param>
+/// <param name="ModelBytes">Its size.</param>
+/// <param name="RowsPath">The row file; null for a model without the MeKi branch.</param>
+/// <param name="RowsBytes">Its size.</param>
+/// <param name="Identity">The identity both carry.</param>
+public sealed record ConversionResult(string ModelPath, long ModelBytes, string? RowsPath, long RowsBytes, ModelIdentity Identity);
+
+/// <summary>Converts a Hugging Face checkpoint to the pair <c>model.gguf</c> and <c>model.rows</c> (docs/formats.md). The same input gives the same bytes.</summary>
+public static class Converter
+{
+    /// <summary>Converts a checkpoint.</summary>
+    /// <param name="checkpoint">The folder with <c>config.json</c>, safetensors and, if there is one, <c>tokenizer.json</c>.</param>
+    /// <param name="folder">Receives the files; made if absent.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="progress">Told how far the work is, from several threads.</param>
+    /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
+    /// <exception cref="ModelFileException">The checkpoint is damaged or unsupported, a weight is not finite, or the output cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
+    public static ConversionResult Convert(
+        string checkpoint, string folder, ConverterOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return ConvertOnAllCores(checkpoint, folder, options ?? new(), progress, cancellationToken);
+        }
+        catch (AggregateException failures)
+        {
+            // Of several workers that met damage at once, one is enough to report.
+            ExceptionDispatchInfo.Throw(failures.Flatten().InnerExceptions[0]);
+            throw;
+        }
+    }
+
+    private static ConversionResult ConvertOnAllCores(
+        string checkpoint, string folder, ConverterOptions options, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
+        string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
+        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Read(tokenizerPath) : null;
+        TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config);
+        if (source.Config.HasMeKi && trainingForm is null)
+            throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
+        ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
+
+        GgufMetadata metadata = new(Path.Combine(folder, "model.gguf"));
+        GgufModel.WriteConfig(source.Config, metadata);
+        metadata["general.name"] = Path.GetFileName(Path.GetFullPath(checkpoint));
+        metadata[GgufModel.IdentityKey] = identity.ToString();
+        if (tokenizer is not null)
+            GgufTokenizer.Write(tokenizer, metadata);
+
+        bool made = !Directory.Exists(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return Write(source, trainingForm, metadata, options, identity, folder, progress, cancellationToken);
+        }
+        catch (Exception failure)
+        {
+            if (made && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+                Directory.Delete(folder);
+            if (failure is IOException or UnauthorizedAccessException)
+                throw PendingFile.Describe(folder, 0, failure);
+            throw;
+        }
+    }
+
+    private static ConversionResult Write(HuggingFaceCheckpoint source, TrainingFormLayer[]? trainingForm, GgufMetadata metadata, ConverterOptions options,
+        ModelIdentity identity, string folder, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        long written = 0, total = 0;
+        GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
+            .Tensors(bytes => progress?.Report(new("weights", written += bytes, total))));
+        total = writer.TotalBytes;
+        using PendingFile model = new(metadata.Path, writer.TotalBytes);
+        if (trainingForm is null)
+        {
+            WriteModel(model, writer, cancellationToken);
+            model.Publish();
+            return new(metadata.Path, writer.TotalBytes, null, 0, identity);
+        }
+
+        RowFileLayout layout = new()
+        {
+            Identity = identity,
+            VocabularySize = source.Config.VocabularySize,
+            Layers = source.Config.Layers,
+            Dimension = source.Config.MemoryDimension,
+            Type = options.RowType,
+        };
+        string rowsPath = Path.Combine(folder, "model.rows");
+        using PendingFile rows = new(rowsPath, layout.FileBytes);
+        WriteModel(model, writer, cancellationToken);
+        WriteRows(rows, layout, source, trainingForm, progress, cancellationToken);
+        // The rows first: a model file never stands there without the rows it needs.
+        rows.Publish();
+        model.Publish();
+        return new(metadata.Path, writer.TotalBytes, rowsPath, layout.FileBytes, identity);
+    }
+
+    private static void WriteModel(PendingFile file, GgufWriter writer, CancellationToken cancellationToken)
+    {
+        writer.WriteTo(file.Stream, cancellationToken);
+        file.Complete();
+    }
+
+    private static void WriteRows(PendingFile file, RowFileLayout layout, HuggingFaceCheckpoint source, TrainingFormLayer[] layers,
+        IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        using ComputePool pool = new(Environment.ProcessorCount);
+        WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);
+        RowFileWriter writer = new(file.Stream, layout);
+        long done = 0;
+        new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
+        {
+            writer.Append(records);
+            progress?.Report(new("fold", done += records.Length, layout.FileBytes));
+        }, cancellationToken);
+        writer.Complete();
+        file.Complete();
+    }
+}
