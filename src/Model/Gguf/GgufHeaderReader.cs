@@ -194,8 +194,10 @@ internal ref struct GgufHeaderReader
     private readonly void CheckCount(ulong count, int minBytes, string what)
     {
         int remaining = _bytes.Length - _position;
-        if (count > (ulong)(remaining / minBytes))
-            throw Wrong(_position, $"{count} {what} do not fit into the {remaining} bytes that follow", "The file is damaged or its download is incomplete");
+        if (count <= (ulong)(remaining / minBytes))
+            return;
+        string bound = _isCut ? "this engine still reads before the tensors" : "that follow";
+        throw Wrong(_position, $"{count} {what} do not fit into the {remaining} bytes {bound}", "The file is damaged or its download is incomplete");
     }
 
     private readonly ModelFileException TooShort(string what) => _isCut
