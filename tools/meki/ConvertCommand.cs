@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.Globalization;
+using MeKi.Model.Conversion;
+using MeKi.Quant;
+using MeKi.Store;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki convert CHECKPOINT -o DIR</c>: folds a checkpoint and writes <c>model.gguf</c> and <c>model.rows</c>.</summary>
+internal static class ConvertCommand
+{
+    private static readonly Dictionary<string, GgmlType> WeightTypes = new() { ["f32"] = GgmlType.F32, ["f16"] = GgmlType.F16, ["q8_0"] = GgmlType.Q8_0 };
+    private static readonly Dictionary<string, RowType> RowTypes = new() { ["f32"] = RowType.F32, ["f16"] = RowType.F16, ["int8"] = RowType.Int8 };
+
+    public static Command Create()
+    {
+        Argument<string> checkpoint = new("checkpoint") { Description = "A Hugging Face folder: config.json, safetensors, tokenizer.json." };
+        Option<string> output = new("--output", "-o") { Description = "The folder that receives model.gguf and model.rows.", Required = true };
+        Option<string> type = new("--type") { Description = "Type of the weights.", DefaultValueFactory = _ => "q8_0" };
+        Option<string> rows = new("--rows") { Description = "Type of the expert rows.", DefaultValueFactory = _ => "int8" };
+        type.AcceptOnlyFromAmong([.. WeightTypes.Keys]);
+        rows.AcceptOnlyFromAmong([.. RowTypes.Keys]);
+        Command command = new("convert", "Convert a checkpoint to a model file and a row file.") { checkpoint, output, type, rows };
+        command.SetAction((parsed, cancellation) => Task.Run(() => Convert(
+            parsed.GetRequiredValue(checkpoint), parsed.GetRequiredValue(output),
+            new() { WeightType = WeightTypes[parsed.GetRequiredValue(type)], RowType = RowTypes[parsed.GetRequiredValue(rows)] }, cancellation), CancellationToken.None));
+        return command;
+    }
+
+    private static void Convert(string checkpoint, string folder, ConverterOptions options, CancellationToken cancellation)
+    {
+        ConversionResult result;
+        using (ByteProgress progress = new())
+            result = Converter.Convert(checkpoint, folder, options, progress, cancellation);
+        Report(result.ModelPath, result.ModelBytes);
+        if (result.RowsPath is not null)
+            Report(result.RowsPath, result.RowsBytes);
+        Console.Out.WriteLine($"identity {result.Identity}");
+    }
+
+    private static void Report(string path, long bytes) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}  {bytes:n0} bytes"));
+}

@@ -1,0 +1,9 @@
+using System.CommandLine;
+using MeKi.Tool;
+
+RootCommand root = new("MeKi: language models whose knowledge lives on storage.")
+{
+    RunCommand.Create(),
+    ConvertCommand.Create(),
+};
+return await CommandFailure.InvokeAsync(root, args).ConfigureAwait(false);

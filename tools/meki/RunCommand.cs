@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Globalization;
+using MeKi.Model;
+using MeKi.Model.Generation;
+using MeKi.Store;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki run PROMPT</c>: streams a continuation to standard output, and one line of facts to standard error.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        GenerationOptions defaults = new();
+        Argument<string> prompt = new("prompt") { Description = "The text to continue." };
+        Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
+        Option<int> tokens = new("--max-tokens", "-n") { Description = "The most tokens to generate.", DefaultValueFactory = _ => 200 };
+        Option<float> temperature = new("--temp") { Description = "Temperature; 0 is greedy.", DefaultValueFactory = _ => defaults.Temperature };
+        Option<int> topK = new("--top-k") { Description = "Keep the k likeliest tokens; 0 keeps all.", DefaultValueFactory = _ => defaults.TopK };
+        Option<float> topP = new("--top-p") { Description = "Keep the likeliest tokens up to this sum of probabilities.", DefaultValueFactory = _ => defaults.TopP };
+        Option<float> minP = new("--min-p") { Description = "Keep tokens this times as likely as the likeliest.", DefaultValueFactory = _ => defaults.MinP };
+        Option<float> penalty = new("--repeat-penalty") { Description = "Make recent tokens less likely; 1 is off.", DefaultValueFactory = _ => defaults.RepetitionPenalty };
+        Option<int?> seed = new("--seed", "-s") { Description = "Make sampling repeatable." };
+        Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
+        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads };
+        command.SetAction((parsed, cancellation) => RunAsync(
+            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads) },
+            new()
+            {
+                MaxTokens = parsed.GetValue(tokens),
+                Temperature = parsed.GetValue(temperature),
+                TopK = parsed.GetValue(topK),
+                TopP = parsed.GetValue(topP),
+                MinP = parsed.GetValue(minP),
+                RepetitionPenalty = parsed.GetValue(penalty),
+                Seed = parsed.GetValue(seed),
+                StopStrings = parsed.GetValue(stop) ?? [],
+            }, cancellation));
+        return command;
+    }
+
+    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, CancellationToken cancellation)
+    {
+        using MeKiModel model = MeKiModel.Load(path, load);
+        GenerationStatistics? statistics = null;
+        Console.Out.Write(prompt);
+        try
+        {
+            await foreach (string piece in model.GenerateAsync(prompt, options with { Completed = done => statistics = done }, cancellation).ConfigureAwait(false))
+            {
+                Console.Out.Write(piece);
+                Console.Out.Flush();
+            }
+        }
+        finally
+        {
+            Console.Out.WriteLine();
+            if (statistics is not null)
+                Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
+        }
+    }
+
+    private static string Facts(GenerationStatistics run, StoreCounters rows) => string.Create(CultureInfo.InvariantCulture,
+        $"{run.PromptTokens}+{run.GeneratedTokens} tokens | prefill {run.PrefillTokensPerSecond:f1} tokens/s | decode {run.DecodeTokensPerSecond:f1} tokens/s"
+        + $" | resident {Environment.WorkingSet / 1e6:f0} MB | {rows.RowsRead} rows, {rows.BytesRead / 1e3:f1} kB read from storage | waited {rows.WaitTime.TotalMilliseconds:f2} ms for rows");
+}
