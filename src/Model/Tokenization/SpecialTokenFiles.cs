@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -53,5 +54,5 @@ internal sealed class SpecialTokenFiles(string folder)
     };
 
     private static int IdOf(JsonPlace name, string[] tokens) =>
-        Array.IndexOf(tokens, name.Text()) is >= 0 and int id ? id : throw name.Fault($"the token '{name.Text()}' is not in the vocabulary");
+        Array.IndexOf(tokens, name.Text()) is >= 0 and int id ? id : throw name.Fault($"the token {UntrustedText.Quote(name.Text())} is not in the vocabulary");
 }

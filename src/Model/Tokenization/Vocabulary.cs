@@ -1,3 +1,5 @@
+using MeKi.Model.Files;
+
 namespace MeKi.Model.Tokenization;
 
 /// <summary>Token texts, merges and split patterns as the encoder needs them; building it is the check that tokenizer data is sound.</summary>
@@ -16,7 +18,7 @@ internal sealed class Vocabulary
         {
             // An empty row can be met in no text; foreign vocabularies have several.
             if (data.Tokens[id].Length > 0 && !_ids.TryAdd(data.Tokens[id], id))
-                throw new InvalidTokenizerException($"token {id}", $"has the text '{data.Tokens[id]}' of token {_ids[data.Tokens[id]]}");
+                throw new InvalidTokenizerException($"token {id}", $"has the text {UntrustedText.Quote(data.Tokens[id])} of token {_ids[data.Tokens[id]]}");
         }
         foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>()])
         {
@@ -58,7 +60,7 @@ internal sealed class Vocabulary
             if (leftId < 0 || rightId < 0 || merged < 0)
             {
                 string unknown = leftId < 0 ? left : rightId < 0 ? right : left + right;
-                throw new InvalidTokenizerException($"merge {rank} ('{left}' and '{right}')", $"the token '{unknown}' is not in the vocabulary");
+                throw new InvalidTokenizerException($"merge {rank} ({UntrustedText.Quote(left)} and {UntrustedText.Quote(right)})", $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
             }
             table.TryAdd(PairKey(leftId, rightId), (rank, merged));
         }
