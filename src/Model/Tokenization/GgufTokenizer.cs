@@ -87,7 +87,8 @@ public static class GgufTokenizer
             return (metadata.Get<string[]>(SplitPatterns), metadata.GetOr(IgnoreMerges, false), AddBos: false);
         return SplitNames.Find(name) is SplitNames known
             ? (known.Patterns, known.IgnoreMerges, known.AddBos)
-            : throw Fault(metadata, Pre, $"the way of splitting {UntrustedText.Quote(name)} is not known", $"Known are {SplitNames.All}, and {OwnSplit} with its own patterns");
+            : throw Fault(metadata, Pre, $"the way of splitting {UntrustedText.Quote(name)} is not known",
+                $"Known are {SplitNames.All}, and {OwnSplit} with its own patterns");
     }
 
     private static TokenKind[] ReadKinds(GgufMetadata metadata, int count)
@@ -105,7 +106,8 @@ public static class GgufTokenizer
         int space = merge.IndexOf(' ', StringComparison.Ordinal);
         return space > 0 && space < merge.Length - 1
             ? (merge[..space], merge[(space + 1)..])
-            : throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merge)}, is not two tokens with a space between", "Convert the checkpoint again");
+            : throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merge)}, is not two tokens with a space between",
+                "Convert the checkpoint again");
     })];
 
     private static bool ReadNormalizer(GgufMetadata metadata)

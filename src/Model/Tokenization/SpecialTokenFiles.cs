@@ -17,8 +17,8 @@ internal sealed class SpecialTokenFiles(string folder)
         int? first = leading is JsonPlace name ? IdOf(name, tokens) : null;
         var (declared, add) = Read("tokenizer_config.json", root =>
             (TokenNamed(root, "bos_token", tokens), root.TryField("add_bos_token") is null ? (bool?)null : root.Flag("add_bos_token")));
-        int? id = first ?? declared ?? IdsIn("generation_config.json", "bos_token_id", tokens.Length).Concat(IdsIn("config.json", "bos_token_id", tokens.Length))
-            .Cast<int?>().FirstOrDefault();
+        int? id = first ?? declared ?? new[] { "generation_config.json", "config.json" }
+            .SelectMany(file => IdsIn(file, "bos_token_id", tokens.Length)).Cast<int?>().FirstOrDefault();
         return (id, id is not null && (add ?? first is not null));
     }
 
@@ -42,7 +42,9 @@ internal sealed class SpecialTokenFiles(string folder)
         if (root.TryField(field) is not JsonPlace value)
             return [];
         JsonPlace[] items = value.Element.ValueKind == JsonValueKind.Array ? [.. value.Items()] : [value];
-        return (int[])[.. items.Select(item => item.Id() < vocabulary ? item.Id() : throw item.Fault($"{item.Id()} is outside the vocabulary of {vocabulary} tokens"))];
+        return (int[])[.. items.Select(item => item.Id() < vocabulary
+            ? item.Id()
+            : throw item.Fault($"{item.Id()} is outside the vocabulary of {vocabulary} tokens"))];
     }) ?? [];
 
     // A token is given by its text, or by an object that has it as "content".

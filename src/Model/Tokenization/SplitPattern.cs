@@ -99,8 +99,9 @@ internal sealed class SplitPattern
                 int flags = 0;
                 while (at + 2 + flags < pattern.Length && (char.IsAsciiLetter(pattern[at + 2 + flags]) || pattern[at + 2 + flags] == '-'))
                     flags++;
-                if (pattern.AsSpan(at + 2, flags).ContainsAnyExcept('i', '-'))
-                    throw Refused(pattern, $"the option {UntrustedText.Quote(pattern.Substring(at + 2, flags))} means something else to .NET; only 'i' is supported");
+                string options = pattern.Substring(at + 2, flags);
+                if (options.AsSpan().ContainsAnyExcept('i', '-'))
+                    throw Refused(pattern, $"the option {UntrustedText.Quote(options)} means something else to .NET; only 'i' is supported");
                 return 2 + flags;
             case var c when char.IsSurrogate(c):
                 throw Refused(pattern, "it names a character beyond the basic plane");

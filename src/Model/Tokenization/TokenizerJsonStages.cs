@@ -42,7 +42,9 @@ internal static class TokenizerJsonStages
                 return null; // offsets only
             case "Sequence":
                 JsonPlace[] leading = [.. stage.Field("processors").Items().Select(static part => ReadLeadingToken(part)).OfType<JsonPlace>()];
-                return leading.Length <= 1 ? leading.Cast<JsonPlace?>().SingleOrDefault() : throw stage.Fault("adds tokens more than once, which is not supported");
+                return leading.Length <= 1
+                    ? leading.Cast<JsonPlace?>().SingleOrDefault()
+                    : throw stage.Fault("adds tokens more than once, which is not supported");
             case "TemplateProcessing":
                 JsonPlace[] parts = [.. stage.Field("single").Items()];
                 if (parts.Length is 0 or > 2 || parts[^1].TryField("Sequence") is null)
@@ -65,7 +67,8 @@ internal static class TokenizerJsonStages
             case "Split":
                 string behavior = stage.Field("behavior").Text();
                 if (behavior != "Isolated" || stage.Flag("invert"))
-                    throw stage.Fault($"the behaviour {UntrustedText.Quote(behavior)}{(stage.Flag("invert") ? ", inverted," : "")} is not supported", "'Isolated' is");
+                    throw stage.Fault($"the behaviour {UntrustedText.Quote(behavior)}{(stage.Flag("invert") ? ", inverted," : "")} is not supported",
+                        "'Isolated' is");
                 var pattern = stage.Field("pattern");
                 return [pattern.TryField("Regex") is JsonPlace regex ? regex.Text() : Regex.Escape(pattern.Field("String").Text())];
             case "Digits":

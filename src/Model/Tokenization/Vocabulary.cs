@@ -62,7 +62,8 @@ internal sealed class Vocabulary
             if (leftId < 0 || rightId < 0 || merged < 0)
             {
                 string unknown = leftId < 0 ? left : rightId < 0 ? right : left + right;
-                throw new InvalidTokenizerException($"merge {rank} ({UntrustedText.Quote(left)} and {UntrustedText.Quote(right)})", $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
+                throw new InvalidTokenizerException($"merge {rank} ({UntrustedText.Quote(left)} and {UntrustedText.Quote(right)})",
+                    $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
             }
             table.TryAdd(PairKey(leftId, rightId), (rank, merged));
         }

@@ -26,21 +26,16 @@ public class BytePairTokenizerTests
 
     [Fact]
     public void Encode_FindsAddedTokens_TheLongestFirst() =>
-        Assert.Equal([TinyTokenizer.Tools, 'h' - '!', TinyTokenizer.Tool, TinyTokenizer.End], Encode("<tool>sh<tool><|end|>", parseSpecial: true));
+        Assert.Equal([TinyTokenizer.Tools, 'h', TinyTokenizer.Tool, TinyTokenizer.End], s_tiny.Encode("<tool>sh<tool><|end|>"));
 
     [Fact]
     public void Encode_WithoutParsing_ReadsControlTokensAsText_ButFindsUserDefinedOnes()
     {
-        int[] ids = Encode("<|end|><tool>", parseSpecial: false);
+        int[] ids = s_tiny.Encode("<|end|><tool>", parseSpecial: false);
         Assert.DoesNotContain(TinyTokenizer.End, ids);
         Assert.Equal(TinyTokenizer.Tool, ids[^1]);
         Assert.Equal("<|end|><tool>", s_tiny.Decode(ids));
     }
-
-    private static int[] Encode(string text, bool parseSpecial) =>
-        [.. s_tiny.Encode(text, parseSpecial: parseSpecial).Select(static id => id == ByteId('h') ? 'h' - '!' : id)];
-
-    private static int ByteId(char c) => TinyTokenizer.Data.Tokens.ToList().IndexOf(c.ToString());
 
     [Fact]
     public void Encode_AddsBos_OnlyWhereTheModelWantsItAndTheCallerDoes()
@@ -89,10 +84,11 @@ public class BytePairTokenizerTests
     [Fact]
     public void Encode_IsTheSameOnManyThreads_AlsoWhenTheCacheOverflows()
     {
-        string text = string.Join(' ', Enumerable.Range(0, 20_000).Select(static i => $"w{Convert.ToString(i * 7919L, 2).Replace('0', 'h').Replace('1', 'e')}"));
+        var words = Enumerable.Range(0, 40_000).Select(static i => Convert.ToString(i * 2543L, 2).Replace('0', 'h').Replace('1', 'e'));
+        string text = string.Join(' ', words);
         var fresh = new BytePairTokenizer(TinyTokenizer.Data);
         int[] expected = fresh.Encode(text);
-        Parallel.For(0, 8, i => Assert.Equal(expected, fresh.Encode(i % 2 == 0 ? text : text.ToString())));
+        Parallel.For(0, 4, i => Assert.Equal(expected, (i % 2 == 0 ? fresh : new(TinyTokenizer.Data)).Encode(text)));
         Assert.Equal(text, fresh.Decode(expected));
     }
 
