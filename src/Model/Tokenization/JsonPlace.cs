@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -78,5 +79,5 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     /// <summary>A token id: an integer from 0 to the largest vocabulary there may be.</summary>
     public int Id() => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id is >= 0 and < TokenizerJson.MaxVocabulary
         ? id
-        : throw Fault($"{element.GetRawText()} is not a token id from 0 to {TokenizerJson.MaxVocabulary - 1}");
+        : throw Fault($"{UntrustedText.Quote(element.GetRawText())} is not a token id from 0 to {TokenizerJson.MaxVocabulary - 1}");
 }
