@@ -9,8 +9,6 @@ namespace MeKi.Model.Tokenization;
 /// </summary>
 public static class TokenizerJson
 {
-    /// <summary>The largest vocabulary that is believed: eight times the largest known, so that one wild id cannot fill the memory.</summary>
-    internal const int MaxVocabulary = 1 << 21;
 
     /// <summary>
     /// Reads the tokenizer. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens <c>[PAD&lt;id&gt;]</c>.
@@ -84,10 +82,10 @@ public static class TokenizerJson
         // The place of one entry is put into words only when it is wrong: there are a hundred thousand.
         foreach (var entry in vocab.Element.EnumerateObject())
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || (uint)id >= MaxVocabulary)
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || (uint)id >= JsonPlace.MaxId)
             {
                 throw vocab.Fault($"the id {UntrustedText.Quote(entry.Value.GetRawText())} of {UntrustedText.Quote(entry.Name)} " +
-                    $"is not an integer from 0 to {MaxVocabulary - 1}");
+                    $"is not an integer from 0 to {JsonPlace.MaxId - 1}");
             }
             Place(vocab, tokens, id, entry.Name);
         }
