@@ -52,7 +52,7 @@ public sealed class EvaluationTask
     /// <param name="model">The model; needs its tokenizer.</param>
     /// <param name="path">The data set's rows, a JSON object a line, with the fields of the Hugging Face data set that the harness names for the task.</param>
     /// <param name="limit">Ask only the first so many questions; null for all.</param>
-    /// <param name="progress">Told after each question.</param>
+    /// <param name="progress">Told before each question and at the end.</param>
     /// <param name="cancellationToken">Ends the work within a batch of tokens.</param>
     /// <exception cref="ArgumentOutOfRangeException">The limit is not positive.</exception>
     /// <exception cref="EvaluationException">The file cannot be read, has no questions, or a line that is not one of this task.</exception>
@@ -71,6 +71,7 @@ public sealed class EvaluationTask
         List<ContinuationScore[]> scores = [];
         foreach (TaskQuestion question in questions)
         {
+            progress?.Report(new(Name, scores.Count, questions.Count, "questions"));
             try
             {
                 scores.Add([.. question.Continuations.Select(continuation => scorer.Score(continuation, cancellationToken))]);
@@ -79,8 +80,8 @@ public sealed class EvaluationTask
             {
                 throw new EvaluationException(path, $"line {question.Line}", failure.Message.TrimEnd('.'), innerException: failure);
             }
-            progress?.Report(new(Name, scores.Count, questions.Count, "questions"));
         }
+        progress?.Report(new(Name, scores.Count, questions.Count, "questions"));
         return Grade(questions, scores);
     }
 

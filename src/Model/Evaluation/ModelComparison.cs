@@ -13,7 +13,7 @@ public static class ModelComparison
     /// <param name="candidate">B, of the same vocabulary.</param>
     /// <param name="text">The text.</param>
     /// <param name="window">Tokens of a window, 3 to the smaller context.</param>
-    /// <param name="progress">Told after each window.</param>
+    /// <param name="progress">Told before each window and at the end.</param>
     /// <param name="cancellationToken">Ends the work within a batch of tokens.</param>
     /// <exception cref="ArgumentOutOfRangeException">The window is out of range.</exception>
     /// <exception cref="EvaluationException">The vocabularies differ, or the text is shorter than a window.</exception>
@@ -38,6 +38,7 @@ public static class ModelComparison
         using LogitPass referencePass = new(reference), candidatePass = new(candidate);
         for (int index = 0, scored = 0; index < windows.Count; index++)
         {
+            progress?.Report(new("compare", index * (long)window, windows.Count * (long)window, "tokens"));
             int[] tokens = windows[index];
             referencePass.Begin(tokens[..^1], windows.FirstScored, cancellationToken);
             candidatePass.Begin(tokens[..^1], windows.FirstScored, cancellationToken);
@@ -51,8 +52,8 @@ public static class ModelComparison
                 candidateLosses[scored] = -q.LogProbability(tokens[position + 1]);
                 squaredDifferences += p.MeanSquaredLogitDifference(q);
             }
-            progress?.Report(new("compare", (index + 1L) * window, (long)windows.Count * window, "tokens"));
         }
+        progress?.Report(new("compare", windows.Count * (long)window, windows.Count * (long)window, "tokens"));
         Estimate divergence = Estimate.Of(divergences);
         Array.Sort(divergences);
         return new(

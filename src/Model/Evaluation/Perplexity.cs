@@ -26,7 +26,7 @@ public static class Perplexity
     /// <param name="text">The text.</param>
     /// <param name="window">N: tokens of a window, 3 to the model's context.</param>
     /// <param name="stride">S: tokens from one window to the next, 1 to N − 1; null for windows one after the other.</param>
-    /// <param name="progress">Told after each window.</param>
+    /// <param name="progress">Told before each window and at the end.</param>
     /// <param name="cancellationToken">Ends the work within a batch of tokens.</param>
     /// <exception cref="ArgumentOutOfRangeException">The window or the stride is out of range.</exception>
     /// <exception cref="EvaluationException">The text is shorter than a window.</exception>
@@ -45,6 +45,7 @@ public static class Perplexity
         using LogitPass pass = new(model);
         for (int index = 0, scored = 0; index < windows.Count; index++)
         {
+            progress?.Report(new("perplexity", index * (long)window, windows.Count * (long)window, "tokens"));
             int[] tokens = windows[index];
             pass.Begin(tokens[..^1], windows.FirstScored, cancellationToken);
             for (int position = windows.FirstScored; position < tokens.Length - 1; position++)
@@ -52,8 +53,8 @@ public static class Perplexity
                 distribution.Set(pass.At(position, cancellationToken));
                 losses[scored++] = -distribution.LogProbability(tokens[position + 1]);
             }
-            progress?.Report(new("perplexity", (index + 1L) * window, (long)windows.Count * window, "tokens"));
         }
+        progress?.Report(new("perplexity", windows.Count * (long)window, windows.Count * (long)window, "tokens"));
         return new(Estimate.Of(losses), losses.Length, windows.Count);
     }
 }
