@@ -5,5 +5,8 @@ RootCommand root = new("MeKi: language models whose knowledge lives on storage."
 {
     RunCommand.Create(),
     ConvertCommand.Create(),
+    PerplexityCommand.Create(),
+    CompareCommand.Create(),
+    EvalCommand.Create(),
 };
 return await CommandFailure.InvokeAsync(root, args).ConfigureAwait(false);
