@@ -29,7 +29,7 @@ internal sealed class LogitPass : IDisposable
     /// <param name="cancellationToken">Heeded between batches.</param>
     public void Begin(int[] tokens, int first, CancellationToken cancellationToken)
     {
-        _session.Reset();
+        _session.Truncate(0);
         _tokens = tokens;
         while (_session.Position < first)
         {
