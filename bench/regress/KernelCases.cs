@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Quant;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using MeKi.Kernels;
 using MeKi.Quant;
 
-namespace MeKi.Regress;
+namespace MeKi.Bench;
 
 /// <summary>Random weights in aligned native memory.</summary>
 internal sealed unsafe class NativeWeights : IDisposable
