@@ -56,7 +56,17 @@ internal sealed class JsonSettings
         _ => throw Wrong(key, "true or false"),
     };
 
-    public string? Text(string key) => !Has(key) ? null : _root.GetProperty(key) is { ValueKind: JsonValueKind.String } text ? text.GetString() : throw Wrong(key, "a string");
+    public string? Text(string key)
+    {
+        try
+        {
+            return !Has(key) ? null : _root.GetProperty(key) is { ValueKind: JsonValueKind.String } text ? text.GetString() : throw Wrong(key, "a string");
+        }
+        catch (InvalidOperationException failure)
+        {
+            throw new ModelFileException(_path, $"key '{key}'", "is not valid Unicode", "Correct the configuration", failure);
+        }
+    }
 
     public JsonSettings? Object(string key) => !Has(key) ? null : _root.GetProperty(key) is { ValueKind: JsonValueKind.Object } value ? new(_path, value) : throw Wrong(key, "an object");
 
