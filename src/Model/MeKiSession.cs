@@ -77,7 +77,11 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    public void Prefetch(int token) => _experts?.Prefetch(token);
+    public void Prefetch(int token)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_config.VocabularySize, nameof(token));
+        _experts?.Prefetch(token);
+    }
 
     /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
     /// <param name="length">Tokens to keep.</param>

@@ -65,12 +65,15 @@ public static class Converter
 
         GgufMetadata metadata = new(Path.Combine(folder, "model.gguf"));
         GgufModel.WriteConfig(source.Config, metadata);
-        metadata["general.name"] = Path.GetFileName(Path.GetFullPath(checkpoint));
+        metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer, metadata);
 
-        bool made = !Directory.Exists(folder);
+        // The folders that are not there yet, the innermost first.
+        List<string> made = [];
+        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
+            made.Add(each);
         try
         {
             Directory.CreateDirectory(folder);
@@ -78,8 +81,8 @@ public static class Converter
         }
         catch (Exception failure)
         {
-            if (made && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
-                Directory.Delete(folder);
+            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any()).Where(Directory.Exists))
+                Directory.Delete(empty);
             if (failure is IOException or UnauthorizedAccessException)
                 throw PendingFile.Describe(folder, 0, failure);
             throw;
@@ -92,11 +95,12 @@ public static class Converter
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
             .Tensors(bytes => progress?.Report(new("weights", written += bytes, total))));
-        total = writer.TotalBytes;
+        total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         using PendingFile model = new(metadata.Path, writer.TotalBytes);
         if (trainingForm is null)
         {
             WriteModel(model, writer, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
             model.Publish();
             return new(metadata.Path, writer.TotalBytes, null, 0, identity);
         }
@@ -113,6 +117,7 @@ public static class Converter
         using PendingFile rows = new(rowsPath, layout.FileBytes);
         WriteModel(model, writer, cancellationToken);
         WriteRows(rows, layout, source, trainingForm, progress, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
         // The rows first: a model file never stands there without the rows it needs.
         rows.Publish();
         model.Publish();
@@ -131,11 +136,11 @@ public static class Converter
         using ComputePool pool = new(Environment.ProcessorCount);
         WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);
         RowFileWriter writer = new(file.Stream, layout);
-        long done = 0;
+        long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
         new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
         {
             writer.Append(records);
-            progress?.Report(new("fold", done += records.Length, layout.FileBytes));
+            progress?.Report(new("fold", done += records.Length, total));
         }, cancellationToken);
         writer.Complete();
         file.Complete();
