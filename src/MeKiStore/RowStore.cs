@@ -71,13 +71,24 @@ public sealed class RowStore : IDisposable
         return lease;
     }
 
-    /// <summary>Closes the file. Leases that are still reading end with an error.</summary>
+    /// <summary>Closes the file. Reads that have not begun end with an error.</summary>
     public void Dispose() => _file.Dispose();
 
     internal void ReadRecords(int token, int count, Span<byte> records)
     {
         Span<byte> target = records[..(count * Layout.RecordStride)];
-        ReadFully(_file, target, Layout.RecordOffset(token), Path);
+        bool held = false;
+        try
+        {
+            // The file stays open until a read that has begun is over.
+            _file.DangerousAddRef(ref held);
+            ReadFully(_file, target, Layout.RecordOffset(token), Path);
+        }
+        finally
+        {
+            if (held)
+                _file.DangerousRelease();
+        }
         Interlocked.Add(ref _rowsRead, (long)count * Layout.Layers);
         Interlocked.Add(ref _bytesRead, target.Length);
     }

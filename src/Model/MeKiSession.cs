@@ -40,38 +40,17 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public void Forward(ReadOnlySpan<int> tokens, Span<float> logits)
     {
-        for (int i = 0; i < tokens.Length; i++)
-        {
-            if ((uint)tokens[i] >= (uint)_config.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {_config.VocabularySize}.");
-        }
-        if (logits.Length % _config.VocabularySize != 0 || logits.Length / _config.VocabularySize > tokens.Length)
-            throw new ArgumentException($"{logits.Length} logits are not {_config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
-        if (tokens.Length > _config.ContextLength - Position)
-            throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
-        if (Interlocked.Exchange(ref _busy, true))
-            throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
-        int before = _cache.Length;
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
         try
         {
-            ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
-            try
-            {
-                _transformer.Forward(tokens, _cache, logits);
-            }
-            finally
-            {
-                _source.ReleaseReference();
-            }
-        }
-        catch
-        {
-            _cache.Length = before;
-            throw;
+            Check(tokens, logits);
+            if (Interlocked.Exchange(ref _busy, true))
+                throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
+            ForwardAlone(tokens, logits);
         }
         finally
         {
-            Volatile.Write(ref _busy, false);
+            _source.ReleaseReference();
         }
     }
 
@@ -94,4 +73,35 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>Lets go of rows that are on their way.</summary>
     public void Dispose() => _experts?.Dispose();
+
+    private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)tokens[i] >= (uint)_config.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {_config.VocabularySize}.");
+        }
+        if (logits.Length % _config.VocabularySize != 0 || logits.Length / _config.VocabularySize > tokens.Length)
+            throw new ArgumentException($"{logits.Length} logits are not {_config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
+        if (tokens.Length > _config.ContextLength - Position)
+            throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
+    }
+
+    private void ForwardAlone(ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        int before = _cache.Length;
+        try
+        {
+            _transformer.Forward(tokens, _cache, logits);
+        }
+        catch
+        {
+            _cache.Length = before;
+            throw;
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, false);
+        }
+    }
 }
