@@ -30,9 +30,9 @@ internal static class CompareCommand
             result = ModelComparison.Compare(a, b, text, window, progress, cancellation);
         ResultTable table = new(false, true, true, false);
         table.Add("", "value", "std error", "");
-        table.Add("KL(A||B) mean", ResultTable.Number(result.KlDivergence.Mean, "f6"), ResultTable.Number(result.KlDivergence.StandardError, "f6"), "nats");
-        table.Add("KL(A||B) 99 %", ResultTable.Number(result.KlPercentile99, "f6"), "", "nats");
-        table.Add("KL(A||B) max", ResultTable.Number(result.KlMaximum, "f6"), "", "nats");
+        table.Add("KL(A||B) mean", ResultTable.Number(result.KlDivergence.Mean, "f9"), ResultTable.Number(result.KlDivergence.StandardError, "f9"), "nats");
+        table.Add("KL(A||B) 99 %", ResultTable.Number(result.KlPercentile99, "f9"), "", "nats");
+        table.Add("KL(A||B) max", ResultTable.Number(result.KlMaximum, "f9"), "", "nats");
         table.Add("same top token", ResultTable.Number(100 * result.TopAgreement.Mean, "f3"), ResultTable.Number(100 * result.TopAgreement.StandardError, "f3"), "%");
         table.Add("logit difference", ResultTable.Number(result.LogitRms, "f6"), "", "RMS");
         table.Add("perplexity of A", ResultTable.Number(result.Reference.Perplexity, "f4"), ResultTable.Number(result.Reference.StandardError, "f4"), "");

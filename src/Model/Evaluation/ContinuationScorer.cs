@@ -17,13 +17,9 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
             throw new EvaluationException("", "", "the context has no tokens");
         if (continuation.Length == 0)
             throw new EvaluationException("", "", "a continuation has no tokens of its own");
-        int room = model.Config.ContextLength;
-        if (continuation.Length > room)
-            throw new EvaluationException("", "", $"a continuation of {continuation.Length} tokens exceeds the model's context of {room}");
-
-        // The last token is predicted, not read: one more token than the context fits.
-        int[] tokens = [.. context, .. continuation];
-        tokens = tokens[^Math.Min(tokens.Length, room + 1)..];
+        if (continuation.Length > model.Config.ContextLength)
+            throw new EvaluationException("", "", $"a continuation of {continuation.Length} tokens exceeds the model's context of {model.Config.ContextLength}");
+        int[] tokens = Fit(context, continuation, model.Config.ContextLength);
         int first = tokens.Length - 1 - continuation.Length;
         double sum = 0;
         bool greedy = true;
@@ -38,6 +34,13 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
     }
 
     public void Dispose() => _pass.Dispose();
+
+    /// <summary>A context and its continuation in one, without the beginning of what is too long. The last token is predicted, not read: one more than the context length fits.</summary>
+    internal static int[] Fit(int[] context, int[] continuation, int contextLength)
+    {
+        int[] tokens = [.. context, .. continuation];
+        return tokens[Math.Max(0, tokens.Length - contextLength - 1)..];
+    }
 
     /// <summary>
     /// Tokens of a context and of its continuation. White space at the end of the context moves to the continuation; both are encoded as one text, and what
