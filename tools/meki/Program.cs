@@ -5,5 +5,6 @@ RootCommand root = new("MeKi: language models whose knowledge lives on storage."
 {
     RunCommand.Create(),
     ConvertCommand.Create(),
+    SynthCommand.Create(),
 };
 return await CommandFailure.InvokeAsync(root, args).ConfigureAwait(false);
