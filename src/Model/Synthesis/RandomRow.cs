@@ -18,7 +18,7 @@ internal static class RandomRow
 
     // Of the sum of four numbers that are uniform on 0 … 65535: mean 4 · 65535 / 2, variance 4 · (65536² − 1) / 12.
     private const int Mean = 131_070;
-    private const double Deviation = 37_837.2267;
+    private const double Deviation = 37_837.2272;
 
     /// <summary>A stream for everything that has one name. The hash (FNV-1a) is spelt out since the bytes may not change with the runtime.</summary>
     public static ulong Stream(int seed, string name)
