@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using MeKi.Model.Conversion;
 using MeKi.Model.Synthesis;
 using MeKi.Quant;
@@ -21,7 +22,7 @@ internal static class SynthCommand
         shape.AcceptOnlyFromAmong([.. SyntheticShape.All.Select(each => each.Name)]);
         type.AcceptOnlyFromAmong([.. types.Keys]);
         rows.AcceptOnlyFromAmong([.. ConvertCommand.RowTypes.Keys]);
-        memory.Validators.Add(RequirePositive);
+        memory.Validators.Add(CheckRange);
         Command command = new("synth", "Write a model of random weights.") { shape, memory, type, rows, output, seed };
         command.Validators.Add(parsed =>
         {
@@ -38,12 +39,11 @@ internal static class SynthCommand
         return command;
     }
 
-    private static void RequirePositive(OptionResult option)
+    private static void CheckRange(OptionResult option)
     {
-        if (option.Errors.Any())
-            return;
-        if (option.GetValueOrDefault<int>() <= 0)
-            option.AddError("--meki needs a positive number of values.");
+        // What is no number at all has its own message.
+        if (int.TryParse(option.Tokens[^1].Value, CultureInfo.InvariantCulture, out int values) && values is < 1 or > SyntheticModel.MaxMemoryDimension)
+            option.AddError($"--meki takes a number from 1 to {SyntheticModel.MaxMemoryDimension}, not {values}.");
     }
 
     private static void Write(SyntheticShape shape, string folder, SyntheticModelOptions options, CancellationToken cancellation)

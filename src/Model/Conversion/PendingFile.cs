@@ -9,6 +9,9 @@ internal sealed class PendingFile : IDisposable
     private const int DiskFull = 28;              // ENOSPC
     private const int DiskFullWindows = 0x70;     // ERROR_DISK_FULL
 
+    // COR_E_IO: all that FileStream says when the space it is asked to reserve is not there, or is more than a file of this file system may have.
+    private const int ReservationFailed = unchecked((int)0x80131620);
+
     private readonly string _path;
     private readonly string _temporary;
     private bool _kept;
@@ -29,6 +32,10 @@ internal sealed class PendingFile : IDisposable
                 BufferSize = 1 << 20,
                 PreallocationSize = bytes,
             });
+        }
+        catch (IOException failure) when (failure.HResult == ReservationFailed)
+        {
+            throw NoRoom(path, bytes, failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -64,7 +71,10 @@ internal sealed class PendingFile : IDisposable
     {
         bool full = (failure.HResult & 0xFFFF) is DiskFull or DiskFullWindows;
         return full
-            ? new(path, "", $"the disk is full: {bytes / 1e6:n0} MB are needed", "Free space or choose another folder", failure)
+            ? NoRoom(path, bytes, failure)
             : new(path, "", $"cannot be written: {failure.Message.TrimEnd('.')}", "Choose a folder you may write to", failure);
     }
+
+    private static ModelFileException NoRoom(string path, long bytes, Exception failure) =>
+        new(path, "", $"the disk is full: {bytes / 1e6:n0} MB are needed", "Free space or choose another folder", failure);
 }

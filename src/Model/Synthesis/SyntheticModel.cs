@@ -33,13 +33,16 @@ public sealed record SyntheticModelOptions
 /// </summary>
 public static class SyntheticModel
 {
+    /// <summary>The largest m: 128 times the paper's; a record of 4B's 36 layers is then 9.4 MB at F32.</summary>
+    public const int MaxMemoryDimension = 1 << 16;
+
     /// <summary>Writes <c>model.gguf</c> and, for a model with the MeKi branch, <c>model.rows</c>.</summary>
     /// <param name="shape">The model's sizes.</param>
     /// <param name="folder">Receives the files; made if absent.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The memory dimension is negative or beyond 65,536.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>.</exception>
     /// <exception cref="NotSupportedException">The weight type is not one of <see cref="BlockFormat.All"/>.</exception>
     /// <exception cref="ModelFileException">The output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
@@ -49,9 +52,8 @@ public static class SyntheticModel
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         options ??= new();
-        // 128 times the largest of the paper; a record of 4B's 36 layers is then 9.4 MB at F32.
-        if (options.MemoryDimension is < 0 or > 1 << 16)
-            throw new ArgumentOutOfRangeException(nameof(options), $"A memory dimension of {options.MemoryDimension} is not in 0 to {1 << 16}.");
+        if (options.MemoryDimension is < 0 or > MaxMemoryDimension)
+            throw new ArgumentOutOfRangeException(nameof(options), $"A memory dimension of {options.MemoryDimension} is not in 0 to {MaxMemoryDimension}.");
         ModelConfig config = shape.Config(options.MemoryDimension);
         ModelIdentity identity = new(SHA256.HashData(Encoding.UTF8.GetBytes($"synthetic {config} {options.Seed}")));
 
