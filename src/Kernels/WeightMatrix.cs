@@ -41,6 +41,9 @@ public sealed unsafe class WeightMatrix
     /// <summary>Input features.</summary>
     public int Columns { get; }
 
+    /// <summary>Bytes of a row.</summary>
+    public long RowBytes => _rowBytes;
+
     /// <summary>Bytes of all rows.</summary>
     public long ByteLength => Rows * _rowBytes;
 

@@ -101,6 +101,8 @@ public sealed record RowFileLayout
         };
         if (!Enum.IsDefined(layout.Type))
             throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
+        if ((long)layout.Layers * layout.RowStride + layout.ScaleBytes > int.MaxValue)
+            throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB", "Convert the checkpoint again");
         // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
         foreach ((int at, uint value) in layout.Words())
         {

@@ -11,6 +11,7 @@ public sealed class RowLease : IThreadPoolWorkItem, IDisposable
     private readonly int[] _slots;
     private readonly byte[] _records;
     private readonly ManualResetEventSlim _ready = new();
+    private bool _claimed;
     private Exception? _failure;
 
     internal RowLease(RowStore store, ReadOnlySpan<int> tokens)
@@ -56,9 +57,22 @@ public sealed class RowLease : IThreadPoolWorkItem, IDisposable
 
     /// <summary>Lets go of the rows, after a read in progress has ended.</summary>
     // The event itself is left to the collector: its setter may still be inside Set() when the waiter wakes.
-    public void Dispose() => _ready.Wait();
+    public void Dispose()
+    {
+        if (Claim())
+            _ready.Set();
+        _ready.Wait();
+    }
 
     void IThreadPoolWorkItem.Execute()
+    {
+        if (Claim())
+            Read();
+    }
+
+    private bool Claim() => !Interlocked.Exchange(ref _claimed, true);
+
+    private void Read()
     {
         try
         {
@@ -94,6 +108,9 @@ public sealed class RowLease : IThreadPoolWorkItem, IDisposable
         if (!_ready.IsSet)
         {
             long start = Stopwatch.GetTimestamp();
+            // With every core computing, the thread pool may not have come to it yet: a read from the page cache takes some 10 µs here, being scheduled up to 10 ms.
+            if (Claim())
+                Read();
             _ready.Wait();
             _store.AddWait(Stopwatch.GetTimestamp() - start);
         }

@@ -31,9 +31,10 @@ public sealed class MeKiModel : IDisposable
 
     private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, TokenizerData? tokenizer, LoadOptions options)
     {
-        (_source, Config, _store) = (source, config, store);
-        _weights = Weights.Load(source, config);
-        _trainingForm = TrainingFormLayer.Load(source, config);
+        Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
+        (_source, _store) = (source, store);
+        _weights = Weights.Load(source, Config);
+        _trainingForm = TrainingFormLayer.Load(source, Config);
         _tokenizer = tokenizer is null ? null : new(tokenizer);
         _pool = new(options.Threads ?? Environment.ProcessorCount);
     }
@@ -47,6 +48,18 @@ public sealed class MeKiModel : IDisposable
 
     /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
     public StoreCounters StoreCounters => _store?.Counters ?? default;
+
+    /// <summary>Threads that compute.</summary>
+    public int Threads => _pool.Threads;
+
+    /// <summary>The row file; null for a model that reads none.</summary>
+    public string? RowFilePath => _store?.Path;
+
+    /// <summary>Bytes of weights that the forward pass of one token reads: every tensor once, of the embedding one row (and all of it where it is the head).</summary>
+    public long WeightBytesPerToken => _weights.BytesPerToken;
+
+    /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
+    public long KvBytesPerPosition => 2L * sizeof(float) * Config.Layers * Config.KvHeads * Config.HeadDimension;
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">
@@ -111,7 +124,7 @@ public sealed class MeKiModel : IDisposable
         try
         {
             TokenizerData? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Read(source.Metadata) : null;
-            if (source.Identity is { } identity)
+            if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity);
             return new(source, source.Config, store, tokenizer, options);
         }

@@ -9,7 +9,7 @@ public sealed class MeKiSession : IDisposable
     private readonly Transformer _transformer;
     private readonly IExpertRows? _experts;
     private readonly WeightSource _source;
-    private KvCache _cache;
+    private readonly KvCache _cache;
     private bool _busy;
 
     internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, WeightSource source)
@@ -17,6 +17,9 @@ public sealed class MeKiSession : IDisposable
         (_config, _transformer, _experts, _source) = (config, transformer, experts, source);
         _cache = new(config);
     }
+
+    /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
+    public const int BatchTokens = Transformer.MaxBatch;
 
     /// <summary>Tokens so far: the position of the next one.</summary>
     public int Position => _cache.Length;
@@ -74,10 +77,20 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    public void Prefetch(int token) => _experts?.Prefetch(token);
+    public void Prefetch(int token)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_config.VocabularySize, nameof(token));
+        _experts?.Prefetch(token);
+    }
 
-    /// <summary>Empties the sequence.</summary>
-    public void Reset() => _cache = new(_config);
+    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
+    /// <param name="length">Tokens to keep.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    public void Truncate(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+        _cache.Length = length;
+    }
 
     /// <summary>Lets go of rows that are on their way.</summary>
     public void Dispose() => _experts?.Dispose();

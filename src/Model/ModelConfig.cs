@@ -75,6 +75,8 @@ public sealed record ModelConfig
         }
         if (Heads % KvHeads != 0)
             throw Bad("key/value heads", $"{KvHeads} does not divide the {Heads} heads");
+        if ((long)Heads * HeadDimension >= 1 << 24)
+            throw Bad("heads", $"{Heads} of {HeadDimension} values are out of range");
         if (HeadDimension % 2 != 0)
             throw Bad("head dimension", $"{HeadDimension} is odd; rotary embedding turns pairs");
         if (MemoryDimension is < 0 or >= 1 << 20)

@@ -11,6 +11,9 @@ internal sealed record Weights
     public required float[] FinalNorm { get; init; }            //       [d]
     public required WeightMatrix Head { get; init; }            //       [V × d], E itself where the head is tied
 
+    /// <summary>Bytes that one token's forward pass reads.</summary>
+    public long BytesPerToken => Embedding.RowBytes + Layers.Sum(layer => layer.ByteLength) + sizeof(float) * FinalNorm.Length + Head.ByteLength;
+
     public static Weights Load(WeightSource source, ModelConfig config)
     {
         WeightMatrix embedding = source.Matrix("token_embd.weight", config.VocabularySize, config.HiddenSize);
@@ -39,6 +42,10 @@ internal sealed record LayerWeights
     public required WeightMatrix Up { get; init; }              //       [FFN × d]
     public required WeightMatrix Down { get; init; }            //       [d × FFN]
     public required MeKiWeights? MeKi { get; init; }            //       null where the model has no branch
+
+    public long ByteLength => Query.ByteLength + Key.ByteLength + Value.ByteLength + AttentionOutput.ByteLength + Gate.ByteLength + Up.ByteLength + Down.ByteLength
+        + (MeKi is null ? 0 : MeKi.Gate.ByteLength + MeKi.Output.ByteLength)
+        + sizeof(float) * (AttentionNorm.Length + FeedForwardNorm.Length + (QueryNorm?.Length ?? 0) + (KeyNorm?.Length ?? 0) + (MeKi?.PostNorm.Length ?? 0));
 
     public static LayerWeights Load(WeightSource source, ModelConfig config, string layer)
     {

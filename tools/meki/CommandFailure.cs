@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MeKi.Model;
+using MeKi.Model.Evaluation;
 using MeKi.Store;
 
 namespace MeKi.Tool;
@@ -20,7 +21,7 @@ internal static class CommandFailure
         {
             return Report("interrupted", 130);
         }
-        catch (Exception failure) when (failure is ModelFileException or RowFileException or ContextOverflowException or IOException or UnauthorizedAccessException
+        catch (Exception failure) when (failure is ModelFileException or RowFileException or ContextOverflowException or EvaluationException or IOException or UnauthorizedAccessException
             or ArgumentException or InvalidOperationException)
         {
             return Report(failure.Message, 1);

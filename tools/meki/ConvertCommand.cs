@@ -38,7 +38,7 @@ internal static class ConvertCommand
     private static void Convert(string checkpoint, string folder, ConverterOptions options, CancellationToken cancellation)
     {
         ConversionResult result;
-        using (ByteProgress progress = new())
+        using (StageProgress progress = new())
             result = Converter.Convert(checkpoint, folder, options, progress, cancellation);
         Report(result);
     }

@@ -6,5 +6,9 @@ RootCommand root = new("MeKi: language models whose knowledge lives on storage."
     RunCommand.Create(),
     ConvertCommand.Create(),
     SynthCommand.Create(),
+    BenchCommand.Create(),
+    PerplexityCommand.Create(),
+    CompareCommand.Create(),
+    EvalCommand.Create(),
 };
 return await CommandFailure.InvokeAsync(root, args).ConfigureAwait(false);

@@ -29,13 +29,14 @@ internal static class SynthCommand
             if (parsed.GetResult(rows) is { Implicit: false } && parsed.GetResult(memory) is null)
                 parsed.AddError("--rows needs --meki: a dense model has no expert rows.");
         });
-        command.SetAction((parsed, cancellation) => Task.Run(() => Write(SyntheticShape.Of(parsed.GetRequiredValue(shape)), parsed.GetRequiredValue(output), new()
-        {
-            WeightType = types[parsed.GetRequiredValue(type)],
-            MemoryDimension = parsed.GetValue(memory),
-            RowType = ConvertCommand.RowTypes[parsed.GetRequiredValue(rows)],
-            Seed = parsed.GetValue(seed),
-        }, cancellation), CancellationToken.None));
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () => Write(SyntheticShape.Of(parsed.GetRequiredValue(shape)), parsed.GetRequiredValue(output), new()
+            {
+                WeightType = types[parsed.GetRequiredValue(type)],
+                MemoryDimension = parsed.GetValue(memory),
+                RowType = ConvertCommand.RowTypes[parsed.GetRequiredValue(rows)],
+                Seed = parsed.GetValue(seed),
+            }, cancellation), CancellationToken.None));
         return command;
     }
 
@@ -49,7 +50,7 @@ internal static class SynthCommand
     private static void Write(SyntheticShape shape, string folder, SyntheticModelOptions options, CancellationToken cancellation)
     {
         ConversionResult result;
-        using (ByteProgress progress = new())
+        using (StageProgress progress = new())
             result = SyntheticModel.Write(shape, folder, options, progress, cancellation);
         ConvertCommand.Report(result);
     }

@@ -28,19 +28,23 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     public static HuggingFaceCheckpoint Open(string path)
     {
-        ModelConfig sizes = ReadConfig(System.IO.Path.Combine(path, "config.json"), out JsonSettings settings);
-        SafetensorsFolder folder = SafetensorsFolder.Open(path);
-        try
+        string configPath = System.IO.Path.Combine(path, "config.json");
+        return JsonPlace.Read(configPath, config =>
         {
-            HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
-            checkpoint.CompleteConfig(settings);
-            return checkpoint;
-        }
-        catch
-        {
-            folder.Dispose();
-            throw;
-        }
+            ModelConfig sizes = ReadSizes(config, configPath);
+            SafetensorsFolder folder = SafetensorsFolder.Open(path);
+            try
+            {
+                HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
+                checkpoint.CompleteConfig(config, configPath);
+                return checkpoint;
+            }
+            catch
+            {
+                folder.Dispose();
+                throw;
+            }
+        });
     }
 
     public override unsafe WeightMatrix? Find(string name, int rows, int columns)
@@ -100,61 +104,59 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     public override void Dispose() => _folder.Dispose();
 
-    private static ModelConfig ReadConfig(string path, out JsonSettings settings)
+    private static ModelConfig ReadSizes(JsonPlace config, string path)
     {
-        JsonSettings json = settings = JsonSettings.Read(path);
-        string architecture = json.Text("model_type") ?? "";
+        string architecture = config.TryText("model_type") ?? "";
         if (architecture is not ("qwen3" or "qwen3_meki"))
-            throw new ModelFileException(path, "key 'model_type'", $"architecture '{architecture}' is not known", "This engine runs 'qwen3' and 'qwen3_meki'");
-        Refuse(json.Text("hidden_act") is not (null or "silu"), "hidden_act", "SiLU");
-        Refuse(json.Bool("attention_bias") == true, "attention_bias", "no bias");
-        Refuse(json.Bool("use_sliding_window") == true, "use_sliding_window", "full attention");
-        Refuse(json.Has("rope_scaling"), "rope_scaling", "unscaled rotary embedding");
-        Refuse(json.Text("meki_fusion") is not (null or "additive_sigmoid"), "meki_fusion", "additive_sigmoid");
-        Refuse(json.Text("meki_placement") is not (null or "parallel_ffn"), "meki_placement", "parallel_ffn");
-        int hidden = json.RequiredInt("hidden_size"), heads = json.RequiredInt("num_attention_heads");
+            throw new ModelFileException(path, "$.model_type", $"architecture {UntrustedText.Quote(architecture)} is not known", "This engine runs 'qwen3' and 'qwen3_meki'");
+        Refuse(config.TryText("hidden_act") is not (null or "silu"), "hidden_act", "silu");
+        Refuse(config.TryFlag("attention_bias") == true, "attention_bias", "false");
+        Refuse(config.TryFlag("use_sliding_window") == true, "use_sliding_window", "false");
+        Refuse(config.TryField("rope_scaling") is not null, "rope_scaling", "null");
+        Refuse(config.TryText("meki_fusion") is not (null or "additive_sigmoid"), "meki_fusion", "additive_sigmoid");
+        Refuse(config.TryText("meki_placement") is not (null or "parallel_ffn"), "meki_placement", "parallel_ffn");
+        int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads");
         return new ModelConfig
         {
-            VocabularySize = json.RequiredInt("vocab_size"),
-            Layers = json.RequiredInt("num_hidden_layers"),
+            VocabularySize = config.Int("vocab_size"),
+            Layers = config.Int("num_hidden_layers"),
             HiddenSize = hidden,
-            FeedForwardSize = json.RequiredInt("intermediate_size"),
+            FeedForwardSize = config.Int("intermediate_size"),
             Heads = heads,
-            KvHeads = json.Int("num_key_value_heads") ?? heads,
-            HeadDimension = json.Int("head_dim") ?? hidden / Math.Max(heads, 1),
-            NormEps = json.Float("rms_norm_eps") ?? 1e-6f,
-            RopeTheta = json.Float("rope_theta") ?? json.Object("rope_parameters")?.Float("rope_theta") ?? throw new ModelFileException(path, "key 'rope_theta'", "is missing", "Add it to the configuration"),
-            ContextLength = json.RequiredInt("max_position_embeddings"),
+            KvHeads = config.TryInt("num_key_value_heads") ?? heads,
+            HeadDimension = config.TryInt("head_dim") ?? hidden / Math.Max(heads, 1),
+            NormEps = config.TryFloat("rms_norm_eps") ?? 1e-6f,
+            RopeTheta = config.TryFloat("rope_theta") ?? config.TryField("rope_parameters")?.TryFloat("rope_theta") ?? throw config.Fault("has no field 'rope_theta'", "Add it"),
+            ContextLength = config.Int("max_position_embeddings"),
             // What follows is completed from the tensors present.
             QkNorm = false,
             TiedHead = false,
-            MemoryDimension = json.Int("mem_dim", "meki_dim", "d_mem") ?? 0,
+            MemoryDimension = config.TryInt("mem_dim") ?? config.TryInt("meki_dim") ?? config.TryInt("d_mem") ?? 0,
         }.Checked(path);
 
-        void Refuse(bool unsupported, string key, string supported)
+        void Refuse(bool unsupported, string name, string supported)
         {
             if (unsupported)
-                throw new ModelFileException(path, $"key '{key}'", "has a value that this engine does not run", $"Supported is {supported}");
+                throw new ModelFileException(path, $"$.{name}", "has a value that this engine does not run", $"Supported is {supported}");
         }
     }
 
-    private void CompleteConfig(JsonSettings settings)
+    private void CompleteConfig(JsonPlace config, string path)
     {
-        string path = System.IO.Path.Combine(Path, "config.json");
-        string? gate = settings.Text("meki_gate_input");
+        string? gate = config.TryText("meki_gate_input");
         if (gate is not (null or "normalized" or "residual"))
-            throw new ModelFileException(path, "key 'meki_gate_input'", $"'{gate}' is not known", "Write 'normalized' or 'residual'");
+            throw new ModelFileException(path, "$.meki_gate_input", $"{UntrustedText.Quote(gate)} is not known", "Write 'normalized' or 'residual'");
         Config = Config with
         {
             MemoryDimension = Config.HasMeKi ? Config.MemoryDimension : LengthOf("blk.0.meki_mix_norm.weight"),
-            QkNorm = settings.Bool("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
-            TiedHead = settings.Bool("tie_word_embeddings") ?? !Has("output.weight"),
+            QkNorm = config.TryFlag("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
+            TiedHead = config.TryFlag("tie_word_embeddings") ?? !Has("output.weight"),
             GateInput = gate switch { "residual" => GateInput.Residual, "normalized" => GateInput.Normalized, _ => _naming.DefaultGateInput },
         };
         bool normed = Has("blk.0.meki_projection_norm.weight");
-        if (settings.Bool("meki_projection_norm") is { } told && told != normed)
+        if (config.TryFlag("meki_projection_norm") is { } told && told != normed)
         {
-            throw new ModelFileException(path, "key 'meki_projection_norm'",
+            throw new ModelFileException(path, "$.meki_projection_norm",
                 $"is {(told ? "true" : "false")}, but the tensor '{OriginalName("blk.0.meki_projection_norm.weight")}' is {(normed ? "present" : "absent")}", "Correct the configuration");
         }
     }

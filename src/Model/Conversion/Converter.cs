@@ -65,7 +65,7 @@ public static class Converter
 
         GgufMetadata metadata = new(Path.Combine(folder, ModelFolder.ModelFileName));
         GgufModel.WriteConfig(source.Config, metadata);
-        metadata["general.name"] = Path.GetFileName(Path.GetFullPath(checkpoint));
+        metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer, metadata);
@@ -73,7 +73,7 @@ public static class Converter
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
             .Tensors(bytes => progress?.Report(new("weights", written += bytes, total))));
-        total = writer.TotalBytes;
+        total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         RowFileLayout? layout = trainingForm is null ? null : new()
         {
             Identity = identity,
@@ -93,11 +93,11 @@ public static class Converter
         using ComputePool pool = new(Environment.ProcessorCount);
         RowFileLayout layout = writer.Layout;
         WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);
-        long done = 0;
+        long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
         new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
         {
             writer.Append(records);
-            progress?.Report(new("fold", done += records.Length, layout.FileBytes));
+            progress?.Report(new("fold", done += records.Length, total));
         }, cancellationToken);
     }
 }

@@ -10,7 +10,7 @@ internal static class ModelFolder
     public const string RowFileName = "model.rows";
 
     /// <summary>Writes the files. Space for both is reserved before the first byte.</summary>
-    /// <param name="folder">Made if absent, and removed again if nothing could be written.</param>
+    /// <param name="folder">Made if absent, with those above it; what was made is removed again if nothing could be written.</param>
     /// <param name="model">The model file.</param>
     /// <param name="layout">The row file; null for a model without one.</param>
     /// <param name="writeRows">Appends all records.</param>
@@ -20,7 +20,10 @@ internal static class ModelFolder
     public static (long ModelBytes, long RowsBytes) Write(
         string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken)
     {
-        bool made = !Directory.Exists(folder);
+        // The folders that are not there yet, the innermost first.
+        List<string> made = [];
+        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
+            made.Add(each);
         try
         {
             Directory.CreateDirectory(folder);
@@ -34,18 +37,19 @@ internal static class ModelFolder
                 writeRows(rows);
                 rows.Complete();
                 rowFile.Complete();
-                // The rows first: a model file never stands there without the rows it needs.
-                rowFile.Publish();
             }
+            cancellationToken.ThrowIfCancellationRequested();
+            // The rows first: a model file never stands there without the rows it needs.
+            rowFile?.Publish();
             modelFile.Publish();
             return (model.TotalBytes, layout?.FileBytes ?? 0);
         }
         catch (Exception failure)
         {
-            if (made && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
-                Directory.Delete(folder);
+            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any()).Where(Directory.Exists))
+                Directory.Delete(empty);
             if (failure is IOException or UnauthorizedAccessException)
-                throw PendingFile.Describe(folder, model.TotalBytes + (layout?.FileBytes ?? 0), failure);
+                throw PendingFile.Describe(folder, 0, failure);
             throw;
         }
     }

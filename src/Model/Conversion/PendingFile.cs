@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MeKi.Model.Conversion;
 
 /// <summary>
@@ -8,9 +10,7 @@ internal sealed class PendingFile : IDisposable
 {
     private const int DiskFull = 28;              // ENOSPC
     private const int DiskFullWindows = 0x70;     // ERROR_DISK_FULL
-
-    // COR_E_IO: all that FileStream says when the space it is asked to reserve is not there, or is more than a file of this file system may have.
-    private const int ReservationFailed = unchecked((int)0x80131620);
+    private const int NotReserved = 0x1620;       // COR_E_IO: what FileStream throws where it cannot reserve the space
 
     private readonly string _path;
     private readonly string _temporary;
@@ -22,6 +22,8 @@ internal sealed class PendingFile : IDisposable
     public PendingFile(string path, long bytes)
     {
         (_path, _temporary) = (path, path + ".partial");
+        if (Directory.Exists(path))
+            throw new ModelFileException(path, "", "cannot be written: it is a folder", "Remove it or choose another folder");
         try
         {
             Stream = new(_temporary, new FileStreamOptions
@@ -32,10 +34,6 @@ internal sealed class PendingFile : IDisposable
                 BufferSize = 1 << 20,
                 PreallocationSize = bytes,
             });
-        }
-        catch (IOException failure) when (failure.HResult == ReservationFailed)
-        {
-            throw NoRoom(path, bytes, failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -61,20 +59,29 @@ internal sealed class PendingFile : IDisposable
 
     public void Dispose()
     {
-        Stream.Dispose();
-        if (!_kept)
-            File.Delete(_temporary);
+        if (_kept)
+            return;
+        try
+        {
+            Stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // What was buffered did not fit either; the failure that brought us here is the one to report.
+        }
+        File.Delete(_temporary);
     }
 
     /// <summary>Turns a failure to write into the project's exception.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="bytes">What was to be reserved; 0 when the failure came later.</param>
+    /// <param name="failure">The failure.</param>
     public static ModelFileException Describe(string path, long bytes, Exception failure)
     {
-        bool full = (failure.HResult & 0xFFFF) is DiskFull or DiskFullWindows;
+        int code = failure.HResult & 0xFFFF;
+        bool full = code is DiskFull or DiskFullWindows || (code == NotReserved && bytes > 0);
         return full
-            ? NoRoom(path, bytes, failure)
+            ? new(path, "", $"the disk is full{(bytes > 0 ? string.Create(CultureInfo.InvariantCulture, $": {bytes / 1e6:n1} MB are needed") : "")}", "Free space or choose another folder", failure)
             : new(path, "", $"cannot be written: {failure.Message.TrimEnd('.')}", "Choose a folder you may write to", failure);
     }
-
-    private static ModelFileException NoRoom(string path, long bytes, Exception failure) =>
-        new(path, "", $"the disk is full: {bytes / 1e6:n0} MB are needed", "Free space or choose another folder", failure);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace MeKi.Model.Generation;
@@ -23,13 +24,13 @@ internal sealed class Sampler(GenerationOptions options)
 
     /// <summary>Chooses a token.</summary>
     /// <param name="logits">The last position's, [V]; changed by the repetition penalty.</param>
-    /// <exception cref="InvalidOperationException">The logits hold a NaN: no choice would mean anything.</exception>
+    /// <exception cref="InvalidOperationException">The logits hold a NaN or an infinity: no choice would mean anything.</exception>
     public int Sample(Span<float> logits)
     {
         Penalize(logits);
         int best = TensorPrimitives.IndexOfMax(logits);
-        if (float.IsNaN(logits[best]))
-            throw new InvalidOperationException("The model's logits hold a NaN; its weights or rows are damaged.");
+        if (!float.IsFinite(logits[best]))
+            throw new InvalidOperationException($"The model's logits hold {logits[best].ToString(CultureInfo.InvariantCulture)}; its weights or rows are damaged.");
         if (options.Temperature == 0 || options.TopK == 1)
             return best;
         int count = KeepLikeliest(logits);

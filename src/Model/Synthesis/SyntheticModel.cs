@@ -28,8 +28,8 @@ public sealed record SyntheticModelOptions
 }
 
 /// <summary>
-/// Writes models of random weights: the files, the speed and the memory of a real one, for measurements and tests. A dense one is a plain <c>qwen3</c> GGUF that
-/// other engines run too. The same options give the same bytes.
+/// Writes models of random weights: the files, the speed and the memory of a real one, for measurements and tests. A dense one is a plain <c>qwen3</c> GGUF
+/// that other engines run too. The same options give the same bytes.
 /// </summary>
 public static class SyntheticModel
 {
@@ -67,7 +67,7 @@ public static class SyntheticModel
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, [.. BackboneTensor.List(config, options.WeightType)
             .Select(tensor => tensor.ToSource(blocks, Values(tensor, options.Seed), bytes => progress?.Report(new("weights", written += bytes, total))))]);
-        total = writer.TotalBytes;
+        total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         RowFileLayout? layout = !config.HasMeKi ? null : new()
         {
             Identity = identity,
@@ -81,8 +81,8 @@ public static class SyntheticModel
         return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFolder.RowFileName), rowsBytes, identity);
     }
 
-    // Deviation 1/√columns keeps what passes a matrix at the size it had. The weights of norms are 1. The embedding, whose rows are looked up, is also the head,
-    // so it has the head's deviation: logits of deviation 1, and a residual stream that the first layers bring to size.
+    // Deviation 1/√columns keeps what passes a matrix at the size it had. The weights of norms are 1. The embedding, whose rows are looked up, is also the
+    // head, so it has the head's deviation: logits of deviation 1, and a residual stream that the first layers bring to size.
     private static EncodeRow Values(BackboneTensor tensor, int seed)
     {
         ulong stream = RandomRow.Stream(seed, tensor.Name);
@@ -98,11 +98,12 @@ public static class SyntheticModel
     }
 
     // Deviation 1: folded rows leave an RMSNorm.
-    private static void WriteRows(RowFileWriter writer, RowBlocks blocks, int seed, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    private static void WriteRows(
+        RowFileWriter writer, RowBlocks blocks, int seed, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         RowFileLayout layout = writer.Layout;
         ulong[] streams = [.. Enumerable.Range(0, layout.Layers).Select(layer => RandomRow.Stream(seed, $"rows.{layer}"))];
-        long done = 0;
+        long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
         blocks.Run(layout.VocabularySize, layout.RecordStride, layout.Dimension, (token, values, record) =>
         {
             record.Clear();
@@ -114,7 +115,7 @@ public static class SyntheticModel
         }, records =>
         {
             writer.Append(records);
-            progress?.Report(new("rows", done += records.Length, layout.FileBytes));
+            progress?.Report(new("rows", done += records.Length, total));
         }, cancellationToken);
     }
 }

@@ -5,8 +5,8 @@ namespace MeKi.Model.Synthesis;
 /// <summary>
 /// A byte-level tokenizer of any size, made by rule: the 256 bytes, then words of open syllables ("ba", " ba", " bace", " bacedi"), then three control tokens.
 /// <para>
-/// Only a word with its space grows, always by one syllable at its end, so there is one way to merge each and every token is what its own text encodes to. There
-/// are 21 · 5 = 105 syllables, hence 105 + 105 + 105² + 105³ = 1.17 million such tokens: enough for every vocabulary.
+/// Only a word with its space grows, always by one syllable at its end, so there is one way to merge each and every token is what its own text encodes to.
+/// There are 21 · 5 = 105 syllables, hence 105 + 105 + 105² + 105³ = 1.17 million such tokens: enough for every vocabulary.
 /// </para>
 /// </summary>
 internal static class SyntheticTokenizer

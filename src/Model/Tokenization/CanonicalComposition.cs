@@ -25,7 +25,8 @@ internal sealed class CanonicalComposition
         {
             var text = CanonicalData.Decompositions.AsSpan().Trim()[entry].Trim();
             bool excluded = text[0] == '!';
-            int[] points = [.. text.TrimStart('!').ToString().Split(' ').Select(static p => int.Parse(p, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+            string[] fields = text.TrimStart('!').ToString().Split(' ');
+            int[] points = [.. fields.Select(static field => int.Parse(field, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
             int second = points.Length > 2 ? points[2] : 0;
             _decompositions.Add(points[0], (points[1], second));
             if (excluded)

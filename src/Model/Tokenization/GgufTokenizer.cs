@@ -1,3 +1,4 @@
+using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Tokenization;
@@ -24,7 +25,7 @@ public static class GgufTokenizer
         ArgumentNullException.ThrowIfNull(metadata);
         string model = metadata.Get<string>(Model);
         if (model != ByteLevelBpe)
-            throw Fault(metadata, Model, $"the tokenizer '{model}' is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
+            throw Fault(metadata, Model, $"the tokenizer {UntrustedText.Quote(model)} is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
         var (patterns, ignoreMerges, addBos) = ReadSplit(metadata);
         string[] tokens = metadata.Get<string[]>(Tokens);
         TokenKind[] kinds = ReadKinds(metadata, tokens.Length);
@@ -86,7 +87,8 @@ public static class GgufTokenizer
             return (metadata.Get<string[]>(SplitPatterns), metadata.GetOr(IgnoreMerges, false), AddBos: false);
         return SplitNames.Find(name) is SplitNames known
             ? (known.Patterns, known.IgnoreMerges, known.AddBos)
-            : throw Fault(metadata, Pre, $"the way of splitting '{name}' is not known", $"Known are {SplitNames.All}, and {OwnSplit} with its own patterns");
+            : throw Fault(metadata, Pre, $"the way of splitting {UntrustedText.Quote(name)} is not known",
+                $"Known are {SplitNames.All}, and {OwnSplit} with its own patterns");
     }
 
     private static TokenKind[] ReadKinds(GgufMetadata metadata, int count)
@@ -104,14 +106,15 @@ public static class GgufTokenizer
         int space = merge.IndexOf(' ', StringComparison.Ordinal);
         return space > 0 && space < merge.Length - 1
             ? (merge[..space], merge[(space + 1)..])
-            : throw Fault(metadata, Merges, $"merge {rank}, '{merge}', is not two tokens with a space between", "Convert the checkpoint again");
+            : throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merge)}, is not two tokens with a space between",
+                "Convert the checkpoint again");
     })];
 
     private static bool ReadNormalizer(GgufMetadata metadata)
     {
         if (!metadata.TryGet<string>(Normalizer, out string? name))
             return false;
-        return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser '{name}' is not known", $"'{Nfc}' is");
+        return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser {UntrustedText.Quote(name)} is not known", $"'{Nfc}' is");
     }
 
     private static int[] ReadEos(GgufMetadata metadata, string[] tokens, TokenKind[] kinds)

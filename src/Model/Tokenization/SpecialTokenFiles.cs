@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -16,8 +17,8 @@ internal sealed class SpecialTokenFiles(string folder)
         int? first = leading is JsonPlace name ? IdOf(name, tokens) : null;
         var (declared, add) = Read("tokenizer_config.json", root =>
             (TokenNamed(root, "bos_token", tokens), root.TryField("add_bos_token") is null ? (bool?)null : root.Flag("add_bos_token")));
-        int? id = first ?? declared ?? IdsIn("generation_config.json", "bos_token_id", tokens.Length).Concat(IdsIn("config.json", "bos_token_id", tokens.Length))
-            .Cast<int?>().FirstOrDefault();
+        int? id = first ?? declared ?? new[] { "generation_config.json", "config.json" }
+            .SelectMany(file => IdsIn(file, "bos_token_id", tokens.Length)).Cast<int?>().FirstOrDefault();
         return (id, id is not null && (add ?? first is not null));
     }
 
@@ -41,7 +42,9 @@ internal sealed class SpecialTokenFiles(string folder)
         if (root.TryField(field) is not JsonPlace value)
             return [];
         JsonPlace[] items = value.Element.ValueKind == JsonValueKind.Array ? [.. value.Items()] : [value];
-        return (int[])[.. items.Select(item => item.Id() < vocabulary ? item.Id() : throw item.Fault($"{item.Id()} is outside the vocabulary of {vocabulary} tokens"))];
+        return (int[])[.. items.Select(item => item.Id() < vocabulary
+            ? item.Id()
+            : throw item.Fault($"{item.Id()} is outside the vocabulary of {vocabulary} tokens"))];
     }) ?? [];
 
     // A token is given by its text, or by an object that has it as "content".
@@ -53,5 +56,5 @@ internal sealed class SpecialTokenFiles(string folder)
     };
 
     private static int IdOf(JsonPlace name, string[] tokens) =>
-        Array.IndexOf(tokens, name.Text()) is >= 0 and int id ? id : throw name.Fault($"the token '{name.Text()}' is not in the vocabulary");
+        Array.IndexOf(tokens, name.Text()) is >= 0 and int id ? id : throw name.Fault($"the token {UntrustedText.Quote(name.Text())} is not in the vocabulary");
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -98,8 +99,9 @@ internal sealed class SplitPattern
                 int flags = 0;
                 while (at + 2 + flags < pattern.Length && (char.IsAsciiLetter(pattern[at + 2 + flags]) || pattern[at + 2 + flags] == '-'))
                     flags++;
-                if (pattern.AsSpan(at + 2, flags).ContainsAnyExcept('i', '-'))
-                    throw Refused(pattern, $"the option '{pattern.AsSpan(at + 2, flags)}' means something else to .NET; only 'i' is supported");
+                string options = pattern.Substring(at + 2, flags);
+                if (options.AsSpan().ContainsAnyExcept('i', '-'))
+                    throw Refused(pattern, $"the option {UntrustedText.Quote(options)} means something else to .NET; only 'i' is supported");
                 return 2 + flags;
             case var c when char.IsSurrogate(c):
                 throw Refused(pattern, "it names a character beyond the basic plane");
@@ -134,5 +136,5 @@ internal sealed class SplitPattern
         return digits.Length is > 0 and <= 4 ? @"\u" + digits.PadLeft(4, '0') : throw Refused(pattern, "it names a character beyond the basic plane");
     }
 
-    private static ArgumentException Refused(string pattern, string why) => new($"the split pattern '{pattern}' cannot be used: {why}");
+    private static ArgumentException Refused(string pattern, string why) => new($"the split pattern {UntrustedText.Quote(pattern)} cannot be used: {why}");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -8,10 +9,10 @@ namespace MeKi.Model.Tokenization;
 /// </summary>
 public static class TokenizerJson
 {
-    /// <summary>The largest vocabulary that is believed: eight times the largest known, so that one wild id cannot fill the memory.</summary>
-    internal const int MaxVocabulary = 1 << 21;
 
-    /// <summary>Reads the tokenizer. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens <c>[PAD&lt;id&gt;]</c>.</summary>
+    /// <summary>
+    /// Reads the tokenizer. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens <c>[PAD&lt;id&gt;]</c>.
+    /// </summary>
     /// <param name="path">The <c>tokenizer.json</c>; its folder is searched for the other files.</param>
     /// <exception cref="ModelFileException">A file is absent, damaged, or asks for something unsupported; the message names the place.</exception>
     public static TokenizerData Read(string path)
@@ -64,7 +65,7 @@ public static class TokenizerJson
     {
         string type = model.Field("type").Text();
         if (type != "BPE")
-            throw model.Field("type").Fault($"'{type}' is not supported", "Only byte-level BPE is");
+            throw model.Field("type").Fault($"{UntrustedText.Quote(type)} is not supported", "Only byte-level BPE is");
         foreach (string name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
             if (model.TryField(name) is JsonPlace affix && affix.Text().Length > 0)
@@ -81,8 +82,11 @@ public static class TokenizerJson
         // The place of one entry is put into words only when it is wrong: there are a hundred thousand.
         foreach (var entry in vocab.Element.EnumerateObject())
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || (uint)id >= MaxVocabulary)
-                throw vocab.Fault($"the id {entry.Value.GetRawText()} of '{entry.Name}' is not an integer from 0 to {MaxVocabulary - 1}");
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || (uint)id >= JsonPlace.MaxId)
+            {
+                throw vocab.Fault($"the id {UntrustedText.Quote(entry.Value.GetRawText())} of {UntrustedText.Quote(entry.Name)} " +
+                    $"is not an integer from 0 to {JsonPlace.MaxId - 1}");
+            }
             Place(vocab, tokens, id, entry.Name);
         }
     }
@@ -95,7 +99,10 @@ public static class TokenizerJson
         foreach (string name in (string[])["single_word", "lstrip", "rstrip"])
         {
             if (added.Flag(name))
-                throw added.Fault($"'{content}' asks for {name}, which is not supported", "Set it to false if the model does not depend on it");
+            {
+                throw added.Fault($"{UntrustedText.Quote(content)} asks for {name}, which is not supported",
+                    "Set it to false if the model does not depend on it");
+            }
         }
         int id = added.Field("id").Id();
         if (id >= tokens.Count || tokens[id] != content)
@@ -108,7 +115,7 @@ public static class TokenizerJson
         while (tokens.Count <= id)
             tokens.Add(null);
         if (tokens[id] is string other)
-            throw place.Fault($"the id {id} of '{text}' is that of '{other}' already");
+            throw place.Fault($"the id {id} of {UntrustedText.Quote(text)} is that of {UntrustedText.Quote(other)} already");
         tokens[id] = text;
     }
 
@@ -118,7 +125,9 @@ public static class TokenizerJson
             return merge.Items().ToArray() is [var left, var right] ? (left.Text(), right.Text()) : throw merge.Fault("is not a pair");
         string text = merge.Text();
         int space = text.IndexOf(' ', StringComparison.Ordinal);
-        return space > 0 && space < text.Length - 1 ? (text[..space], text[(space + 1)..]) : throw merge.Fault($"'{text}' is not two tokens with a space between");
+        return space > 0 && space < text.Length - 1
+            ? (text[..space], text[(space + 1)..])
+            : throw merge.Fault($"{UntrustedText.Quote(text)} is not two tokens with a space between");
     }
 
     // An unknown token or a byte fallback matters only where some byte has no token.

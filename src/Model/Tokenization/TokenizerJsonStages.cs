@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
@@ -17,7 +18,7 @@ internal static class TokenizerJsonStages
             "NFC" => true,
             // Every part is read, so that an unsupported one behind NFC is not overlooked.
             "Sequence" => stage.Field("normalizers").Items().Select(static part => ReadNormalizer(part)).ToArray().Contains(true),
-            var type => throw stage.Fault($"the normaliser '{type}' is not supported", "NFC is the only one that is"),
+            var type => throw stage.Fault($"the normaliser {UntrustedText.Quote(type)} is not supported", "NFC is the only one that is"),
         };
     }
 
@@ -41,14 +42,16 @@ internal static class TokenizerJsonStages
                 return null; // offsets only
             case "Sequence":
                 JsonPlace[] leading = [.. stage.Field("processors").Items().Select(static part => ReadLeadingToken(part)).OfType<JsonPlace>()];
-                return leading.Length <= 1 ? leading.Cast<JsonPlace?>().SingleOrDefault() : throw stage.Fault("adds tokens more than once, which is not supported");
+                return leading.Length <= 1
+                    ? leading.Cast<JsonPlace?>().SingleOrDefault()
+                    : throw stage.Fault("adds tokens more than once, which is not supported");
             case "TemplateProcessing":
                 JsonPlace[] parts = [.. stage.Field("single").Items()];
                 if (parts.Length is 0 or > 2 || parts[^1].TryField("Sequence") is null)
                     throw stage.Field("single").Fault("adds other tokens than one at the beginning, which is not supported");
                 return parts.Length == 2 ? parts[0].Field("SpecialToken").Field("id") : null;
             case var type:
-                throw stage.Fault($"the post-processor '{type}' is not supported", OnlyByteLevel);
+                throw stage.Fault($"the post-processor {UntrustedText.Quote(type)} is not supported", OnlyByteLevel);
         }
     }
 
@@ -64,13 +67,14 @@ internal static class TokenizerJsonStages
             case "Split":
                 string behavior = stage.Field("behavior").Text();
                 if (behavior != "Isolated" || stage.Flag("invert"))
-                    throw stage.Fault($"the behaviour '{behavior}'{(stage.Flag("invert") ? ", inverted," : "")} is not supported", "'Isolated' is");
+                    throw stage.Fault($"the behaviour {UntrustedText.Quote(behavior)}{(stage.Flag("invert") ? ", inverted," : "")} is not supported",
+                        "'Isolated' is");
                 var pattern = stage.Field("pattern");
                 return [pattern.TryField("Regex") is JsonPlace regex ? regex.Text() : Regex.Escape(pattern.Field("String").Text())];
             case "Digits":
                 return [stage.Flag("individual_digits") ? @"\p{N}" : @"\p{N}+"];
             case var type:
-                throw stage.Fault($"the pre-tokenizer '{type}' is not supported here", "Split and Digits are, then ByteLevel");
+                throw stage.Fault($"the pre-tokenizer {UntrustedText.Quote(type)} is not supported here", "Split and Digits are, then ByteLevel");
         }
     }
 

@@ -1,8 +1,11 @@
+using MeKi.Model.Files;
+
 namespace MeKi.Model.Tokenization;
 
 /// <summary>Token texts, merges and split patterns as the encoder needs them; building it is the check that tokenizer data is sound.</summary>
 internal sealed class Vocabulary
 {
+    private readonly int _size;
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<long, (int Rank, int Merged)> _merges;
 
@@ -11,12 +14,13 @@ internal sealed class Vocabulary
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
-        _ids = new(data.Tokens.Count);
+        _size = data.Tokens.Count;
+        _ids = new(_size);
         for (int id = 0; id < data.Tokens.Count; id++)
         {
             // An empty row can be met in no text; foreign vocabularies have several.
             if (data.Tokens[id].Length > 0 && !_ids.TryAdd(data.Tokens[id], id))
-                throw new InvalidTokenizerException($"token {id}", $"has the text '{data.Tokens[id]}' of token {_ids[data.Tokens[id]]}");
+                throw new InvalidTokenizerException($"token {id}", $"has the text {UntrustedText.Quote(data.Tokens[id])} of token {_ids[data.Tokens[id]]}");
         }
         foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>()])
         {
@@ -58,7 +62,8 @@ internal sealed class Vocabulary
             if (leftId < 0 || rightId < 0 || merged < 0)
             {
                 string unknown = leftId < 0 ? left : rightId < 0 ? right : left + right;
-                throw new InvalidTokenizerException($"merge {rank} ('{left}' and '{right}')", $"the token '{unknown}' is not in the vocabulary");
+                throw new InvalidTokenizerException($"merge {rank} ({UntrustedText.Quote(left)} and {UntrustedText.Quote(right)})",
+                    $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
             }
             table.TryAdd(PairKey(leftId, rightId), (rank, merged));
         }
@@ -77,5 +82,6 @@ internal sealed class Vocabulary
         }
     }
 
-    private static long PairKey(int left, int right) => ((long)left << 32) | (uint)right;
+    // Not left << 32 | right: the hash of a long is the xor of its halves, which piles up pairs (100 times slower to look up).
+    private long PairKey(int left, int right) => (long)left * _size + right;
 }

@@ -1,10 +1,13 @@
 using System.Text.Json;
 
-namespace MeKi.Model.Tokenization;
+namespace MeKi.Model.Files;
 
 /// <summary>A value of a JSON file that knows where it stands, so that every complaint about it names the file and the place.</summary>
 internal readonly struct JsonPlace(string file, string place, JsonElement element)
 {
+    /// <summary>Token ids lie below: the largest vocabulary there may be.</summary>
+    public const int MaxId = 1 << 21;
+
     public JsonElement Element => element;
 
     public string Place => place;
@@ -55,6 +58,25 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
         _ => throw field.Fault("is neither true nor false"),
     };
 
+    /// <summary>A setting that may be absent: an integer.</summary>
+    public int? TryInt(string name) => TryField(name) is JsonPlace field
+        ? field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetInt32(out int value) ? value : throw field.Fault("is not an integer", "Correct it")
+        : null;
+
+    /// <summary>A setting that must be there: an integer.</summary>
+    public int Int(string name) => TryInt(name) ?? throw Fault($"has no field '{name}'", "Add it");
+
+    /// <summary>A setting that may be absent: a number.</summary>
+    public float? TryFloat(string name) => TryField(name) is JsonPlace field
+        ? field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetSingle(out float value) ? value : throw field.Fault("is not a number", "Correct it")
+        : null;
+
+    /// <summary>A setting that may be absent: true or false.</summary>
+    public bool? TryFlag(string name) => TryField(name) is null ? null : Flag(name);
+
+    /// <summary>A setting that may be absent: a string.</summary>
+    public string? TryText(string name) => TryField(name)?.Text();
+
     public IEnumerable<JsonPlace> Items()
     {
         if (element.ValueKind != JsonValueKind.Array)
@@ -76,7 +98,7 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     }
 
     /// <summary>A token id: an integer from 0 to the largest vocabulary there may be.</summary>
-    public int Id() => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id is >= 0 and < TokenizerJson.MaxVocabulary
+    public int Id() => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id is >= 0 and < MaxId
         ? id
-        : throw Fault($"{element.GetRawText()} is not a token id from 0 to {TokenizerJson.MaxVocabulary - 1}");
+        : throw Fault($"{UntrustedText.Quote(element.GetRawText())} is not a token id from 0 to {MaxId - 1}");
 }

@@ -1,0 +1,44 @@
+using BenchmarkDotNet.Attributes;
+using MeKi.Kernels;
+
+namespace MeKi.Benchmarks;
+
+/// <summary>Decode attention of one layer at several depths of the KV cache.</summary>
+public class AttentionBenchmarks : IStreams
+{
+    private ComputePool _pool = null!;
+    private Attention _attention = null!;
+    private KeyValuePages _cache = null!;
+    private ActivationMatrix _queries = null!, _output = null!;
+
+    public static IEnumerable<ModelShape> Shapes => ModelShape.All;
+
+    [ParamsSource(nameof(Shapes))]
+    public ModelShape Shape { get; set; } = ModelShape.All[0];
+
+    [Params(512, 4096)]
+    public int Depth { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _pool = new(Environment.ProcessorCount);
+        _attention = new(_pool, Shape.Heads, Shape.KvHeads);
+        _cache = new(Shape.KvHeads, Shape.HeadDimension);
+        _queries = new(Shape.Heads * Shape.HeadDimension);
+        _output = new(Shape.Heads * Shape.HeadDimension);
+        _queries.Reserve(1);
+        _queries.Row(0).Fill(0.1f);
+        float[] keys = [.. Enumerable.Range(0, Shape.KvHeads * Shape.HeadDimension).Select(i => MathF.Sin(i))];
+        for (int position = 0; position < Depth; position++)
+            _cache.Store(position, keys, keys);
+    }
+
+    [GlobalCleanup]
+    public void Cleanup() => _pool.Dispose();
+
+    [Benchmark]
+    public void Attend() => _attention.Run(_queries, 1, Depth - 1, _cache, _output);
+
+    public long BytesOf(string method) => 2L * sizeof(float) * Depth * Shape.KvHeads * Shape.HeadDimension;
+}

@@ -1,0 +1,96 @@
+using BenchmarkDotNet.Attributes;
+using MeKi.Bench;
+using MeKi.Kernels;
+using MeKi.Quant;
+
+namespace MeKi.Benchmarks;
+
+/// <summary>The regions of a layer, decode (1 token) and prefill (64), at the three shapes: {q, k, v}, {o}, {gate, up, meki gate}, {down}, {meki out}.</summary>
+public class RegionBenchmarks : IStreams
+{
+    private readonly List<NativeWeights> _weights = [];
+    private ComputePool _pool = null!;
+    private MatMul _matMul = null!;
+    private ActivationMatrix _hidden = null!, _heads = null!, _inner = null!, _memory = null!;
+    private (WeightMatrix, ActivationMatrix)[] _qkv = [], _output = [], _gateUp = [], _down = [], _mekiOut = [];
+
+    public static IEnumerable<ModelShape> Shapes => ModelShape.All;
+
+    public static IEnumerable<GgmlType> Types => BlockFormat.All.Select(format => format.Type);
+
+    [ParamsSource(nameof(Shapes))]
+    public ModelShape Shape { get; set; } = ModelShape.All[0];
+
+    [ParamsSource(nameof(Types))]
+    public GgmlType Type { get; set; }
+
+    [Params(1, 64)]
+    public int Tokens { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _pool = new(Environment.ProcessorCount);
+        _matMul = new(_pool);
+        int queries = Shape.Heads * Shape.HeadDimension, keys = Shape.KvHeads * Shape.HeadDimension;
+        (_hidden, _heads, _inner, _memory) = (Input(Shape.Hidden), Input(queries), Input(Shape.FeedForward), Input(Shape.Memory));
+        _qkv = [Weight(queries, Shape.Hidden), Weight(keys, Shape.Hidden), Weight(keys, Shape.Hidden)];
+        _output = [Weight(Shape.Hidden, queries)];
+        _gateUp = [Weight(Shape.FeedForward, Shape.Hidden), Weight(Shape.FeedForward, Shape.Hidden), Weight(Shape.Memory, Shape.Hidden)];
+        _down = [Weight(Shape.Hidden, Shape.FeedForward)];
+        _mekiOut = [Weight(Shape.Hidden, Shape.Memory)];
+    }
+
+    [GlobalCleanup]
+    public void Cleanup()
+    {
+        _pool.Dispose();
+        _weights.ForEach(weights => weights.Dispose());
+    }
+
+    [Benchmark]
+    public void QueryKeyValue() => _matMul.Run(_hidden, 0, Tokens, _qkv);
+
+    [Benchmark]
+    public void AttentionOutput() => _matMul.Run(_heads, 0, Tokens, _output);
+
+    [Benchmark]
+    public void GateUpMeKiGate() => _matMul.Run(_hidden, 0, Tokens, _gateUp);
+
+    [Benchmark]
+    public void Down() => _matMul.Run(_inner, 0, Tokens, _down);
+
+    [Benchmark]
+    public void MeKiOutput() => _matMul.Run(_memory, 0, Tokens, _mekiOut);
+
+    public long BytesOf(string method)
+    {
+        int queries = Shape.Heads * Shape.HeadDimension, keys = Shape.KvHeads * Shape.HeadDimension;
+        (int rows, int columns) = method switch
+        {
+            nameof(QueryKeyValue) => (queries + 2 * keys, Shape.Hidden),
+            nameof(AttentionOutput) => (Shape.Hidden, queries),
+            nameof(GateUpMeKiGate) => (2 * Shape.FeedForward + Shape.Memory, Shape.Hidden),
+            nameof(Down) => (Shape.Hidden, Shape.FeedForward),
+            _ => (Shape.Hidden, Shape.Memory),
+        };
+        return rows * BlockFormat.Of(Type).RowBytes(columns);
+    }
+
+    private (WeightMatrix, ActivationMatrix) Weight(int rows, int columns)
+    {
+        NativeWeights weights = new(BlockFormat.Of(Type), rows, columns);
+        _weights.Add(weights);
+        return (weights.Matrix, new(rows));
+    }
+
+    private ActivationMatrix Input(int columns)
+    {
+        ActivationMatrix x = new(columns);
+        x.Reserve(Tokens);
+        Random random = new(columns);
+        foreach (ref float value in x.Rows(0, Tokens))
+            value = random.NextSingle() * 2 - 1;
+        return x;
+    }
+}

@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using MeKi.Bench;
+using MeKi.Kernels;
+using MeKi.Kernels.Yardsticks;
+using MeKi.Quant;
+
+namespace MeKi.Regress;
+
+/// <summary>Every kernel at the Qwen3-0.6B shape against a yardstick: reading memory for those that stream, multiply-adds on registers for the rest.</summary>
+internal sealed unsafe class KernelCases : IDisposable
+{
+    private const int Hidden = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDimension = 128, MemoryDimension = 128;
+    private const int PromptTokens = 64;
+    private const int Depth = 2048;
+
+    private readonly ComputePool _pool = new(Environment.ProcessorCount);
+    private readonly ComputePool _one = new(1);
+    private readonly MemoryRead _memory;
+    private readonly FusedMultiplyAddPeak _peak;
+    private readonly List<NativeWeights> _weights = [];
+
+    public KernelCases()
+    {
+        _memory = new(_pool, 128L << 20);
+        _peak = new(_pool);
+    }
+
+    public IEnumerable<RatioCase> All()
+    {
+        foreach (BlockFormat format in BlockFormat.All)
+        {
+            NativeWeights weights = new(format, FeedForward, Hidden);
+            _weights.Add(weights);
+            yield return new($"matvec {format.Name} / memory", Product(_pool, weights.Matrix, 1, weights.Matrix.ByteLength), _memory.Run);
+            yield return new($"matmul {format.Name} / multiply-adds", Product(_pool, weights.Matrix, PromptTokens, (long)PromptTokens * FeedForward * Hidden), _peak.Run);
+        }
+        WeightMatrix matrix = _weights[^1].Matrix;
+        yield return new("matmul, all threads / one", Product(_pool, matrix, PromptTokens, 1), Product(_one, matrix, PromptTokens, 1));
+        yield return new("attention at 2048 / memory", AttentionAtDepth(), _memory.Run);
+        yield return new("RMSNorm / multiply-adds", Repeat(1000, RmsNormOnce(), Hidden), _peak.Run);
+        yield return new("RoPE / multiply-adds", Repeat(100, RopeOnce(), Heads * HeadDimension), _peak.Run);
+        yield return new("SwiGLU / multiply-adds", Repeat(200, SwiGluOnce(), FeedForward), _peak.Run);
+        yield return new("sigmoid-add / multiply-adds", Repeat(2000, SigmoidAddOnce(), MemoryDimension), _peak.Run);
+    }
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _pool.Dispose();
+        _one.Dispose();
+        _weights.ForEach(weights => weights.Dispose());
+    }
+
+    private static Func<double> Product(ComputePool pool, WeightMatrix weight, int tokens, double work)
+    {
+        MatMul matMul = new(pool);
+        ActivationMatrix x = Activations(tokens, weight.Columns), y = new(weight.Rows);
+        // A single product is over in a millisecond; the yardstick takes some.
+        return Repeat(tokens == 1 ? 8 : 1, () => matMul.Run(x, 0, tokens, (weight, y)), work);
+    }
+
+    private Func<double> AttentionAtDepth()
+    {
+        KeyValuePages cache = new(KvHeads, HeadDimension);
+        ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
+        for (int position = 0; position < Depth; position++)
+            cache.Store(position, keys.Row(0), keys.Row(0));
+        Attention attention = new(_pool, Heads, KvHeads);
+        ActivationMatrix queries = Activations(1, Heads * HeadDimension), output = new(Heads * HeadDimension);
+        return Repeat(2, () => attention.Run(queries, 1, Depth - 1, cache, output), cache.ByteLength);
+    }
+
+    private static Action RmsNormOnce()
+    {
+        ActivationMatrix x = Activations(1, Hidden), y = Activations(1, Hidden);
+        float[] weight = [.. Enumerable.Repeat(1f, Hidden)];
+        return () => RmsNorm.Normalize(x.Row(0), weight, 1e-6f, y.Row(0));
+    }
+
+    private static Action RopeOnce()
+    {
+        ActivationMatrix x = Activations(1, Heads * HeadDimension);
+        Rope rope = new(HeadDimension, 1e6f);
+        return () => rope.Rotate(x, 1, 1000);
+    }
+
+    private static Action SwiGluOnce()
+    {
+        ActivationMatrix gate = Activations(1, FeedForward), up = Activations(1, FeedForward), y = Activations(1, FeedForward);
+        return () => SwiGlu.Activate(gate.Row(0), up.Row(0), y.Row(0));
+    }
+
+    private static Action SigmoidAddOnce()
+    {
+        ActivationMatrix e = Activations(1, MemoryDimension), gate = Activations(1, MemoryDimension), v = Activations(1, MemoryDimension);
+        return () => SigmoidAdd.Fuse(e.Row(0), gate.Row(0), v.Row(0));
+    }
+
+    private static Func<double> Repeat(int times, Action run, double work = 1) => () =>
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < times; i++)
+            run();
+        return times * work / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    };
+
+    private static ActivationMatrix Activations(int rows, int columns)
+    {
+        Random random = new(columns);
+        ActivationMatrix x = new(columns);
+        x.Reserve(rows);
+        foreach (ref float value in x.Rows(0, rows))
+            value = random.NextSingle() * 2 - 1;
+        return x;
+    }
+}

@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+using MeKi.Kernels;
+using MeKi.Quant;
+
+namespace MeKi.Bench;
+
+/// <summary>Random weights in aligned native memory.</summary>
+internal sealed unsafe class NativeWeights : IDisposable
+{
+    private readonly byte* _data;
+
+    public NativeWeights(BlockFormat format, int rows, int columns)
+    {
+        int rowBytes = checked((int)format.RowBytes(columns));
+        _data = (byte*)NativeMemory.AlignedAlloc((nuint)rows * (nuint)rowBytes, 64);
+        Random random = new(1);
+        float[] values = new float[columns];
+        for (int row = 0; row < rows; row++)
+        {
+            foreach (ref float value in values.AsSpan())
+                value = random.NextSingle() * 2 - 1;
+            format.Encode(values, new(_data + (long)row * rowBytes, rowBytes));
+        }
+        Matrix = new(format, rows, columns, _data);
+    }
+
+    public WeightMatrix Matrix { get; }
+
+    public void Dispose() => NativeMemory.AlignedFree(_data);
+}

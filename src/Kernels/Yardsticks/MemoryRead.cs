@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace MeKi.Kernels.Yardsticks;
+
+/// <summary>
+/// The yardstick of streaming kernels: reads a buffer far larger than the caches once, front to back in each thread's chunks, and does nothing else.
+/// What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
+/// </summary>
+public sealed unsafe class MemoryRead : Region, IDisposable
+{
+    private const int BlockBytes = 1 << 20;
+
+    private readonly ComputePool _pool;
+    private readonly byte* _data;
+    private readonly int _blocks;
+    private long _sum;
+
+    /// <summary>Allocates and touches the buffer.</summary>
+    /// <param name="pool">The threads to read with.</param>
+    /// <param name="bytes">Size of the buffer: several times the last-level cache.</param>
+    public MemoryRead(ComputePool pool, long bytes = 256L << 20)
+    {
+        _pool = pool;
+        _blocks = checked((int)(bytes / BlockBytes));
+        _data = (byte*)NativeMemory.AlignedAlloc((nuint)_blocks * BlockBytes, 64);
+        for (int block = 0; block < _blocks; block++)
+            new Span<byte>(_data + (long)block * BlockBytes, BlockBytes).Fill((byte)block);
+    }
+
+    /// <summary>Bytes of one pass.</summary>
+    public long Bytes => (long)_blocks * BlockBytes;
+
+    /// <summary>Reads the buffer once.</summary>
+    /// <returns>Bytes per second.</returns>
+    public double Run()
+    {
+        long start = Stopwatch.GetTimestamp();
+        _pool.Run(this, _blocks, chunk: 1);
+        return Bytes / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <inheritdoc/>
+    public override void Execute(int begin, int end)
+    {
+        Vector256<long> a = default, b = default, c = default, d = default;
+        for (int block = begin; block < end; block++)
+        {
+            byte* at = _data + (long)block * BlockBytes;
+            for (byte* last = at + BlockBytes; at < last; at += 128)
+            {
+                a += Vector256.Load((long*)at);
+                b += Vector256.Load((long*)(at + 32));
+                c += Vector256.Load((long*)(at + 64));
+                d += Vector256.Load((long*)(at + 96));
+            }
+        }
+        // Kept, so that the loads are not removed.
+        Interlocked.Add(ref _sum, Vector256.Sum(a + b + c + d));
+    }
+
+    /// <summary>Frees the buffer.</summary>
+    public void Dispose() => NativeMemory.AlignedFree(_data);
+}

@@ -1,0 +1,48 @@
+using System.Numerics.Tensors;
+
+namespace MeKi.Model.Evaluation;
+
+/// <summary>The distribution of the next token that logits stand for, in float64: <c>log p = logit − log Σ exp(logit)</c>.</summary>
+internal sealed class TokenDistribution(int vocabulary)
+{
+    private readonly double[] _logits = new double[vocabulary];
+    private readonly double[] _logProbabilities = new double[vocabulary];
+    private readonly double[] _probabilities = new double[vocabulary];
+
+    /// <summary>The likeliest token; the first of equals.</summary>
+    public int Likeliest => TensorPrimitives.IndexOfMax<double>(_logits);
+
+    /// <summary>Takes the distribution of these logits, [V].</summary>
+    /// <exception cref="InvalidOperationException">A logit is not a number: nothing measured on it would mean anything.</exception>
+    public void Set(ReadOnlySpan<float> logits)
+    {
+        TensorPrimitives.ConvertTruncating(logits, _logits);
+        double max = TensorPrimitives.Max<double>(_logits);
+        if (!double.IsFinite(max))
+            throw new InvalidOperationException("The model's logits hold a value that is not a number; its weights or rows are damaged.");
+        TensorPrimitives.Subtract(_logits, max, _logProbabilities);
+        TensorPrimitives.Exp<double>(_logProbabilities, _probabilities);
+        double sum = TensorPrimitives.Sum<double>(_probabilities);
+        TensorPrimitives.Subtract(_logProbabilities, Math.Log(sum), _logProbabilities);
+        TensorPrimitives.Divide(_probabilities, sum, _probabilities);
+    }
+
+    /// <summary>Natural logarithm of a token's probability.</summary>
+    public double LogProbability(int token) => _logProbabilities[token];
+
+    /// <summary>Kullback-Leibler divergence from this distribution to another, <c>Σ p (log p − log q)</c>, in nats.</summary>
+    public double KlDivergence(TokenDistribution other)
+    {
+        double sum = 0;
+        for (int token = 0; token < _probabilities.Length; token++)
+            sum += _probabilities[token] * (_logProbabilities[token] - other._logProbabilities[token]);
+        return sum;
+    }
+
+    /// <summary>Mean over the vocabulary of the squared difference of the logits themselves.</summary>
+    public double MeanSquaredLogitDifference(TokenDistribution other)
+    {
+        double distance = TensorPrimitives.Distance<double>(_logits, other._logits);
+        return distance * distance / _logits.Length;
+    }
+}

@@ -1,0 +1,86 @@
+using MeKi.Model.Conversion;
+using MeKi.Model.Generation;
+using MeKi.Model.Tests.Files;
+using MeKi.Quant;
+using MeKi.Store;
+using MeKi.Tests;
+
+namespace MeKi.Model.Tests.Reference;
+
+/// <summary>The trained model against PyTorch: in training form, converted to f16, and as it ships (q8_0 and int8 rows).</summary>
+public class TinyMeKiTests
+{
+    private const string Checkpoint = "reference/tiny-meki";
+
+    [SharedTheory(Checkpoint)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Logits_nll_and_greedy_text_are_the_references(bool converted)
+    {
+        Golden golden = Golden.Read(SharedMaterial.Path(Checkpoint));
+        using TemporaryFolder folder = new();
+        if (converted)
+            Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = GgmlType.F16, RowType = RowType.F16 });
+        using MeKiModel model = MeKiModel.Load(converted ? folder.FullName : golden.Folder);
+        foreach (GoldenCase item in golden.Cases)
+        {
+            Assert.Equal(item.PromptIds, model.Tokenizer.Encode(item.Prompt!));
+            float[] logits = GoldenAssert.AllLogits(model, item.PromptIds);
+            ReadOnlySpan<float> last = logits.AsSpan(^model.Config.VocabularySize..);
+            int[] likeliest = [.. Enumerable.Range(0, last.Length).OrderByDescending(id => logits[logits.Length - model.Config.VocabularySize + id]).Take(8)];
+            Assert.Equal(item.Top8.Select(pair => pair.Id), likeliest);
+            // "Relative" is to the norm of the whole vector: the eight logits differ by less than 1e-3 of it.
+            double difference = Math.Sqrt(item.Top8.Sum(pair => Math.Pow(logits[logits.Length - model.Config.VocabularySize + pair.Id] - (double)pair.Logit, 2)));
+            Assert.True(difference < 1e-3 * item.LogitNorm, $"'{item.Prompt}': {difference:g3} of {item.LogitNorm:g3}");
+            double[] nll = GoldenAssert.Nll(logits, item.PromptIds);
+            for (int i = 0; i < nll.Length; i++)
+                Assert.True(Math.Abs(nll[i] - item.NllPerToken[i]) < 1e-3, $"'{item.Prompt}', token {i}: {nll[i]} is not {item.NllPerToken[i]}");
+
+            string text = "";
+            await foreach (string piece in model.GenerateAsync(item.Prompt!, new() { Temperature = 0, MaxTokens = item.GreedyIds.Length }))
+                text += piece;
+            Assert.Equal(item.GreedyText, text);
+        }
+    }
+
+    [SharedTheory(Checkpoint)]
+    [InlineData(GgmlType.F16, RowType.F16)]
+    [InlineData(GgmlType.Q8_0, RowType.Int8)]
+    public void Quantising_moves_the_mean_nll_of_10240_tokens_by_less_than_a_hundredth(GgmlType weights, RowType rows)
+    {
+        Golden golden = Golden.Read(SharedMaterial.Path(Checkpoint));
+        using TemporaryFolder folder = new();
+        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = weights, RowType = rows });
+        using MeKiModel model = MeKiModel.Load(folder.FullName);
+        System.Text.Json.JsonElement expected = golden.Root.GetProperty("text_nll");
+        int[] tokens = model.Tokenizer.Encode(File.ReadAllText(SharedMaterial.Path("data/tinyshakespeare.txt")));
+        Assert.Equal(expected.GetProperty("tokens_total").GetInt32(), tokens.Length);
+
+        float[] firstWindow = Golden.Floats(expected.GetProperty("first_window"));
+        double sum = 0;
+        int scored = 0;
+        for (int at = tokens.Length - 40 * 256; at < tokens.Length; at += 256)
+        {
+            double[] nll = GoldenAssert.Nll(GoldenAssert.AllLogits(model, tokens.AsSpan(at, 256)), tokens.AsSpan(at, 256));
+            if (scored == 0 && weights == GgmlType.F16)
+                Assert.All(nll.Zip(firstWindow), pair => Assert.True(Math.Abs(pair.First - pair.Second) < 4e-3, $"{pair.First} is not {pair.Second}"));
+            sum += nll.Sum();
+            scored += nll.Length;
+        }
+        Assert.InRange(sum / scored - expected.GetProperty("mean").GetDouble(), weights == GgmlType.F16 ? -0.001 : -0.01, weights == GgmlType.F16 ? 0.001 : 0.01);
+    }
+
+    [Fact]
+    public async Task The_demo_model_that_ships_continues_a_text()
+    {
+        using MeKiModel model = MeKiModel.Load(Path.Combine(SharedMaterial.Repository, "models", "tiny-meki"));
+        GenerationStatistics? statistics = null;
+        string text = "";
+        await foreach (string piece in model.GenerateAsync("ROMEO:\nWhat light", new() { Temperature = 0, MaxTokens = 8, Completed = done => statistics = done }))
+            text += piece;
+        Assert.Equal("s are they? what'st thou", text);
+        Assert.Equal(8, statistics!.GeneratedTokens);
+        Assert.Equal(FinishReason.Length, statistics.Reason);
+        Assert.True(model.StoreCounters.RowsRead > 0);
+    }
+}

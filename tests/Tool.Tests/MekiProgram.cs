@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using MeKi.Tests;
+
+namespace MeKi.Tool.Tests;
+
+/// <summary>What a run of the program gave.</summary>
+internal sealed record ProgramResult(int ExitCode, string Output, string[] Errors)
+{
+    /// <summary>Asserts that the run failed with one line that says why; a conversion may have shown its progress before.</summary>
+    public void AssertFailed(int exitCode, string problem)
+    {
+        string all = string.Join('\n', Errors);
+        Assert.True(Errors.Length > 0, "nothing on standard error");
+        Assert.StartsWith("meki: ", Errors[^1], StringComparison.Ordinal);
+        Assert.Contains(problem, Errors[^1], StringComparison.Ordinal);
+        Assert.All(Errors[..^1], line => Assert.Matches(@"^(check|weights|fold) +\d+ % of [\d.,]+ MB, [\d.,]+ MB/s, \d+:\d\d:\d\d left$", line));
+        Assert.DoesNotContain("   at ", all, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", all, StringComparison.Ordinal);
+        Assert.Equal(exitCode, ExitCode);
+    }
+}
+
+/// <summary>The built program <c>meki</c>, run as a process of its own.</summary>
+internal static class MekiProgram
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    public static string DemoModel { get; } = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
+
+    public static Task<ProgramResult> Run(params string[] arguments) => RunAsync(arguments, null);
+
+    /// <summary>Runs the program and sends it SIGINT at the first line on standard error that begins so.</summary>
+    public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) => RunAsync(arguments, lineBegin);
+
+    private static async Task<ProgramResult> RunAsync(string[] arguments, string? interruptAt)
+    {
+        ProcessStartInfo start = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+            WorkingDirectory = SharedMaterial.Repository,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "meki.dll"));
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        using CancellationTokenSource patience = new(Patience);
+        try
+        {
+            Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            List<string> errors = [];
+            while (await process.StandardError.ReadLineAsync(patience.Token) is { } line)
+            {
+                errors.Add(line);
+                if (interruptAt is not null && line.StartsWith(interruptAt, StringComparison.Ordinal))
+                {
+                    interruptAt = null;
+                    using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
+                    await kill.WaitForExitAsync(patience.Token);
+                }
+            }
+            await process.WaitForExitAsync(patience.Token);
+            return new(process.ExitCode, await output, [.. errors]);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+}
+
+/// <summary>A theory that sends a signal; reported as skipped on Windows, which has none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class SignalTheoryAttribute : TheoryAttribute
+{
+    public SignalTheoryAttribute()
+    {
+        if (OperatingSystem.IsWindows())
+            Skip = "needs the signal SIGINT, which Windows has not";
+    }
+}

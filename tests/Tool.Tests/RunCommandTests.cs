@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using MeKi.Model.Tests.Files;
+using MeKi.Tests;
+
+namespace MeKi.Tool.Tests;
+
+public sealed partial class RunCommandTests : IDisposable
+{
+    private const string Prompt = "ROMEO:";
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Prints_the_prompt_with_its_continuation_and_one_line_of_facts()
+    {
+        ProgramResult run = await MekiProgram.Run("run", Prompt, "--model", MekiProgram.DemoModel, "--max-tokens", "24", "--seed", "3");
+        Assert.Equal(0, run.ExitCode);
+        Assert.StartsWith(Prompt, run.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n", run.Output, StringComparison.Ordinal);
+        Assert.True(run.Output.TrimEnd().Length > Prompt.Length + 24);
+
+        Match facts = FactsLine().Match(Assert.Single(run.Errors));
+        Assert.True(facts.Success, run.Errors[0]);
+        double[] values = [.. facts.Groups.Values.Skip(1).Select(group => double.Parse(group.Value, CultureInfo.InvariantCulture))];
+        (double prompt, double generated, double prefill, double decode, double resident, double rows, double kilobytes, double waited) =
+            (values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7]);
+        Assert.InRange(generated, 1, 24);
+        Assert.True(prompt > 0 && prefill > 0 && decode > 0 && waited >= 0);
+        Assert.InRange(resident, 10, 4_000);
+        // Every token but the last costs a row per layer, repeated ones of the prompt once; a row of 64 bytes has its scale beside it.
+        Assert.InRange(rows, 6 * generated, 6 * (prompt + generated - 1));
+        Assert.InRange(kilobytes, rows * 64 / 1e3 - 0.1, rows * 128 / 1e3);
+    }
+
+    [Fact]
+    public async Task The_demo_model_is_found_without_being_named()
+    {
+        ProgramResult named = await MekiProgram.Run("run", Prompt, "-m", MekiProgram.DemoModel, "-n", "12", "--temp", "0");
+        ProgramResult found = await MekiProgram.Run("run", Prompt, "-n", "12", "--temp", "0");
+        Assert.Equal((0, named.Output), (found.ExitCode, found.Output));
+    }
+
+    [Fact]
+    public async Task Temperature_0_is_deterministic_at_any_number_of_threads()
+    {
+        ProgramResult one = await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0", "--threads", "1");
+        ProgramResult three = await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0", "--threads", "3");
+        Assert.Equal((0, one.Output), (three.ExitCode, three.Output));
+    }
+
+    [Fact]
+    public async Task A_seed_repeats_and_another_differs()
+    {
+        string[] texts = new string[3];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = (await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "1", "--seed", i == 2 ? "6" : "5")).Output;
+        Assert.Equal(texts[0], texts[1]);
+        Assert.NotEqual(texts[0], texts[2]);
+    }
+
+    [Fact]
+    public async Task No_tokens_print_the_prompt_alone()
+    {
+        ProgramResult run = await MekiProgram.Run("run", Prompt, "-n", "0");
+        Assert.Equal((0, Prompt), (run.ExitCode, run.Output.TrimEnd()));
+        Assert.Contains("+0 tokens | ", Assert.Single(run.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stop_string_is_not_printed()
+    {
+        string whole = (await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0")).Output;
+        string stop = whole.TrimEnd().Substring(Prompt.Length + 10, 4);
+        ProgramResult run = await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0", "--stop", stop);
+        Assert.Equal(whole[..whole.IndexOf(stop, Prompt.Length, StringComparison.Ordinal)], run.Output[..^Environment.NewLine.Length]);
+    }
+
+    [Fact]
+    public async Task Missing_model()
+    {
+        ProgramResult run = await MekiProgram.Run("run", Prompt, "--model", _folder["none"]);
+        run.AssertFailed(1, $"{_folder["none"]}: there is no such file or folder");
+        Assert.Equal("", run.Output.Trim());
+    }
+
+    [Theory]
+    [InlineData("--no-such-option")]
+    [InlineData("--temp", "warm")]
+    [InlineData("--max-tokens", "many")]
+    [InlineData("second prompt")]
+    public async Task Misuse(params string[] arguments)
+    {
+        ProgramResult run = await MekiProgram.Run(["run", Prompt, .. arguments]);
+        run.AssertFailed(2, arguments[^1]);
+        Assert.Equal("", run.Output);
+    }
+
+    [Theory]
+    [InlineData("--temp", "-1")]
+    [InlineData("--top-p", "2")]
+    [InlineData("--max-tokens", "-5")]
+    [InlineData("--threads", "0")]
+    public async Task Settings_out_of_range(string option, string value) =>
+        (await MekiProgram.Run("run", Prompt, $"{option}={value}")).AssertFailed(1, value);
+
+    [Fact]
+    public async Task Truncated_gguf()
+    {
+        string gguf = _folder["model.gguf"];
+        File.WriteAllBytes(gguf, File.ReadAllBytes(Path.Combine(MekiProgram.DemoModel, "model.gguf"))[..500_000]);
+        (await MekiProgram.Run("run", Prompt, "--model", gguf)).AssertFailed(1, gguf);
+    }
+
+    [Fact]
+    public async Task Rows_of_another_model()
+    {
+        new TinyCheckpoint().Write(_folder["c"]);
+        Assert.Equal(0, (await MekiProgram.Run("convert", _folder["c"], "-o", _folder["out"])).ExitCode);
+        string rows = Path.Combine(_folder["out"], "model.rows");
+        File.Copy(Path.Combine(MekiProgram.DemoModel, "model.rows"), rows, overwrite: true);
+        (await MekiProgram.Run("run", Prompt, "--model", _folder["out"])).AssertFailed(1, $"{rows}: header: the rows belong to another model");
+    }
+
+    [Fact]
+    public async Task Prompt_longer_than_the_context() =>
+        (await MekiProgram.Run("run", string.Concat(Enumerable.Repeat("x ", 4_200)))).AssertFailed(1, "tokens do not fit");
+
+    [Fact]
+    public async Task Empty_prompt() => (await MekiProgram.Run("run", "")).AssertFailed(1, "The prompt has no tokens");
+
+    [Fact]
+    public async Task Checkpoint_without_a_tokenizer()
+    {
+        new TinyCheckpoint { HasTokenizer = false }.Write(_folder["c"]);
+        (await MekiProgram.Run("run", Prompt, "--model", _folder["c"])).AssertFailed(1, $"{_folder["c"]} has no tokenizer");
+    }
+
+    [GeneratedRegex(@"^(\d+)\+(\d+) tokens \| prefill ([\d.]+) tokens/s \| decode ([\d.]+) tokens/s \| resident (\d+) MB \| (\d+) rows, ([\d.]+) kB read from storage \| waited ([\d.]+) ms for rows$")]
+    private static partial Regex FactsLine();
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using MeKi.Model.Evaluation;
+using MeKi.Tool.Benchmarking;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki bench</c>: prefill and decode speed in the terms of llama-bench, with bytes, bandwidth, memory and row waits.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        Option<string?> model = new("--model", "-m") { Description = "The model. Default: the demo model." };
+        Option<int[]> prompts = Numbers("--n-prompt", "-p", "Tokens of a prefill.", 0, 512);
+        Option<int[]> generated = Numbers("--n-gen", "-n", "Tokens of a decode.", 0, 128);
+        Option<int[]> depths = Numbers("--n-depth", "-d", "Tokens already in the KV cache.", 0, 0);
+        Option<int[]> threads = Numbers("--threads", "-t", "Threads that compute.", 1, Environment.ProcessorCount);
+        Option<int> repetitions = new("--repetitions", "-r") { Description = "Timed runs of each test, after one that is not counted.", DefaultValueFactory = _ => 5 };
+        Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
+        Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
+        Option<string> format = new("--output", "-o") { Description = "How to print the results.", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
+        format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
+        Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
+        {
+            model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, format,
+        };
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            int runs = parsed.GetValue(repetitions);
+            if (runs < 1)
+                throw new ArgumentException($"{runs} repetitions measure nothing; give --repetitions 1 or more.");
+            List<BenchmarkCase> cases = BenchmarkCase.Combine(
+                parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
+            BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), runs, parsed.GetValue(withoutMeKi), parsed.GetValue(cold));
+            string[] variant = [.. parsed.GetValue(withoutMeKi) ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>()];
+            List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
+            Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));
+        }, CancellationToken.None));
+        return command;
+    }
+
+    private static List<BenchmarkResult> Measure(BenchmarkRun run, List<BenchmarkCase> cases, int repetitions, CancellationToken cancellation)
+    {
+        using StageProgress progress = new();
+        int done = 0, total = cases.Count * (repetitions + 1);
+        List<BenchmarkResult> results = [];
+        foreach (IGrouping<int, BenchmarkCase> group in cases.GroupBy(item => item.Threads))
+            results.AddRange(run.Run(group.Key, [.. group], () => progress.Report(new EvaluationProgress("bench", ++done, total, "runs")), cancellation));
+        return results;
+    }
+
+    private static Option<int[]> Numbers(string name, string alias, string description, int least, int fallback) => new(name, alias)
+    {
+        Description = description,
+        DefaultValueFactory = _ => [fallback],
+        CustomParser = argument => Parse(argument, name, least),
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static int[] Parse(ArgumentResult argument, string name, int least)
+    {
+        List<int> numbers = [];
+        foreach (string part in argument.Tokens.SelectMany(token => token.Value.Split(',')))
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < least)
+            {
+                argument.AddError($"{name}: '{part}' is not a whole number from {least} on.");
+                return [];
+            }
+            numbers.Add(number);
+        }
+        return [.. numbers];
+    }
+}

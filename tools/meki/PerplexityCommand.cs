@@ -1,0 +1,39 @@
+using System.CommandLine;
+using MeKi.Model;
+using MeKi.Model.Evaluation;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki perplexity --file TEXT</c>: perplexity of a text as llama.cpp's <c>llama-perplexity</c> defines it.</summary>
+internal static class PerplexityCommand
+{
+    public static Command Create()
+    {
+        Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
+        Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", Required = true };
+        Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
+        Option<int?> stride = new("--stride") { Description = "Begin a window every so many tokens and score its last so many. Default: windows one after the other." };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
+        Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
+        command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
+            parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), parsed.GetValue(window), parsed.GetValue(stride),
+            new() { Threads = parsed.GetValue(threads) }, cancellation), CancellationToken.None));
+        return command;
+    }
+
+    private static void Measure(string path, string file, int window, int? stride, LoadOptions load, CancellationToken cancellation)
+    {
+        EvaluationText text = EvaluationText.Read(file);
+        using MeKiModel model = MeKiModel.Load(path, load);
+        PerplexityResult result;
+        using (StageProgress progress = new())
+            result = Perplexity.Measure(model, text, window, stride, progress, cancellation);
+        ResultTable table = new(false, true, true, false);
+        table.Add("", "value", "std error", "");
+        table.Add("perplexity", ResultTable.Number(result.Perplexity, "f4"), ResultTable.Number(result.StandardError, "f4"), "");
+        table.Add("mean NLL", ResultTable.Number(result.NegativeLogLikelihood.Mean, "f6"), ResultTable.Number(result.NegativeLogLikelihood.StandardError, "f6"), "nats per token");
+        table.Add("scored", ResultTable.Number(result.Tokens, "n0"), "", "tokens");
+        table.Add("windows", ResultTable.Number(result.Windows, "n0"), "", $"of {window} tokens");
+        table.Write(Console.Out);
+    }
+}
