@@ -35,6 +35,11 @@ public sealed class MeKiModel : IDisposable
         (_source, _store) = (source, store);
         _weights = Weights.Load(source, Config);
         _trainingForm = TrainingFormLayer.Load(source, Config);
+        if (tokenizer is not null && tokenizer.Tokens.Count > config.VocabularySize)
+        {
+            throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.Tokens.Count} tokens where the embedding has {config.VocabularySize} rows",
+                "Use the tokenizer that the model was trained with");
+        }
         _tokenizer = tokenizer is null ? null : new(tokenizer);
         _pool = new(options.Threads ?? Environment.ProcessorCount);
     }

@@ -27,7 +27,7 @@ public sealed record GenerationOptions
     /// <summary>Texts that end the generation; they are not part of it.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
-    /// <summary>Called once, when the generation has ended for whatever reason.</summary>
+    /// <summary>Called once, when a generation that began has ended for whatever reason.</summary>
     public Action<GenerationStatistics>? Completed { get; init; }
 
     internal GenerationOptions Checked()
@@ -68,13 +68,14 @@ public enum FinishReason
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="GeneratedTokens">Tokens generated.</param>
 /// <param name="PrefillTime">Time of the forward pass over the prompt.</param>
-/// <param name="DecodeTime">Time of the forward passes over generated tokens, one for each but the last.</param>
+/// <param name="DecodePasses">Forward passes over generated tokens: one for each that the next one was sampled after.</param>
+/// <param name="DecodeTime">Their time.</param>
 /// <param name="Reason">Why it ended.</param>
-public sealed record GenerationStatistics(int PromptTokens, int GeneratedTokens, TimeSpan PrefillTime, TimeSpan DecodeTime, FinishReason Reason)
+public sealed record GenerationStatistics(int PromptTokens, int GeneratedTokens, TimeSpan PrefillTime, int DecodePasses, TimeSpan DecodeTime, FinishReason Reason)
 {
     /// <summary>Prompt tokens per second.</summary>
     public double PrefillTokensPerSecond => PrefillTime > TimeSpan.Zero ? PromptTokens / PrefillTime.TotalSeconds : 0;
 
     /// <summary>Generated tokens per second: forward passes over their time.</summary>
-    public double DecodeTokensPerSecond => DecodeTime > TimeSpan.Zero ? (GeneratedTokens - 1) / DecodeTime.TotalSeconds : 0;
+    public double DecodeTokensPerSecond => DecodeTime > TimeSpan.Zero ? DecodePasses / DecodeTime.TotalSeconds : 0;
 }

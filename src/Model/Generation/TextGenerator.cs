@@ -21,7 +21,7 @@ internal static class TextGenerator
         float[] logits = new float[model.Config.VocabularySize];
         Stopwatch prefill = new(), decode = new();
         FinishReason reason = FinishReason.Abandoned;
-        int generated = 0;
+        int generated = 0, passes = 0;
         Task forward = Task.CompletedTask;
         try
         {
@@ -30,7 +30,8 @@ internal static class TextGenerator
             while (generated < options.MaxTokens)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                int token = sampler.Sample(logits);
+                // Rows beyond the tokenizer are padding: no token has them.
+                int token = sampler.Sample(logits.AsSpan(0, model.Tokenizer.VocabularySize));
                 if (model.Tokenizer.IsEndOfSequence(token))
                 {
                     reason = FinishReason.EndOfSequence;
@@ -42,7 +43,10 @@ internal static class TextGenerator
                 sampler.Accept(token);
                 string piece = pieces.Push(model.Tokenizer.TokenBytes(token));
                 if (!last && !pieces.Stopped)
+                {
+                    passes++;
                     forward = Task.Run(() => Decode(session, token, logits, decode), CancellationToken.None);
+                }
                 if (piece.Length > 0)
                     yield return piece;
                 if (last || pieces.Stopped)
@@ -62,7 +66,7 @@ internal static class TextGenerator
         {
             // The consumer may leave at a piece: the pass in progress still uses the session.
             await forward.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            options.Completed?.Invoke(new(prompt.Length, generated, prefill.Elapsed, decode.Elapsed, reason));
+            options.Completed?.Invoke(new(prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason));
         }
     }
 

@@ -148,22 +148,22 @@ public sealed class BadCheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("model_type", "\"llama\"", "key 'model_type': architecture 'llama' is not known")]
-    [InlineData("model_type", "null", "key 'model_type'")]
-    [InlineData("hidden_size", "\"64\"", "key 'hidden_size': is not an integer")]
-    [InlineData("hidden_size", "99999999999", "key 'hidden_size': is not an integer")]
+    [InlineData("model_type", "\"llama\"", "$.model_type: architecture 'llama' is not known")]
+    [InlineData("model_type", "null", "$.model_type")]
+    [InlineData("hidden_size", "\"64\"", "$.hidden_size: is not an integer")]
+    [InlineData("hidden_size", "99999999999", "$.hidden_size: is not an integer")]
     [InlineData("hidden_size", "0", "hidden size: 0 is out of range")]
     [InlineData("num_hidden_layers", "-1", "layers: -1 is out of range")]
     [InlineData("num_key_value_heads", "3", "key/value heads: 3 does not divide the 4 heads")]
     [InlineData("head_dim", "15", "head dimension: 15 is odd")]
-    [InlineData("vocab_size", "null", "key 'vocab_size': is missing")]
-    [InlineData("rope_theta", "null", "key 'rope_theta': is missing")]
-    [InlineData("rope_scaling", "{\"type\":\"yarn\"}", "key 'rope_scaling'")]
-    [InlineData("hidden_act", "\"gelu\"", "key 'hidden_act'")]
-    [InlineData("meki_gate_input", "\"both\"", "key 'meki_gate_input': 'both' is not known")]
-    [InlineData("meki_projection_norm", "true", "key 'meki_projection_norm': is true, but the tensor")]
-    [InlineData("meki_fusion", "\"multiplicative_silu\"", "key 'meki_fusion'")]
-    [InlineData("tie_word_embeddings", "1", "key 'tie_word_embeddings': is not true or false")]
+    [InlineData("vocab_size", "null", "has no field 'vocab_size'")]
+    [InlineData("rope_theta", "null", "has no field 'rope_theta'")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\"}", "$.rope_scaling")]
+    [InlineData("hidden_act", "\"gelu\"", "$.hidden_act")]
+    [InlineData("meki_gate_input", "\"both\"", "$.meki_gate_input: 'both' is not known")]
+    [InlineData("meki_projection_norm", "true", "$.meki_projection_norm: is true, but the tensor")]
+    [InlineData("meki_fusion", "\"multiplicative_silu\"", "$.meki_fusion")]
+    [InlineData("tie_word_embeddings", "1", "$.tie_word_embeddings: is neither true nor false")]
     public void Configuration_that_is_wrong(string key, string value, string problem)
     {
         new TinyCheckpoint { HasTokenizer = false, DamageConfig = config => config[key] = JsonNode.Parse(value) }.Write(_folder["c"]);
@@ -173,8 +173,8 @@ public sealed class BadCheckpointTests : IDisposable
     [Theory]
     [InlineData("", "is not valid JSON")]
     [InlineData("{\"model_type\":", "is not valid JSON")]
-    [InlineData("[]", "is not a JSON object")]
-    [InlineData("{\"model_type\":\"\u00ff\"}", "key 'model_type': is not valid Unicode")]
+    [InlineData("[]", "$: is not an object")]
+    [InlineData("{\"model_type\":\"\u00ff\"}", "$.model_type: is not valid Unicode")]
     public void Configuration_that_is_no_configuration(string text, string problem)
     {
         new TinyCheckpoint().Write(_folder["c"]);

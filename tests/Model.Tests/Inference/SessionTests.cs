@@ -113,17 +113,33 @@ public sealed class SessionTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void Reset_begins_anew()
+    public void Truncating_to_nothing_begins_anew()
     {
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
         float[] first = new float[Vocabulary], again = new float[Vocabulary];
         session.Forward(Sequence.AsSpan(0, 300), first);
         Assert.True(session.KvCacheBytes > 0);
-        session.Reset();
-        Assert.Equal((0, 0L), (session.Position, session.KvCacheBytes));
+        session.Truncate(0);
+        Assert.Equal(0, session.Position);
         session.Forward(Sequence.AsSpan(0, 300), again);
         Assert.Equal(first, again);
+    }
+
+    [Fact]
+    public void Truncating_forgets_what_came_after()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        using MeKiSession straight = model.CreateSession(), detour = model.CreateSession();
+        float[] expected = new float[Vocabulary], logits = new float[Vocabulary];
+        straight.Forward(Sequence.AsSpan(0, 280), expected);
+        detour.Forward(Sequence.AsSpan(0, 260), []);
+        detour.Forward(Sequence.AsSpan(100, 40), []);
+        detour.Truncate(260);
+        detour.Forward(Sequence.AsSpan(260, 20), logits);
+        Assert.Equal(expected, logits);
+        Assert.Throws<ArgumentOutOfRangeException>(() => detour.Truncate(281));
+        Assert.Throws<ArgumentOutOfRangeException>(() => detour.Truncate(-1));
     }
 
     [Fact]
