@@ -10,7 +10,15 @@ namespace MeKi.Tool;
 internal static class ConvertCommand
 {
     private static readonly Dictionary<string, GgmlType> WeightTypes = new() { ["f32"] = GgmlType.F32, ["f16"] = GgmlType.F16, ["q8_0"] = GgmlType.Q8_0 };
-    private static readonly Dictionary<string, RowType> RowTypes = new() { ["f32"] = RowType.F32, ["f16"] = RowType.F16, ["int8"] = RowType.Int8 };
+    internal static readonly Dictionary<string, RowType> RowTypes = new() { ["f32"] = RowType.F32, ["f16"] = RowType.F16, ["int8"] = RowType.Int8 };
+
+    internal static void Report(ConversionResult result)
+    {
+        Report(result.ModelPath, result.ModelBytes);
+        if (result.RowsPath is not null)
+            Report(result.RowsPath, result.RowsBytes);
+        Console.Out.WriteLine($"identity {result.Identity}");
+    }
 
     public static Command Create()
     {
@@ -32,10 +40,7 @@ internal static class ConvertCommand
         ConversionResult result;
         using (StageProgress progress = new())
             result = Converter.Convert(checkpoint, folder, options, progress, cancellation);
-        Report(result.ModelPath, result.ModelBytes);
-        if (result.RowsPath is not null)
-            Report(result.RowsPath, result.RowsBytes);
-        Console.Out.WriteLine($"identity {result.Identity}");
+        Report(result);
     }
 
     private static void Report(string path, long bytes) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}  {bytes:n0} bytes"));

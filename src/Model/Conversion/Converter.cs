@@ -63,49 +63,18 @@ public static class Converter
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
-        GgufMetadata metadata = new(Path.Combine(folder, "model.gguf"));
+        GgufMetadata metadata = new(Path.Combine(folder, ModelFolder.ModelFileName));
         GgufModel.WriteConfig(source.Config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer, metadata);
 
-        // The folders that are not there yet, the innermost first.
-        List<string> made = [];
-        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
-            made.Add(each);
-        try
-        {
-            Directory.CreateDirectory(folder);
-            return Write(source, trainingForm, metadata, options, identity, folder, progress, cancellationToken);
-        }
-        catch (Exception failure)
-        {
-            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any()).Where(Directory.Exists))
-                Directory.Delete(empty);
-            if (failure is IOException or UnauthorizedAccessException)
-                throw PendingFile.Describe(folder, 0, failure);
-            throw;
-        }
-    }
-
-    private static ConversionResult Write(HuggingFaceCheckpoint source, TrainingFormLayer[]? trainingForm, GgufMetadata metadata, ConverterOptions options,
-        ModelIdentity identity, string folder, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
-    {
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
             .Tensors(bytes => progress?.Report(new("weights", written += bytes, total))));
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
-        using PendingFile model = new(metadata.Path, writer.TotalBytes);
-        if (trainingForm is null)
-        {
-            WriteModel(model, writer, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            model.Publish();
-            return new(metadata.Path, writer.TotalBytes, null, 0, identity);
-        }
-
-        RowFileLayout layout = new()
+        RowFileLayout? layout = trainingForm is null ? null : new()
         {
             Identity = identity,
             VocabularySize = source.Config.VocabularySize,
@@ -113,36 +82,22 @@ public static class Converter
             Dimension = source.Config.MemoryDimension,
             Type = options.RowType,
         };
-        string rowsPath = Path.Combine(folder, "model.rows");
-        using PendingFile rows = new(rowsPath, layout.FileBytes);
-        WriteModel(model, writer, cancellationToken);
-        WriteRows(rows, layout, source, trainingForm, progress, cancellationToken);
-        cancellationToken.ThrowIfCancellationRequested();
-        // The rows first: a model file never stands there without the rows it needs.
-        rows.Publish();
-        model.Publish();
-        return new(metadata.Path, writer.TotalBytes, rowsPath, layout.FileBytes, identity);
+        (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
+            rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFolder.RowFileName), rowsBytes, identity);
     }
 
-    private static void WriteModel(PendingFile file, GgufWriter writer, CancellationToken cancellationToken)
-    {
-        writer.WriteTo(file.Stream, cancellationToken);
-        file.Complete();
-    }
-
-    private static void WriteRows(PendingFile file, RowFileLayout layout, HuggingFaceCheckpoint source, TrainingFormLayer[] layers,
-        IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    private static void WriteRows(
+        RowFileWriter writer, HuggingFaceCheckpoint source, TrainingFormLayer[] layers, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         using ComputePool pool = new(Environment.ProcessorCount);
+        RowFileLayout layout = writer.Layout;
         WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);
-        RowFileWriter writer = new(file.Stream, layout);
         long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
         new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
         {
             writer.Append(records);
             progress?.Report(new("fold", done += records.Length, total));
         }, cancellationToken);
-        writer.Complete();
-        file.Complete();
     }
 }

@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+
+namespace MeKi.Model.Conversion;
+
+/// <summary>A tensor of <c>model.gguf</c>: what a model of some sizes consists of, and how each part is stored.</summary>
+/// <param name="Name">Its name (docs/formats.md).</param>
+/// <param name="Rows">Rows; 1 for a vector.</param>
+/// <param name="Columns">Values of a row.</param>
+/// <param name="Format">How the values are stored.</param>
+internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockFormat Format)
+{
+    /// <summary>Whether this is the weight of a norm.</summary>
+    public bool IsVector => Rows == 1;
+
+    /// <summary>Bytes of a row.</summary>
+    public int RowBytes => checked((int)Format.RowBytes(Columns));
+
+    /// <summary>The tensors of a model, in file order.</summary>
+    /// <param name="config">The model's sizes.</param>
+    /// <param name="type">Type of the matrices. Vectors are F32; a matrix whose rows are not whole blocks is F16.</param>
+    public static List<BackboneTensor> List(ModelConfig config, GgmlType type)
+    {
+        List<BackboneTensor> tensors = [];
+        (int d, int ffn, int m) = (config.HiddenSize, config.FeedForwardSize, config.MemoryDimension);
+        (int queries, int keys) = (config.Heads * config.HeadDimension, config.KvHeads * config.HeadDimension);
+        Add("token_embd.weight", config.VocabularySize, d);
+        for (int layer = 0; layer < config.Layers; layer++)
+        {
+            Add($"blk.{layer}.attn_norm.weight", 1, d);
+            Add($"blk.{layer}.attn_q.weight", queries, d);
+            Add($"blk.{layer}.attn_k.weight", keys, d);
+            Add($"blk.{layer}.attn_v.weight", keys, d);
+            if (config.QkNorm)
+            {
+                Add($"blk.{layer}.attn_q_norm.weight", 1, config.HeadDimension);
+                Add($"blk.{layer}.attn_k_norm.weight", 1, config.HeadDimension);
+            }
+            Add($"blk.{layer}.attn_output.weight", d, queries);
+            Add($"blk.{layer}.ffn_norm.weight", 1, d);
+            Add($"blk.{layer}.ffn_gate.weight", ffn, d);
+            Add($"blk.{layer}.ffn_up.weight", ffn, d);
+            Add($"blk.{layer}.ffn_down.weight", d, ffn);
+            if (config.HasMeKi)
+            {
+                Add($"blk.{layer}.meki_gate.weight", m, d);
+                Add($"blk.{layer}.meki_out.weight", d, m);
+                Add($"blk.{layer}.meki_post_norm.weight", 1, d);
+            }
+        }
+        Add("output_norm.weight", 1, d);
+        if (!config.TiedHead)
+            Add("output.weight", config.VocabularySize, d);
+        return tensors;
+
+        void Add(string name, int rows, int columns)
+        {
+            BlockFormat format = BlockFormat.Of(rows == 1 ? GgmlType.F32 : type);
+            tensors.Add(new(name, rows, columns, columns % format.BlockSize == 0 ? format : BlockFormat.Of(GgmlType.F16)));
+        }
+    }
+
+    /// <summary>The tensor as the file's writer takes it.</summary>
+    /// <param name="blocks">Encodes the rows.</param>
+    /// <param name="encode">Gives a row's bytes.</param>
+    /// <param name="advance">Told the bytes written.</param>
+    public GgufTensorSource ToSource(RowBlocks blocks, EncodeRow encode, Action<long> advance)
+    {
+        ImmutableArray<long> dimensions = IsVector ? [Columns] : [Columns, Rows];
+        return new(Name, Format.Type, dimensions, (stream, cancellationToken) => blocks.Run(Rows, RowBytes, Columns, encode, block =>
+        {
+            stream.Write(block);
+            advance(block.Length);
+        }, cancellationToken));
+    }
+}

@@ -1,0 +1,56 @@
+using MeKi.Model.Gguf;
+using MeKi.Store;
+
+namespace MeKi.Model.Conversion;
+
+/// <summary>The folder that receives <c>model.gguf</c> and <c>model.rows</c>: both whole, or nothing.</summary>
+internal static class ModelFolder
+{
+    public const string ModelFileName = "model.gguf";
+    public const string RowFileName = "model.rows";
+
+    /// <summary>Writes the files. Space for both is reserved before the first byte.</summary>
+    /// <param name="folder">Made if absent, with those above it; what was made is removed again if nothing could be written.</param>
+    /// <param name="model">The model file.</param>
+    /// <param name="layout">The row file; null for a model without one.</param>
+    /// <param name="writeRows">Appends all records.</param>
+    /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
+    /// <returns>The bytes of the two files.</returns>
+    /// <exception cref="ModelFileException">The files cannot be written.</exception>
+    public static (long ModelBytes, long RowsBytes) Write(
+        string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken)
+    {
+        // The folders that are not there yet, the innermost first.
+        List<string> made = [];
+        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
+            made.Add(each);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            using PendingFile modelFile = new(Path.Combine(folder, ModelFileName), model.TotalBytes);
+            using PendingFile? rowFile = layout is null ? null : new(Path.Combine(folder, RowFileName), layout.FileBytes);
+            model.WriteTo(modelFile.Stream, cancellationToken);
+            modelFile.Complete();
+            if (rowFile is not null)
+            {
+                RowFileWriter rows = new(rowFile.Stream, layout!);
+                writeRows(rows);
+                rows.Complete();
+                rowFile.Complete();
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+            // The rows first: a model file never stands there without the rows it needs.
+            rowFile?.Publish();
+            modelFile.Publish();
+            return (model.TotalBytes, layout?.FileBytes ?? 0);
+        }
+        catch (Exception failure)
+        {
+            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any()).Where(Directory.Exists))
+                Directory.Delete(empty);
+            if (failure is IOException or UnauthorizedAccessException)
+                throw PendingFile.Describe(folder, 0, failure);
+            throw;
+        }
+    }
+}
