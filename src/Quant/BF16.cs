@@ -15,6 +15,9 @@ public readonly struct BF16 : IBlockFormat
     public static int BlockBytes => sizeof(ushort);
 
     /// <inheritdoc/>
+    public static float MaxMagnitude => 3.3895314e38f;
+
+    /// <inheritdoc/>
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
         ReadOnlySpan<ushort> upper = MemoryMarshal.Cast<byte, ushort>(blocks);

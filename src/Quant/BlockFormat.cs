@@ -6,14 +6,19 @@ namespace MeKi.Quant;
 public sealed class BlockFormat
 {
     private static readonly FrozenDictionary<GgmlType, BlockFormat> Table =
-        new[] { Describe<F32>(), Describe<F16>(), Describe<BF16>(), Describe<Q8_0>() }.ToFrozenDictionary(format => format.Type);
+        new[]
+        {
+            Describe<F32>(), Describe<F16>(), Describe<BF16>(), Describe<Q8_0>(),
+            Describe<Q4_0>(), Describe<Q4_1>(), Describe<Q5_0>(), Describe<Q5_1>(), Describe<IQ4_NL>(),
+            Describe<Q4_K>(), Describe<Q5_K>(), Describe<Q6_K>(),
+        }.ToFrozenDictionary(format => format.Type);
 
     private readonly Decoder _decode;
     private readonly Encoder _encode;
 
-    private BlockFormat(GgmlType type, int blockSize, int blockBytes, Decoder decode, Encoder encode)
+    private BlockFormat(GgmlType type, int blockSize, int blockBytes, float maxMagnitude, Decoder decode, Encoder encode)
     {
-        (Type, BlockSize, BlockBytes) = (type, blockSize, blockBytes);
+        (Type, BlockSize, BlockBytes, MaxMagnitude) = (type, blockSize, blockBytes, maxMagnitude);
         (_decode, _encode) = (decode, encode);
     }
 
@@ -35,6 +40,9 @@ public sealed class BlockFormat
 
     /// <summary>Bytes of a block.</summary>
     public int BlockBytes { get; }
+
+    /// <inheritdoc cref="IBlockFormat.MaxMagnitude"/>
+    public float MaxMagnitude { get; }
 
     /// <summary>The format of a tensor type.</summary>
     /// <exception cref="NotSupportedException">The engine does not decode the type.</exception>
@@ -67,7 +75,7 @@ public sealed class BlockFormat
         _encode(values, blocks);
     }
 
-    private static BlockFormat Describe<T>() where T : struct, IBlockFormat => new(T.Type, T.BlockSize, T.BlockBytes, T.Decode, T.Encode);
+    private static BlockFormat Describe<T>() where T : struct, IBlockFormat => new(T.Type, T.BlockSize, T.BlockBytes, T.MaxMagnitude, T.Decode, T.Encode);
 
     private void CheckLengths(int bytes, int values)
     {

@@ -19,6 +19,9 @@ public readonly struct F16 : IBlockFormat
     public static int BlockBytes => sizeof(ushort);
 
     /// <inheritdoc/>
+    public static float MaxMagnitude => MaxValue;
+
+    /// <inheritdoc/>
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values) =>
         TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(blocks), values);
 

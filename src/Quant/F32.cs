@@ -15,6 +15,9 @@ public readonly struct F32 : IBlockFormat
     public static int BlockBytes => sizeof(float);
 
     /// <inheritdoc/>
+    public static float MaxMagnitude => float.MaxValue;
+
+    /// <inheritdoc/>
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values) => blocks.CopyTo(MemoryMarshal.AsBytes(values));
 
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -24,22 +23,16 @@ public readonly struct Q8_0 : IBlockFormat
     public static int BlockBytes => 34;
 
     /// <inheritdoc/>
+    public static float MaxMagnitude => 127 * F16.MaxValue;
+
+    /// <inheritdoc/>
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
         for (; blocks.Length > 0; blocks = blocks[34..], values = values[32..])
         {
             float scale = (float)MemoryMarshal.Read<Half>(blocks);
-            for (int half = 0; half < 32; half += 16)
-            {
-                // 16 bytes widened to 4 × 4 integers: three times the speed of two TensorPrimitives calls on spans as short as a block.
-                (Vector128<short> low, Vector128<short> high) = Vector128.Widen(Vector128.Create<sbyte>(MemoryMarshal.Cast<byte, sbyte>(blocks.Slice(2 + half, 16))));
-                (Vector128<int> a, Vector128<int> b) = Vector128.Widen(low);
-                (Vector128<int> c, Vector128<int> d) = Vector128.Widen(high);
-                (Vector128.ConvertToSingle(a) * scale).CopyTo(values[half..]);
-                (Vector128.ConvertToSingle(b) * scale).CopyTo(values[(half + 4)..]);
-                (Vector128.ConvertToSingle(c) * scale).CopyTo(values[(half + 8)..]);
-                (Vector128.ConvertToSingle(d) * scale).CopyTo(values[(half + 12)..]);
-            }
+            ScaledCodes.Write(Vector128.Create<sbyte>(MemoryMarshal.Cast<byte, sbyte>(blocks.Slice(2, 16))), scale, values);
+            ScaledCodes.Write(Vector128.Create<sbyte>(MemoryMarshal.Cast<byte, sbyte>(blocks.Slice(18, 16))), scale, values[16..]);
         }
     }
 
@@ -48,11 +41,8 @@ public readonly struct Q8_0 : IBlockFormat
     {
         for (; values.Length > 0; values = values[32..], blocks = blocks[34..])
         {
-            float scale = Math.Abs(TensorPrimitives.MaxMagnitude(values[..32])) / 127;
-            float inverse = scale != 0 ? 1 / scale : 0;
+            float scale = LinearCodes.Signed(values[..32], 127, blocks.Slice(2, 32));
             MemoryMarshal.Write(blocks, (Half)scale);
-            for (int i = 0; i < 32; i++)
-                blocks[2 + i] = (byte)(sbyte)MathF.Round(values[i] * inverse, MidpointRounding.AwayFromZero);
         }
     }
 }

@@ -5,6 +5,13 @@ public class BlockFormatTests
 {
     public static TheoryData<GgmlType> All => [.. BlockFormat.All.Select(format => format.Type)];
 
+    /// <summary>
+    /// Every format but those whose sub-blocks have scales rounded to 6 or 8 bits. Those search for a scale by weighted least squares, and the search on decoded
+    /// values may prefer another than the rounded one that made them; ggml's does the same. How little they lose stands in EncodingErrorTests.
+    /// </summary>
+    public static TheoryData<GgmlType> Stable =>
+        [.. BlockFormat.All.Select(format => format.Type).Where(type => type is not (GgmlType.Q4_K or GgmlType.Q5_K or GgmlType.Q6_K))];
+
     [Theory]
     [MemberData(nameof(All))]
     public void A_format_has_the_size_that_GGUF_gives_it(GgmlType type)
@@ -25,7 +32,7 @@ public class BlockFormatTests
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(Stable))]
     public void Encoding_what_was_decoded_changes_nothing(GgmlType type)
     {
         BlockFormat format = BlockFormat.Of(type);

@@ -1,0 +1,111 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace MeKi.Quant;
+
+/// <summary>
+/// Six-bit blocks of 256 values in sixteen sub-blocks of 16, each with a signed 8-bit scale in units of one half-precision number d:
+/// <c>value = (d · scale) · (q − 32)</c> (GGUF type 14, ggml's <c>block_q6_K</c>).
+/// <code>
+/// byte 0..127    two halves of 64 bytes for 128 values each; byte i &lt; 32 of half h: the low four bits of q[128·h + i] in the low half,
+///                those of q[128·h + 64 + i] in the high half; byte 32 + i: likewise q[128·h + 32 + i] and q[128·h + 96 + i]
+/// byte 128..191  two halves of 32 bytes; byte i of half h: the upper two bits of q[128·h + i], q[.. + 32 + i], q[.. + 64 + i], q[.. + 96 + i], lowest first
+/// byte 192..207  scale[0..15], signed
+/// byte 208..209  d, half precision
+/// </code>
+/// Encoding searches the scale of each sub-block (<see cref="SignedScaleSearch"/>), gives the scale of largest magnitude the 8-bit scale −128,
+/// and rounds the values once more to the scales as they are stored.
+/// </summary>
+public readonly struct Q6_K : IBlockFormat
+{
+    private const int SubBlocks = 16, SubBlockSize = 16, Middle = 32;
+
+    /// <inheritdoc/>
+    public static GgmlType Type => GgmlType.Q6_K;
+
+    /// <inheritdoc/>
+    public static int BlockSize => 256;
+
+    /// <inheritdoc/>
+    public static int BlockBytes => 210;
+
+    /// <inheritdoc/>
+    public static float MaxMagnitude => F16.MaxValue;
+
+    /// <inheritdoc/>
+    public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
+    {
+        Vector128<byte> upper = Vector128.Create((byte)0x30), middle = Vector128.Create((byte)Middle);
+        for (; blocks.Length > 0; blocks = blocks[210..], values = values[256..])
+        {
+            float d = (float)MemoryMarshal.Read<Half>(blocks[208..]);
+            ReadOnlySpan<sbyte> scales = MemoryMarshal.Cast<byte, sbyte>(blocks.Slice(192, 16));
+            for (int half = 0; half < 2; half++)
+            {
+                for (int i = 0; i < 2; i++)
+                {
+                    // Sixteen bytes of low bits twice and sixteen of upper bits hold four runs of sixteen codes, 32 values apart.
+                    (Vector128<byte> low0, Vector128<byte> low2) = Nibbles.Split(blocks.Slice(64 * half + 16 * i, 16));
+                    (Vector128<byte> low1, Vector128<byte> low3) = Nibbles.Split(blocks.Slice(64 * half + 32 + 16 * i, 16));
+                    Vector128<byte> bits = Vector128.Create(blocks.Slice(128 + 32 * half + 16 * i, 16));
+                    int first = 8 * half + i;
+                    ScaledCodes.Write(((low0 | ((bits << 4) & upper)) - middle).AsSByte(), d * scales[first], values[(16 * first)..]);
+                    ScaledCodes.Write(((low1 | ((bits << 2) & upper)) - middle).AsSByte(), d * scales[first + 2], values[(16 * first + 32)..]);
+                    ScaledCodes.Write(((low2 | (bits & upper)) - middle).AsSByte(), d * scales[first + 4], values[(16 * first + 64)..]);
+                    ScaledCodes.Write(((low3 | ((bits >>> 2) & upper)) - middle).AsSByte(), d * scales[first + 6], values[(16 * first + 96)..]);
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
+    {
+        Span<byte> codes = stackalloc byte[256];
+        for (; values.Length > 0; values = values[256..], blocks = blocks[210..])
+        {
+            EncodeScales(values[..256], blocks[..210], codes);
+            Pack(codes, blocks);
+        }
+    }
+
+    private static void EncodeScales(ReadOnlySpan<float> values, Span<byte> block, Span<byte> codes)
+    {
+        Span<float> scales = stackalloc float[SubBlocks];
+        SignedScaleSearch.Find(values[..128], Middle, scales, codes);
+        SignedScaleSearch.Find(values[128..], Middle, scales[8..], codes[128..]);
+        float largest = 0;
+        foreach (float scale in scales)
+            largest = Math.Abs(scale) > Math.Abs(largest) ? scale : largest;
+        if (Math.Abs(largest) < SignedScaleSearch.Zero)
+        {
+            // Nothing to scale: ggml writes a block of zero bytes, codes included.
+            block.Clear();
+            codes.Clear();
+            return;
+        }
+        float inverse = -128 / largest;
+        Half d = (Half)(1 / inverse);
+        MemoryMarshal.Write(block[208..], d);
+        for (int j = 0; j < SubBlocks; j++)
+        {
+            int stored = (int)MathF.Min(127, MathF.Round(inverse * scales[j]));
+            block[192 + j] = (byte)(sbyte)stored;
+            float scale = (float)d * stored;
+            // A sub-block whose stored scale is zero decodes to zeros whatever its codes; ggml leaves those of the search.
+            if (scale != 0)
+                RoundedCodes.Write(values.Slice(SubBlockSize * j, SubBlockSize), scale, 0, -Middle, Middle - 1, codes[(SubBlockSize * j)..]);
+        }
+    }
+
+    private static void Pack(ReadOnlySpan<byte> codes, Span<byte> block)
+    {
+        for (int half = 0; half < 2; half++, codes = codes[128..])
+        {
+            Nibbles.Pack(codes, block.Slice(64 * half, 64));
+            Span<byte> upper = block.Slice(128 + 32 * half, 32);
+            for (int i = 0; i < 32; i++)
+                upper[i] = (byte)((codes[i] >> 4) | (codes[i + 32] >> 4 << 2) | (codes[i + 64] >> 4 << 4) | (codes[i + 96] >> 4 << 6));
+        }
+    }
+}

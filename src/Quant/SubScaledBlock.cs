@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace MeKi.Quant;
+
+/// <summary>
+/// What <see cref="Q4_K"/> and <see cref="Q5_K"/> share: the first sixteen bytes of a block (d, dmin, <see cref="SubScales"/>) and how they are found.
+/// <code>
+/// byte 0..1   d, half precision: the unit of the scales
+/// byte 2..3   dmin, half precision: the unit of the minima
+/// byte 4..15  scales and minima of the eight sub-blocks
+/// </code>
+/// </summary>
+internal static class SubScaledBlock
+{
+    private const int SubBlockSize = 32;
+
+    /// <summary>What a code of sub-block j is multiplied with, and what is added then.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (float Scale, float Offset) ScaleAndOffset(ReadOnlySpan<byte> block, int j)
+    {
+        ReadOnlySpan<byte> packed = block.Slice(4, SubScales.Bytes);
+        float d = (float)MemoryMarshal.Read<Half>(block), dmin = (float)MemoryMarshal.Read<Half>(block[2..]);
+        return (d * SubScales.Scale(packed, j), -(dmin * SubScales.Minimum(packed, j)));
+    }
+
+    /// <summary>
+    /// Encodes a block but for the packing of its codes: searches scale and minimum of each sub-block, rounds them to 6 bits in units of a 63rd of the largest,
+    /// and rounds the values once more to scales and minima as they are stored.
+    /// </summary>
+    /// <param name="values">256 values.</param>
+    /// <param name="maxCode">The last code.</param>
+    /// <param name="firstStep">See <see cref="ScaleMinimumSearch.Find"/>.</param>
+    /// <param name="lastCandidate">See <see cref="ScaleMinimumSearch.Find"/>.</param>
+    /// <param name="header">Receives the first sixteen bytes of the block.</param>
+    /// <param name="codes">Receives 256 codes.</param>
+    public static void Encode(ReadOnlySpan<float> values, int maxCode, float firstStep, int lastCandidate, Span<byte> header, Span<byte> codes)
+    {
+        Span<float> scales = stackalloc float[SubScales.Count], minima = stackalloc float[SubScales.Count];
+        ScaleMinimumSearch.Find(values, maxCode, firstStep, lastCandidate, scales, minima, codes);
+        Span<byte> storedScales = stackalloc byte[SubScales.Count], storedMinima = stackalloc byte[SubScales.Count];
+        MemoryMarshal.Write(header, (Half)Store(scales, storedScales));
+        MemoryMarshal.Write(header[2..], (Half)Store(minima, storedMinima));
+        SubScales.Pack(storedScales, storedMinima, header.Slice(4, SubScales.Bytes));
+        for (int j = 0; j < SubScales.Count; j++)
+        {
+            (float scale, float offset) = ScaleAndOffset(header, j);
+            // A sub-block whose stored scale is zero decodes to its minimum whatever its codes; ggml leaves those of the search.
+            if (scale != 0)
+                RoundedCodes.Write(values.Slice(SubBlockSize * j, SubBlockSize), scale, -offset, 0, maxCode, codes[(SubBlockSize * j)..]);
+        }
+    }
+
+    /// <summary>Rounds numbers to 6 bits in units of a 63rd of the largest, which is returned.</summary>
+    private static float Store(ReadOnlySpan<float> exact, Span<byte> stored)
+    {
+        float largest = 0;
+        foreach (float number in exact)
+            largest = number > largest ? number : largest;
+        float inverse = largest > 0 ? SubScales.Max / largest : 0;
+        for (int j = 0; j < stored.Length; j++)
+            stored[j] = (byte)Math.Clamp((int)MathF.Round(inverse * exact[j]), 0, SubScales.Max);
+        return largest / SubScales.Max;
+    }
+}
