@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Model.Conversion;
-using MeKi.Quant;
 using MeKi.Store;
 
 namespace MeKi.Tool;
@@ -9,7 +8,7 @@ namespace MeKi.Tool;
 /// <summary><c>meki convert CHECKPOINT -o DIR</c>: folds a checkpoint and writes <c>model.gguf</c> and <c>model.rows</c>.</summary>
 internal static class ConvertCommand
 {
-    private static readonly Dictionary<string, GgmlType> WeightTypes = new() { ["f32"] = GgmlType.F32, ["f16"] = GgmlType.F16, ["q8_0"] = GgmlType.Q8_0 };
+    internal static readonly Dictionary<string, WeightRecipe> WeightTypes = WeightRecipe.All.ToDictionary(recipe => recipe.Name);
     internal static readonly Dictionary<string, RowType> RowTypes = new() { ["f32"] = RowType.F32, ["f16"] = RowType.F16, ["int8"] = RowType.Int8 };
 
     internal static void Report(ConversionResult result)
@@ -43,5 +42,5 @@ internal static class ConvertCommand
         Report(result);
     }
 
-    private static void Report(string path, long bytes) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}  {bytes:n0} bytes"));
+    internal static void Report(string path, long bytes) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}  {bytes:n0} bytes"));
 }

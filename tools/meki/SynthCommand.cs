@@ -3,7 +3,6 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using MeKi.Model.Conversion;
 using MeKi.Model.Synthesis;
-using MeKi.Quant;
 
 namespace MeKi.Tool;
 
@@ -12,7 +11,6 @@ internal static class SynthCommand
 {
     public static Command Create()
     {
-        Dictionary<string, GgmlType> types = BlockFormat.All.ToDictionary(format => format.Name, format => format.Type);
         Option<string> shape = new("--shape") { Description = "The model's sizes.", Required = true };
         Option<int> memory = new("--meki") { Description = "Add the MeKi branch with rows of so many values." };
         Option<string> type = new("--type") { Description = "Type of the weights.", DefaultValueFactory = _ => "q8_0" };
@@ -20,7 +18,7 @@ internal static class SynthCommand
         Option<string> output = new("--output", "-o") { Description = "The folder that receives model.gguf and model.rows.", Required = true };
         Option<int> seed = new("--seed", "-s") { Description = "Chooses the numbers." };
         shape.AcceptOnlyFromAmong([.. SyntheticShape.All.Select(each => each.Name)]);
-        type.AcceptOnlyFromAmong([.. types.Keys]);
+        type.AcceptOnlyFromAmong([.. ConvertCommand.WeightTypes.Keys]);
         rows.AcceptOnlyFromAmong([.. ConvertCommand.RowTypes.Keys]);
         memory.Validators.Add(CheckRange);
         Command command = new("synth", "Write a model of random weights.") { shape, memory, type, rows, output, seed };
@@ -32,7 +30,7 @@ internal static class SynthCommand
         command.SetAction((parsed, cancellation) => Task.Run(
             () => Write(SyntheticShape.Of(parsed.GetRequiredValue(shape)), parsed.GetRequiredValue(output), new()
             {
-                WeightType = types[parsed.GetRequiredValue(type)],
+                WeightType = ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)],
                 MemoryDimension = parsed.GetValue(memory),
                 RowType = ConvertCommand.RowTypes[parsed.GetRequiredValue(rows)],
                 Seed = parsed.GetValue(seed),

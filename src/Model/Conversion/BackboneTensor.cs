@@ -19,8 +19,8 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
 
     /// <summary>The tensors of a model, in file order.</summary>
     /// <param name="config">The model's sizes.</param>
-    /// <param name="type">Type of the matrices. Vectors are F32; a matrix whose rows are not whole blocks is F16.</param>
-    public static List<BackboneTensor> List(ModelConfig config, GgmlType type)
+    /// <param name="recipe">Formats of the matrices. Vectors are F32.</param>
+    public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe)
     {
         List<BackboneTensor> tensors = [];
         (int d, int ffn, int m) = (config.HiddenSize, config.FeedForwardSize, config.MemoryDimension);
@@ -54,11 +54,8 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
             Add("output.weight", config.VocabularySize, d);
         return tensors;
 
-        void Add(string name, int rows, int columns)
-        {
-            BlockFormat format = BlockFormat.Of(rows == 1 ? GgmlType.F32 : type);
-            tensors.Add(new(name, rows, columns, columns % format.BlockSize == 0 ? format : BlockFormat.Of(GgmlType.F16)));
-        }
+        void Add(string name, int rows, int columns) =>
+            tensors.Add(new(name, rows, columns, rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config.Layers, config.TiedHead)));
     }
 
     /// <summary>The tensor as the file's writer takes it.</summary>

@@ -11,8 +11,8 @@ namespace MeKi.Model.Conversion;
 /// <summary>How a checkpoint is converted.</summary>
 public sealed record ConverterOptions
 {
-    /// <summary>Type of the backbone's matrices: F32, F16 or Q8_0.</summary>
-    public GgmlType WeightType { get; init; } = GgmlType.Q8_0;
+    /// <summary>Formats of the backbone's matrices.</summary>
+    public WeightRecipe WeightType { get; init; } = GgmlType.Q8_0;
 
     /// <summary>Type of the expert rows.</summary>
     public RowType RowType { get; init; } = RowType.Int8;
@@ -67,6 +67,7 @@ public static class Converter
         GgufModel.WriteConfig(source.Config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
+        options.WeightType.WriteTo(metadata);
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer, metadata);
 

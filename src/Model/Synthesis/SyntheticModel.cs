@@ -12,8 +12,8 @@ namespace MeKi.Model.Synthesis;
 /// <summary>What to make of a shape.</summary>
 public sealed record SyntheticModelOptions
 {
-    /// <summary>Type of the backbone's matrices: any of <see cref="BlockFormat.All"/>. A matrix whose rows are not whole blocks is F16.</summary>
-    public GgmlType WeightType { get; init; } = GgmlType.Q8_0;
+    /// <summary>Formats of the backbone's matrices.</summary>
+    public WeightRecipe WeightType { get; init; } = GgmlType.Q8_0;
 
     /// <summary>m of the MeKi branch, which brings a row file; 0 for a dense model.</summary>
     public int MemoryDimension { get; init; }
@@ -43,7 +43,6 @@ public static class SyntheticModel
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
     /// <exception cref="ArgumentOutOfRangeException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>.</exception>
-    /// <exception cref="NotSupportedException">The weight type is not one of <see cref="BlockFormat.All"/>.</exception>
     /// <exception cref="ModelFileException">The output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Write(SyntheticShape shape, string folder, SyntheticModelOptions? options = null,
@@ -61,6 +60,7 @@ public static class SyntheticModel
         GgufModel.WriteConfig(config, metadata);
         metadata["general.name"] = $"synthetic {shape.Name}";
         metadata[GgufModel.IdentityKey] = identity.ToString();
+        options.WeightType.WriteTo(metadata);
         GgufTokenizer.Write(SyntheticTokenizer.Create(config.VocabularySize), metadata);
 
         RowBlocks blocks = new() { Threads = options.Threads };

@@ -85,6 +85,9 @@ public class PerplexityTests
     [InlineData("tiny-f16.gguf")]
     [InlineData("tiny-bf16.gguf")]
     [InlineData("tiny-q8_0.gguf")]
+    [InlineData("tiny-q4_k_m.gguf")]
+    [InlineData("tiny-q5_1.gguf")]
+    [InlineData("tiny-iq4_nl.gguf")]
     public void Perplexity_is_llama_cpps(string file)
     {
         using JsonDocument golden = JsonDocument.Parse(File.ReadAllText(SharedMaterial.Path("gguf/golden.json")));

@@ -1,0 +1,108 @@
+using System.Globalization;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+
+namespace MeKi.Model.Conversion;
+
+/// <summary>
+/// Which block format each matrix of a model is stored in: one format for all of them, or one of llama.cpp's mixtures, which spend more bits where a model is
+/// most sensitive. Vectors and norms are no matter of a recipe; they stay as they are.
+/// </summary>
+public sealed class WeightRecipe
+{
+    private const uint QuantizationVersion = 2; // of the block layouts; what every GGUF file since 2023 has
+
+    private readonly BlockFormat _base;
+    private readonly bool _mixed;
+    private readonly uint _fileType;
+
+    private WeightRecipe(string name, GgmlType type, bool mixed, uint fileType) => (Name, _base, _mixed, _fileType) = (name, BlockFormat.Of(type), mixed, fileType);
+
+    /// <summary>llama.cpp's mixture <c>Q4_K_M</c>: Q4_K; Q6_K for the head, and for <c>attn_v</c> and <c>ffn_down</c> of half of the layers.</summary>
+    public static WeightRecipe Q4_K_M { get; } = new("q4_k_m", GgmlType.Q4_K, mixed: true, 15);
+
+    /// <summary>llama.cpp's mixture <c>Q5_K_M</c>: as <see cref="Q4_K_M"/>, with Q5_K for the rest.</summary>
+    public static WeightRecipe Q5_K_M { get; } = new("q5_k_m", GgmlType.Q5_K, mixed: true, 17);
+
+    /// <summary>Every recipe: one for each of <see cref="BlockFormat.All"/>, then the mixtures.</summary>
+    public static IReadOnlyList<WeightRecipe> All { get; } =
+        [.. BlockFormat.All.Select(format => new WeightRecipe(format.Name, format.Type, mixed: false, FileTypeOf(format.Type))), Q4_K_M, Q5_K_M];
+
+    /// <summary>The name as users write it: <c>q4_k_m</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>One format for all matrices.</summary>
+    /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
+    public static implicit operator WeightRecipe(GgmlType type) => Of(type);
+
+    /// <summary>One format for all matrices.</summary>
+    /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
+    public static WeightRecipe Of(GgmlType type)
+    {
+        string name = BlockFormat.Of(type).Name;
+        return All.First(recipe => recipe.Name == name);
+    }
+
+    /// <summary>The name.</summary>
+    public override string ToString() => Name;
+
+    /// <summary>The format of a matrix (the facts are those of llama.cpp's <c>llama-quant.cpp</c>).</summary>
+    /// <param name="tensor">Its name: <c>blk.3.ffn_down.weight</c>.</param>
+    /// <param name="columns">Values of a row.</param>
+    /// <param name="layers">Layers of the model.</param>
+    /// <param name="tiedHead">Whether the embedding is the head.</param>
+    internal BlockFormat FormatOf(string tensor, int columns, int layers, bool tiedHead) => Fitting(_mixed ? Mixed(tensor, columns, layers, tiedHead) : _base.Type, columns);
+
+    /// <summary>Tells readers what the file mostly consists of.</summary>
+    internal void WriteTo(GgufMetadata metadata)
+    {
+        metadata["general.quantization_version"] = QuantizationVersion;
+        metadata["general.file_type"] = _fileType;
+    }
+
+    private GgmlType Mixed(string tensor, int columns, int layers, bool tiedHead)
+    {
+        if (tensor == (tiedHead ? "token_embd.weight" : "output.weight"))
+            return columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
+        bool isSensitive = tensor.EndsWith(".attn_v.weight", StringComparison.Ordinal) || tensor.EndsWith(".ffn_down.weight", StringComparison.Ordinal);
+        return isSensitive && HasMoreBits(LayerOf(tensor), layers) ? GgmlType.Q6_K : _base.Type;
+    }
+
+    // The first and the last eighth of the layers, and every third between.
+    private static bool HasMoreBits(int layer, int layers) => layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
+
+    private static int LayerOf(string tensor) => int.Parse(tensor.Split('.')[1], NumberStyles.None, CultureInfo.InvariantCulture);
+
+    /// <summary>The format itself where a row is whole blocks of it; else the next larger one with blocks of 32; else half precision.</summary>
+    private static BlockFormat Fitting(GgmlType type, int columns)
+    {
+        BlockFormat format = BlockFormat.Of(type);
+        if (columns % format.BlockSize == 0)
+            return format;
+        return type switch
+        {
+            GgmlType.Q4_K => Fitting(GgmlType.Q5_0, columns),
+            GgmlType.Q5_K => Fitting(GgmlType.Q5_1, columns),
+            GgmlType.Q6_K => Fitting(GgmlType.Q8_0, columns),
+            _ => BlockFormat.Of(GgmlType.F16),
+        };
+    }
+
+    // llama.cpp's enumeration llama_ftype.
+    private static uint FileTypeOf(GgmlType type) => type switch
+    {
+        GgmlType.F32 => 0,
+        GgmlType.F16 => 1,
+        GgmlType.Q4_0 => 2,
+        GgmlType.Q4_1 => 3,
+        GgmlType.Q8_0 => 7,
+        GgmlType.Q5_0 => 8,
+        GgmlType.Q5_1 => 9,
+        GgmlType.Q4_K => 14,
+        GgmlType.Q5_K => 16,
+        GgmlType.Q6_K => 18,
+        GgmlType.IQ4_NL => 25,
+        GgmlType.BF16 => 32,
+        _ => throw new NotSupportedException($"{type} has no file type."),
+    };
+}

@@ -1,0 +1,101 @@
+using MeKi.Model.Conversion;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+using MeKi.Tests;
+
+namespace MeKi.Model.Tests.Conversion;
+
+/// <summary>Which tensor gets which format: against llama.cpp's files and its rules written out for real depths.</summary>
+public class WeightRecipeTests
+{
+    [SharedTheory("gguf/tiny-q4_k_m.gguf")]
+    [InlineData("q4_k_m")]
+    [InlineData("q5_k_m")]
+    [InlineData("q6_k")]
+    [InlineData("q8_0")]
+    public void Formats_and_file_type_are_those_of_the_files_of_llama_cpp(string name)
+    {
+        using GgufFile file = GgufFile.Open(SharedMaterial.Path($"gguf/tiny-{name}.gguf"));
+        WeightRecipe recipe = Recipe(name);
+        GgufTensor[] matrices = [.. file.Tensors.Where(tensor => tensor.Dimensions.Length == 2)];
+        Assert.Equal(1 + 7 * 6, matrices.Length);
+        Assert.All(matrices, tensor => Assert.Equal(tensor.Type, recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], 6, tiedHead: true).Type));
+        GgufMetadata metadata = new("");
+        recipe.WriteTo(metadata);
+        Assert.Equal(file.Metadata.GetInt("general.file_type"), metadata.GetInt("general.file_type"));
+        Assert.Equal(file.Metadata.GetInt("general.quantization_version"), metadata.GetInt("general.quantization_version"));
+    }
+
+    [SharedTheory("gguf/tiny-q4_0.gguf")]
+    [InlineData("q4_0")]
+    [InlineData("q4_1")]
+    [InlineData("q5_0")]
+    [InlineData("q5_1")]
+    [InlineData("iq4_nl")]
+    [InlineData("f16")]
+    [InlineData("bf16")]
+    public void File_types_are_those_of_llama_cpp(string name)
+    {
+        using GgufFile file = GgufFile.Open(SharedMaterial.Path($"gguf/tiny-{name}.gguf"));
+        GgufMetadata metadata = new("");
+        Recipe(name).WriteTo(metadata);
+        Assert.Equal(file.Metadata.GetInt("general.file_type"), metadata.GetInt("general.file_type"));
+    }
+
+    /// <summary>The layers whose attn_v and ffn_down are Q6_K: the first and the last eighth, and every third between.</summary>
+    [Theory]
+    [InlineData(2, new[] { 1 })]
+    [InlineData(6, new[] { 2, 5 })]
+    [InlineData(28, new[] { 0, 1, 2, 5, 8, 11, 14, 17, 20, 23, 24, 25, 26, 27 })]
+    [InlineData(36, new[] { 0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 31, 32, 33, 34, 35 })]
+    public void Some_layers_have_more_bits(int layers, int[] expected)
+    {
+        foreach ((WeightRecipe recipe, GgmlType rest) in new[] { (WeightRecipe.Q4_K_M, GgmlType.Q4_K), (WeightRecipe.Q5_K_M, GgmlType.Q5_K) })
+        {
+            for (int layer = 0; layer < layers; layer++)
+            {
+                GgmlType sensitive = expected.Contains(layer) ? GgmlType.Q6_K : rest;
+                foreach (string name in new[] { "attn_v", "ffn_down" })
+                    Assert.Equal(sensitive, Type(recipe, $"blk.{layer}.{name}.weight", 1024, layers));
+                foreach (string name in new[] { "attn_q", "attn_k", "attn_output", "ffn_gate", "ffn_up", "meki_gate", "meki_out" })
+                    Assert.Equal(rest, Type(recipe, $"blk.{layer}.{name}.weight", 1024, layers));
+            }
+        }
+    }
+
+    [Fact]
+    public void The_head_is_q6_k_and_the_embedding_only_where_it_is_the_head()
+    {
+        Assert.Equal(GgmlType.Q6_K, WeightRecipe.Q4_K_M.FormatOf("token_embd.weight", 1024, 28, tiedHead: true).Type);
+        Assert.Equal(GgmlType.Q4_K, WeightRecipe.Q4_K_M.FormatOf("token_embd.weight", 1024, 28, tiedHead: false).Type);
+        Assert.Equal(GgmlType.Q6_K, WeightRecipe.Q4_K_M.FormatOf("output.weight", 1024, 28, tiedHead: false).Type);
+        Assert.Equal(GgmlType.Q8_0, WeightRecipe.Q4_K_M.FormatOf("output.weight", 96, 28, tiedHead: false).Type);
+        Assert.Equal(GgmlType.Q4_K, WeightRecipe.Of(GgmlType.Q4_K).FormatOf("token_embd.weight", 1024, 28, tiedHead: true).Type);
+    }
+
+    /// <summary>128 columns are whole blocks of 32 but not of 256; 48 are neither.</summary>
+    [Theory]
+    [InlineData("q4_k_m", "blk.1.attn_q.weight", GgmlType.Q5_0)]
+    [InlineData("q5_k_m", "blk.1.meki_out.weight", GgmlType.Q5_1)]
+    [InlineData("q4_k_m", "blk.0.attn_v.weight", GgmlType.Q8_0)]
+    [InlineData("q6_k", "blk.0.attn_q.weight", GgmlType.Q8_0)]
+    [InlineData("q8_0", "blk.0.attn_q.weight", GgmlType.Q8_0)]
+    [InlineData("q4_0", "blk.0.attn_q.weight", GgmlType.Q4_0)]
+    public void A_row_that_is_not_whole_blocks_falls_back(string recipe, string tensor, GgmlType expected)
+    {
+        Assert.Equal(expected, Type(Recipe(recipe), tensor, 128, layers: 8));
+        Assert.Equal(GgmlType.F16, Type(Recipe(recipe), tensor, 48, layers: 8));
+    }
+
+    [Fact]
+    public void Every_format_is_a_recipe_and_names_are_unique()
+    {
+        Assert.Equal(BlockFormat.All.Select(format => format.Name).Concat(["q4_k_m", "q5_k_m"]), WeightRecipe.All.Select(recipe => recipe.Name));
+        Assert.All(BlockFormat.All, format => Assert.Equal(format, WeightRecipe.Of(format.Type).FormatOf("output.weight", 256, 1, tiedHead: false)));
+        Assert.Throws<NotSupportedException>(() => WeightRecipe.Of(GgmlType.IQ1_S));
+    }
+
+    private static GgmlType Type(WeightRecipe recipe, string tensor, int columns, int layers) => recipe.FormatOf(tensor, columns, layers, tiedHead: true).Type;
+
+    private static WeightRecipe Recipe(string name) => WeightRecipe.All.Single(recipe => recipe.Name == name);
+}
