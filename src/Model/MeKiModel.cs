@@ -141,7 +141,8 @@ public sealed class MeKiModel : IDisposable
         }
     }
 
-    private static RowStore OpenRows(string path, GgufModel source, ModelIdentity identity)
+    /// <summary>Opens the rows of a model and refuses those of another.</summary>
+    internal static RowStore OpenRows(string path, GgufModel source, ModelIdentity identity)
     {
         RowStore store = RowStore.Open(path);
         (RowFileLayout layout, ModelConfig config) = (store.Layout, source.Config);

@@ -5,6 +5,7 @@ RootCommand root = new("MeKi: language models whose knowledge lives on storage."
 {
     RunCommand.Create(),
     ConvertCommand.Create(),
+    QuantizeCommand.Create(),
     SynthCommand.Create(),
     BenchCommand.Create(),
     PerplexityCommand.Create(),

@@ -22,6 +22,9 @@ internal sealed class GgufModel : WeightSource
 
     public GgufMetadata Metadata => _file.Metadata;
 
+    /// <summary>The tensors, in file order.</summary>
+    public IReadOnlyList<GgufTensor> Tensors => _file.Tensors;
+
     /// <summary>The checkpoint a folded model was made from; null for a dense one.</summary>
     public ModelIdentity? Identity
     {
@@ -78,6 +81,9 @@ internal sealed class GgufModel : WeightSource
             metadata[$"{a}.meki.placement"] = "parallel_ffn";
         }
     }
+
+    /// <summary>Some of the bytes of a tensor.</summary>
+    public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long offset, int length) => _file.File.Span(tensor.Offset + offset, length);
 
     public override unsafe WeightMatrix? Find(string name, int rows, int columns)
     {

@@ -9,8 +9,11 @@ internal static class ModelFolder
     public const string ModelFileName = "model.gguf";
     public const string RowFileName = "model.rows";
 
-    /// <summary>Writes the files. Space for both is reserved before the first byte.</summary>
-    /// <param name="folder">Made if absent, with those above it; what was made is removed again if nothing could be written.</param>
+    /// <summary>Where the rows of a model file lie: beside it.</summary>
+    public static string RowsOf(string modelPath) => Path.ChangeExtension(modelPath, ".rows");
+
+    /// <summary>Writes <see cref="ModelFileName"/> and <see cref="RowFileName"/>.</summary>
+    /// <param name="folder">See the other overload.</param>
     /// <param name="model">The model file.</param>
     /// <param name="layout">The row file; null for a model without one.</param>
     /// <param name="writeRows">Appends all records.</param>
@@ -18,8 +21,26 @@ internal static class ModelFolder
     /// <returns>The bytes of the two files.</returns>
     /// <exception cref="ModelFileException">The files cannot be written.</exception>
     public static (long ModelBytes, long RowsBytes) Write(
-        string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken)
+        string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken) =>
+        Write(Path.Combine(folder, ModelFileName), model, layout?.FileBytes, stream =>
+        {
+            RowFileWriter rows = new(stream, layout!);
+            writeRows(rows);
+            rows.Complete();
+        }, cancellationToken);
+
+    /// <summary>Writes the files. Space for both is reserved before the first byte.</summary>
+    /// <param name="modelPath">The model file; its folder is made if absent, with those above it, and removed again if nothing could be written.</param>
+    /// <param name="model">What it holds.</param>
+    /// <param name="rowsBytes">Size of the row file; null for a model without one.</param>
+    /// <param name="writeRows">Writes the row file.</param>
+    /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
+    /// <returns>The bytes of the two files.</returns>
+    /// <exception cref="ModelFileException">The files cannot be written.</exception>
+    public static (long ModelBytes, long RowsBytes) Write(
+        string modelPath, GgufWriter model, long? rowsBytes, Action<Stream> writeRows, CancellationToken cancellationToken)
     {
+        string folder = Path.GetDirectoryName(modelPath) is { Length: > 0 } above ? above : ".";
         // The folders that are not there yet, the innermost first.
         List<string> made = [];
         for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
@@ -27,22 +48,20 @@ internal static class ModelFolder
         try
         {
             Directory.CreateDirectory(folder);
-            using PendingFile modelFile = new(Path.Combine(folder, ModelFileName), model.TotalBytes);
-            using PendingFile? rowFile = layout is null ? null : new(Path.Combine(folder, RowFileName), layout.FileBytes);
+            using PendingFile modelFile = new(modelPath, model.TotalBytes);
+            using PendingFile? rowFile = rowsBytes is null ? null : new(RowsOf(modelPath), rowsBytes.Value);
             model.WriteTo(modelFile.Stream, cancellationToken);
             modelFile.Complete();
             if (rowFile is not null)
             {
-                RowFileWriter rows = new(rowFile.Stream, layout!);
-                writeRows(rows);
-                rows.Complete();
+                writeRows(rowFile.Stream);
                 rowFile.Complete();
             }
             cancellationToken.ThrowIfCancellationRequested();
             // The rows first: a model file never stands there without the rows it needs.
             rowFile?.Publish();
             modelFile.Publish();
-            return (model.TotalBytes, layout?.FileBytes ?? 0);
+            return (model.TotalBytes, rowsBytes ?? 0);
         }
         catch (Exception failure)
         {

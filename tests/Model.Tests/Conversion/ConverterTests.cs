@@ -112,29 +112,4 @@ public sealed class ConverterTests : IDisposable
     }
 
     private static Dictionary<string, byte[]> Contents(string folder) => Directory.GetFiles(folder).ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes);
-
-    private sealed class CancelAt(int report, Action<ConversionProgress>? seen = null) : IProgress<ConversionProgress>, IDisposable
-    {
-        private readonly CancellationTokenSource _source = new();
-        private readonly Lock _lock = new();
-
-        public CancellationToken Token => _source.Token;
-
-        public int Reports { get; private set; }
-
-        public HashSet<string> Stages { get; } = [];
-
-        public void Dispose() => _source.Dispose();
-
-        public void Report(ConversionProgress value)
-        {
-            lock (_lock)
-            {
-                Stages.Add(value.Stage);
-                seen?.Invoke(value);
-                if (++Reports == report)
-                    _source.Cancel();
-            }
-        }
-    }
 }

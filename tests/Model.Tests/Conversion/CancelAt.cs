@@ -1,0 +1,29 @@
+using MeKi.Model.Conversion;
+
+namespace MeKi.Model.Tests.Conversion;
+
+/// <summary>Cancels a conversion at one of its reports.</summary>
+internal sealed class CancelAt(int report, Action<ConversionProgress>? seen = null) : IProgress<ConversionProgress>, IDisposable
+{
+    private readonly CancellationTokenSource _source = new();
+    private readonly Lock _lock = new();
+
+    public CancellationToken Token => _source.Token;
+
+    public int Reports { get; private set; }
+
+    public HashSet<string> Stages { get; } = [];
+
+    public void Dispose() => _source.Dispose();
+
+    public void Report(ConversionProgress value)
+    {
+        lock (_lock)
+        {
+            Stages.Add(value.Stage);
+            seen?.Invoke(value);
+            if (++Reports == report)
+                _source.Cancel();
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using MeKi.Model.Conversion;
+using MeKi.Model.Gguf;
+using MeKi.Model.Tests.Files;
+using MeKi.Model.Tests.Reference;
+using MeKi.Quant;
+using MeKi.Store;
+using MeKi.Tests;
+
+namespace MeKi.Model.Tests.Conversion;
+
+/// <summary>A quantised model is the one that a conversion to the same type gives, and a quantisation that does not end leaves nothing.</summary>
+public sealed class QuantizerTests : IDisposable
+{
+    // 256 columns are a block of the K formats; 96 are not; 48 are no whole number of any.
+    private static readonly TinyCheckpoint Checkpoint = new() { Hidden = 256, FeedForward = 96, Memory = 48, Heads = 4, HeadDimension = 64 };
+
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<string> Recipes => [.. WeightRecipe.All.Select(recipe => recipe.Name)];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Recipes))]
+    public void A_quantised_model_is_the_converted_one_byte_for_byte_and_loads(string name)
+    {
+        WeightRecipe recipe = Recipe(name);
+        string original = Original();
+        ConversionResult expected = Converter.Convert(_folder["c"], _folder["converted"], new() { WeightType = recipe, RowType = RowType.Int8 });
+        QuantizationResult first = Quantizer.Quantize(original, _folder["first"], recipe), second = Quantizer.Quantize(original, _folder["second"], recipe);
+        Assert.Equal(File.ReadAllBytes(expected.ModelPath), File.ReadAllBytes(first.ModelPath));
+        Assert.Equal(File.ReadAllBytes(first.ModelPath), File.ReadAllBytes(second.ModelPath));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(original, "model.rows")), File.ReadAllBytes(first.RowsPath!));
+        Assert.Equal(["model.gguf", "model.rows"], Directory.GetFiles(_folder["first"]).Select(Path.GetFileName).Order());
+        Assert.Equal((new FileInfo(first.ModelPath).Length, new FileInfo(first.RowsPath!).Length), (first.ModelBytes, first.RowsBytes));
+
+        using GgufFile file = GgufFile.Open(first.ModelPath);
+        Assert.All(file.Tensors, tensor => Assert.Equal(
+            tensor.Dimensions.Length == 1 ? GgmlType.F32 : recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], 2, tiedHead: true).Type, tensor.Type));
+        using MeKiModel model = MeKiModel.Load(_folder["first"]);
+        using MeKiModel whole = MeKiModel.Load(original);
+        Assert.Equal(whole.Config, model.Config);
+        Assert.True(GoldenAssert.RelativeDistance(Logits(model), Logits(whole)) < 0.25);
+    }
+
+    [SharedTheory("gguf/tiny-f16.gguf")]
+    [InlineData("q8_0")]
+    [InlineData("q6_k")]
+    [InlineData("q4_k_m")]
+    [InlineData("q5_k_m")]
+    public void The_file_is_that_of_llama_cpp(string name)
+    {
+        QuantizationResult result = Quantizer.Quantize(SharedMaterial.Path("gguf/tiny-f16.gguf"), _folder["out.gguf"], Recipe(name));
+        Assert.Equal(File.ReadAllBytes(SharedMaterial.Path($"gguf/tiny-{name}.gguf")), File.ReadAllBytes(result.ModelPath));
+        Assert.Null(result.RowsPath);
+        Assert.Equal(["out.gguf"], Directory.GetFiles(_folder.FullName).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Names_of_files_and_folders()
+    {
+        string original = Original();
+        QuantizationResult file = Quantizer.Quantize(Path.Combine(original, "model.gguf"), Path.Combine(original, "small.gguf"), GgmlType.Q4_0);
+        Assert.Equal((Path.Combine(original, "small.gguf"), Path.Combine(original, "small.rows")), (file.ModelPath, file.RowsPath));
+        QuantizationResult folder = Quantizer.Quantize(original, _folder["deep/er"], GgmlType.Q4_0);
+        Assert.Equal((Path.Combine(_folder["deep/er"], "model.gguf"), Path.Combine(_folder["deep/er"], "model.rows")), (folder.ModelPath, folder.RowsPath));
+        using MeKiModel model = MeKiModel.Load(file.ModelPath);
+        Assert.Equal(File.ReadAllBytes(file.ModelPath), File.ReadAllBytes(folder.ModelPath));
+    }
+
+    [Fact]
+    public void A_quantised_model_is_refused_unless_it_is_allowed()
+    {
+        Checkpoint.Write(_folder["c"]);
+        string quantized = Path.GetDirectoryName(Converter.Convert(_folder["c"], _folder["q8"], new() { WeightType = GgmlType.Q8_0 }).ModelPath)!;
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => Quantizer.Quantize(quantized, _folder["out"], GgmlType.Q4_0));
+        Assert.Contains("tensor 'token_embd.weight': is quantised already, to Q8_0", failure.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder["out"]));
+        Quantizer.Quantize(quantized, _folder["out"], GgmlType.Q4_0, requantize: true);
+        using MeKiModel model = MeKiModel.Load(_folder["out"]);
+
+        // What has the type already is copied.
+        QuantizationResult same = Quantizer.Quantize(quantized, _folder["same"], GgmlType.Q8_0);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(quantized, "model.gguf")), File.ReadAllBytes(same.ModelPath));
+    }
+
+    [Theory]
+    [InlineData(float.NaN, "q4_k_m", "the value at row 7, column 5 is NaN")]
+    [InlineData(float.NegativeInfinity, "f16", "the value at row 7, column 5 is -Infinity")]
+    [InlineData(1e6f, "q4_0", "the value 1000000 at row 7, column 5 is beyond the range of q4_0")]
+    public void A_value_that_the_format_cannot_hold_is_refused(float value, string recipe, string problem)
+    {
+        string path = Path.Combine(Original(), "model.gguf");
+        Damage(path, "blk.1.attn_q.weight", 7 * 256 + 5, value);
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => Quantizer.Quantize(path, _folder["out"], Recipe(recipe)));
+        Assert.Contains($"{path}: tensor 'blk.1.attn_q.weight': {problem}", failure.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact]
+    public void The_input_is_never_the_output()
+    {
+        string original = Original();
+        foreach (string output in new[] { original, Path.Combine(original, "..", "original", "model.gguf") })
+            Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(original, output, GgmlType.Q4_0)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rows_that_are_missing_or_of_another_model_are_refused()
+    {
+        string original = Original(), rows = Path.Combine(original, "model.rows");
+        (Checkpoint with { Seed = 9 }).Write(_folder["d"]);
+        File.Copy(Converter.Convert(_folder["d"], _folder["other"]).RowsPath!, rows, overwrite: true);
+        Assert.Contains("another model", Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], GgmlType.Q4_0)).Message, StringComparison.Ordinal);
+        File.Delete(rows);
+        Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], GgmlType.Q4_0));
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    /// <summary>Cancels at every report in turn.</summary>
+    [Fact]
+    public void A_cancelled_quantisation_leaves_nothing_behind()
+    {
+        string original = Original();
+        using CancelAt counting = new(int.MaxValue);
+        Quantizer.Quantize(original, _folder["other"], WeightRecipe.Q4_K_M, false, counting, counting.Token);
+        Assert.Equal(["rows", "weights"], counting.Stages.Order());
+        Assert.True(counting.Reports > 20);
+        for (int at = 1; at <= counting.Reports; at++)
+        {
+            using CancelAt progress = new(at);
+            Assert.ThrowsAny<OperationCanceledException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Q4_K_M, false, progress, progress.Token));
+            Assert.False(Directory.Exists(_folder["out"]), $"the folder stays after report {at} of {counting.Reports}");
+        }
+    }
+
+    [Fact]
+    public void Progress_reaches_its_end_in_every_stage()
+    {
+        Dictionary<string, ConversionProgress> last = [];
+        using CancelAt progress = new(int.MaxValue, report => last[report.Stage] = report);
+        Quantizer.Quantize(Original(), _folder["out"], WeightRecipe.Q4_K_M, false, progress);
+        Assert.Equal(2, last.Count);
+        Assert.All(last.Values, report => Assert.Equal(report.Total, report.Done));
+    }
+
+    private static WeightRecipe Recipe(string name) => WeightRecipe.All.Single(recipe => recipe.Name == name);
+
+    private static float[] Logits(MeKiModel model) => GoldenAssert.AllLogits(model, [1, 2, 3, 50, 120, 299]);
+
+    private static void Damage(string path, string tensor, int index, float value)
+    {
+        long offset;
+        using (GgufFile file = GgufFile.Open(path))
+            offset = file.GetTensor(tensor).Offset;
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Write);
+        stream.Position = offset + sizeof(float) * index;
+        stream.Write(BitConverter.GetBytes(value));
+    }
+
+    private string Original()
+    {
+        Checkpoint.Write(_folder["c"]);
+        Converter.Convert(_folder["c"], _folder["original"], new() { WeightType = GgmlType.F32, RowType = RowType.Int8 });
+        return _folder["original"];
+    }
+}

@@ -1,0 +1,32 @@
+using System.CommandLine;
+using MeKi.Model.Conversion;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki quantize IN OUT --type TYPE</c>: stores a model's matrices in another format.</summary>
+internal static class QuantizeCommand
+{
+    public static Command Create()
+    {
+        Argument<string> input = new("input") { Description = "A .gguf file, or a folder with model.gguf and its model.rows." };
+        Argument<string> output = new("output") { Description = "A name that ends in .gguf, or a folder that receives model.gguf; rows are copied beside it." };
+        Option<string> type = new("--type") { Description = "Type of the weights; q4_k_m and q5_k_m are llama.cpp's mixtures, the others one format for all matrices.", Required = true };
+        Option<bool> requantize = new("--requantize") { Description = "Allow weights that are quantised already: they lose a second time." };
+        type.AcceptOnlyFromAmong([.. ConvertCommand.WeightTypes.Keys]);
+        Command command = new("quantize", "Store a model's weights in another format.") { input, output, type, requantize };
+        command.SetAction((parsed, cancellation) => Task.Run(() => Quantize(
+            parsed.GetRequiredValue(input), parsed.GetRequiredValue(output),
+            ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)], parsed.GetValue(requantize), cancellation), CancellationToken.None));
+        return command;
+    }
+
+    private static void Quantize(string input, string output, WeightRecipe recipe, bool requantize, CancellationToken cancellation)
+    {
+        QuantizationResult result;
+        using (StageProgress progress = new())
+            result = Quantizer.Quantize(input, output, recipe, requantize, progress, cancellation);
+        ConvertCommand.Report(result.ModelPath, result.ModelBytes);
+        if (result.RowsPath is not null)
+            ConvertCommand.Report(result.RowsPath, result.RowsBytes);
+    }
+}
