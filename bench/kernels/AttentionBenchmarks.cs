@@ -30,6 +30,7 @@ public class AttentionBenchmarks : IStreams
         _queries.Reserve(1);
         _queries.Row(0).Fill(0.1f);
         float[] keys = [.. Enumerable.Range(0, Shape.KvHeads * Shape.HeadDimension).Select(i => MathF.Sin(i))];
+        _cache.Reserve(Depth);
         for (int position = 0; position < Depth; position++)
             _cache.Store(position, keys, keys);
     }

@@ -29,7 +29,7 @@ public class ElementwiseBenchmarks
     public void RmsNormOfHidden() => RmsNorm.Normalize(_hidden.Row(0), _norm, 1e-6f, _normalized.Row(0));
 
     [Benchmark]
-    public void RopeOfQueries() => _rope.Rotate(_heads, 1, 1000);
+    public void RopeOfQueries() => _rope.Rotate(_heads.Row(0), 0);
 
     [Benchmark]
     public void SwiGluOfFeedForward() => SwiGlu.Activate(_gate.Row(0), _up.Row(0), _inner.Row(0));

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 
 namespace MeKi.Benchmarks;
 
@@ -12,11 +13,11 @@ public class RegionBenchmarks : IStreams
     private ComputePool _pool = null!;
     private MatMul _matMul = null!;
     private ActivationMatrix _hidden = null!, _heads = null!, _inner = null!, _memory = null!;
-    private (WeightMatrix, ActivationMatrix)[] _qkv = [], _output = [], _gateUp = [], _down = [], _mekiOut = [];
+    private (PanelMatrix, ActivationMatrix)[] _qkv = [], _output = [], _gateUp = [], _down = [], _mekiOut = [];
 
     public static IEnumerable<ModelShape> Shapes => ModelShape.All;
 
-    public static IEnumerable<GgmlType> Types => BlockFormat.All.Select(format => format.Type);
+    public static IEnumerable<GgmlType> Types => PanelFormat.All.Select(format => format.Block.Type);
 
     [ParamsSource(nameof(Shapes))]
     public ModelShape Shape { get; set; } = ModelShape.All[0];
@@ -77,7 +78,7 @@ public class RegionBenchmarks : IStreams
         return rows * BlockFormat.Of(Type).RowBytes(columns);
     }
 
-    private (WeightMatrix, ActivationMatrix) Weight(int rows, int columns)
+    private (PanelMatrix, ActivationMatrix) Weight(int rows, int columns)
     {
         NativeWeights weights = new(BlockFormat.Of(Type), rows, columns);
         _weights.Add(weights);

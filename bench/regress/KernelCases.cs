@@ -3,6 +3,7 @@ using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 
 namespace MeKi.Regress;
 
@@ -27,14 +28,14 @@ internal sealed unsafe class KernelCases : IDisposable
 
     public IEnumerable<RatioCase> All()
     {
-        foreach (BlockFormat format in BlockFormat.All)
+        foreach (BlockFormat format in PanelFormat.All.Select(panels => panels.Block))
         {
             NativeWeights weights = new(format, FeedForward, Hidden);
             _weights.Add(weights);
             yield return new($"matvec {format.Name} / memory", Product(_pool, weights.Matrix, 1, weights.Matrix.ByteLength), _memory.Run);
             yield return new($"matmul {format.Name} / multiply-adds", Product(_pool, weights.Matrix, PromptTokens, (long)PromptTokens * FeedForward * Hidden), _peak.Run);
         }
-        WeightMatrix matrix = _weights[^1].Matrix;
+        PanelMatrix matrix = _weights[^1].Matrix;
         yield return new("matmul, all threads / one", Product(_pool, matrix, PromptTokens, 1), Product(_one, matrix, PromptTokens, 1));
         yield return new("attention at 2048 / memory", AttentionAtDepth(), _memory.Run);
         yield return new("RMSNorm / multiply-adds", Repeat(1000, RmsNormOnce(), Hidden), _peak.Run);
@@ -51,7 +52,7 @@ internal sealed unsafe class KernelCases : IDisposable
         _weights.ForEach(weights => weights.Dispose());
     }
 
-    private static Func<double> Product(ComputePool pool, WeightMatrix weight, int tokens, double work)
+    private static Func<double> Product(ComputePool pool, PanelMatrix weight, int tokens, double work)
     {
         MatMul matMul = new(pool);
         ActivationMatrix x = Activations(tokens, weight.Columns), y = new(weight.Rows);
@@ -63,6 +64,7 @@ internal sealed unsafe class KernelCases : IDisposable
     {
         KeyValuePages cache = new(KvHeads, HeadDimension);
         ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
+        cache.Reserve(Depth);
         for (int position = 0; position < Depth; position++)
             cache.Store(position, keys.Row(0), keys.Row(0));
         Attention attention = new(_pool, Heads, KvHeads);
@@ -81,7 +83,8 @@ internal sealed unsafe class KernelCases : IDisposable
     {
         ActivationMatrix x = Activations(1, Heads * HeadDimension);
         Rope rope = new(HeadDimension, 1e6f);
-        return () => rope.Rotate(x, 1, 1000);
+        rope.Prepare(1000, 1);
+        return () => rope.Rotate(x.Row(0), 0);
     }
 
     private static Action SwiGluOnce()

@@ -21,10 +21,11 @@ internal sealed unsafe class NativeWeights : IDisposable
                 value = random.NextSingle() * 2 - 1;
             format.Encode(values, new(_data + (long)row * rowBytes, rowBytes));
         }
-        Matrix = new(format, rows, columns, _data);
+        using ComputePool pool = new(Environment.ProcessorCount);
+        Matrix = PanelMatrix.Pack(new(format, rows, columns, _data), pool);
     }
 
-    public WeightMatrix Matrix { get; }
+    public PanelMatrix Matrix { get; }
 
     public void Dispose() => NativeMemory.AlignedFree(_data);
 }

@@ -4,6 +4,9 @@ namespace MeKi.Kernels;
 /// <param name="columns">Values of a row.</param>
 public sealed class ActivationMatrix(int columns)
 {
+    // Kernels compute four tokens at a time and may read up to three rows more than there are.
+    private const int SpareRows = 3;
+
     private float[] _values = [];
 
     /// <summary>Values of a row.</summary>
@@ -12,8 +15,8 @@ public sealed class ActivationMatrix(int columns)
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
     public void Reserve(int rows)
     {
-        if (_values.LongLength < (long)rows * columns)
-            _values = GC.AllocateUninitializedArray<float>(checked(rows * columns), pinned: true);
+        if (_values.LongLength < ((long)rows + SpareRows) * columns)
+            _values = GC.AllocateUninitializedArray<float>(checked((rows + SpareRows) * columns), pinned: true);
     }
 
     /// <summary>One token's values, [columns].</summary>

@@ -8,11 +8,12 @@ namespace MeKi.Kernels;
 /// </summary>
 /// <remarks>
 /// A claim is one compare-and-swap on a ticket (generation in the upper half, next item in the lower): a worker that wakes late holds a ticket of an old
-/// generation and cannot claim from a new region. The caller waits for items, not for workers, so an unscheduled worker delays nobody.
+/// generation and cannot claim from a new region. The caller waits for items, not for workers, so an unscheduled worker delays nobody. Each worker that parks is woken by one
+/// permit: whoever publishes a region takes the count of the parked with it, so that workers who are slow to wake are not given a permit by every region they miss.
 /// </remarks>
 public sealed class ComputePool : IDisposable
 {
-    // About 20 to 50 µs of pause instructions: longer than the serial stretch between two regions of a token, shorter than a user notices in a power bill.
+    // About 0.5 ms: the runtime makes Thread.SpinWait(8) some 240 ns on any machine. Longer than the serial stretch between two regions of a token, and than choosing the next token.
     private const int SpinsBeforeParking = 2_000;
     private const int Closed = int.MaxValue;
 
@@ -46,6 +47,12 @@ public sealed class ComputePool : IDisposable
     /// <summary>Threads that compute, the caller's own included.</summary>
     public int Threads => _workers.Length + 1;
 
+    /// <summary>Workers that sleep and use no processor: all of them, some time after the last region.</summary>
+    internal int ParkedWorkers => Volatile.Read(ref _parked);
+
+    /// <summary>Permits that no worker has used yet; none while all sleep.</summary>
+    internal int WakeUpsToCome => _wake.CurrentCount;
+
     /// <summary>Runs a region to its end on all threads. An exception of any item surfaces here, once the claimed chunks have ended.</summary>
     /// <param name="region">The work; must not run a region itself.</param>
     /// <param name="items">Number of items; 0 does nothing.</param>
@@ -73,7 +80,7 @@ public sealed class ComputePool : IDisposable
             (_region, _items, _chunk, _failure) = (region, items, chunk, null);
             Volatile.Write(ref _done, 0);
             Interlocked.Exchange(ref _ticket, generation << 32);
-            int parked = Volatile.Read(ref _parked);
+            int parked = Interlocked.Exchange(ref _parked, 0);
             if (parked > 0)
                 _wake.Release(parked);
 
@@ -95,7 +102,9 @@ public sealed class ComputePool : IDisposable
                 return;
             Volatile.Write(ref _stopping, true);
         }
-        _wake.Release(_workers.Length + 1);
+        int parked = Interlocked.Exchange(ref _parked, 0);
+        if (parked > 0)
+            _wake.Release(parked);
         foreach (Thread worker in _workers)
             worker.Join();
         _wake.Dispose();
@@ -124,11 +133,23 @@ public sealed class ComputePool : IDisposable
                 continue;
             }
             Interlocked.Increment(ref _parked);
-            // A region published before the increment was seen by nobody: look once more before sleeping.
-            if (Volatile.Read(ref _ticket) >> 32 == seen && !Volatile.Read(ref _stopping))
+            // A region published before the increment found nobody to wake: look once more before sleeping.
+            if ((Volatile.Read(ref _ticket) >> 32 == seen && !Volatile.Read(ref _stopping)) || !TryLeaveParking())
                 _wake.Wait();
-            Interlocked.Decrement(ref _parked);
             spins = 0;
+        }
+    }
+
+    /// <summary>Undoes an increment of the parked; false where a region has taken it along already, whose permit must then be used.</summary>
+    private bool TryLeaveParking()
+    {
+        while (true)
+        {
+            int parked = Volatile.Read(ref _parked);
+            if (parked == 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _parked, parked - 1, parked) == parked)
+                return true;
         }
     }
 

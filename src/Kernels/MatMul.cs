@@ -1,32 +1,42 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
+using MeKi.Kernels.Panels;
+using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels;
 
 /// <summary>
-/// <c>y = x · Wᵀ</c> for one or several matrices that share their input, as one region of rows: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].
-/// Weights are decoded to float32 four rows at a time and meet every token while they are in cache.
+/// <c>y = x · Wᵀ</c> for one or several matrices that share their input, as one region of panels: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].
+/// Weights in block formats meet activations quantised once per region to 8-bit blocks; float weights meet them as they are.
 /// </summary>
 /// <remarks>
-/// Each output is one vector accumulator over the columns in order, its lanes summed, then the tail: the same operations whichever tile computes it. So the
-/// bits do not depend on the number of threads, nor on how a prompt is cut into chunks, and prefill equals decode exactly.
+/// Each output is computed by one thread in one order, the same for one token and for many: the bits depend neither on the number of threads nor on how a prompt is cut
+/// into chunks, and prefill equals decode exactly.
 /// </remarks>
-/// <param name="pool">The threads to run on.</param>
-public sealed class MatMul(ComputePool pool) : Region
+public sealed unsafe class MatMul : Region
 {
-    private const int TileRows = 4;
-
-    // 16 rows of 1,024 columns are 10 to 60 µs of decode work: long against a claim (50 ns), short against a region's end.
-    private const int ChunkRows = 16;
+    // What a thread claims of a product by one token: 4 µs at 16 GB/s, long against a claim (50 ns), short against a region's end.
+    private const long ChunkBytes = 64 << 10;
 
     [ThreadStatic]
-    private static float[]? t_decoded;
+    private static float[]? t_results;
 
-    private readonly (WeightMatrix Weight, ActivationMatrix Output)[] _products = new (WeightMatrix, ActivationMatrix)[4];
+    private readonly (PanelMatrix Weight, ActivationMatrix Output)[] _products = new (PanelMatrix, ActivationMatrix)[4];
+    private readonly QuantizedActivations _quantized = new();
+    private readonly ComputePool _pool;
+    private readonly TokenLoop _groups;
+    private readonly Action<int> _quantizeGroup;
+    private readonly PanelKernels _kernels = PanelKernels.Selected;
     private int _count;
     private ActivationMatrix _input = null!;
     private int _firstToken;
     private int _tokens;
+
+    /// <summary>Prepares to multiply.</summary>
+    /// <param name="pool">The threads to run on.</param>
+    public MatMul(ComputePool pool)
+    {
+        (_pool, _groups) = (pool, new(pool));
+        _quantizeGroup = group => _quantized.Quantize(_input, _firstToken, group);
+    }
 
     /// <summary>Computes every product for the tokens <paramref name="first"/> … <paramref name="first"/> + <paramref name="tokens"/> − 1 of the input; outputs start at row 0.</summary>
     /// <param name="x">The input, [tokens × columns].</param>
@@ -34,115 +44,85 @@ public sealed class MatMul(ComputePool pool) : Region
     /// <param name="tokens">Rows of the input.</param>
     /// <param name="products">Up to four matrices of as many columns, and where each one's result goes, [tokens × its rows].</param>
     /// <exception cref="ArgumentException">Columns or output widths do not fit.</exception>
-    public void Run(ActivationMatrix x, int first, int tokens, params ReadOnlySpan<(WeightMatrix Weight, ActivationMatrix Output)> products)
+    public void Run(ActivationMatrix x, int first, int tokens, params ReadOnlySpan<(PanelMatrix Weight, ActivationMatrix Output)> products)
     {
+        if (tokens == 0)
+            return;
         int chunks = 0;
-        foreach ((WeightMatrix weight, ActivationMatrix output) in products)
+        bool quantized = false;
+        foreach ((PanelMatrix weight, ActivationMatrix output) in products)
         {
             if (weight.Columns != x.Columns || weight.Rows != output.Columns)
                 throw new ArgumentException($"A weight of [{weight.Rows} × {weight.Columns}] does not map {x.Columns} values to {output.Columns}.", nameof(products));
             output.Reserve(tokens);
-            chunks += ChunksOf(weight);
+            chunks += ChunksOf(weight, tokens);
+            quantized |= weight.Format.Block.BlockSize > 1;
         }
         products.CopyTo(_products);
         (_count, _input, _firstToken, _tokens) = (products.Length, x, first, tokens);
-        pool.Run(this, chunks, chunk: 1);
+        _quantized.Reserve(tokens, quantized ? x.Columns : 0);
+        if (quantized)
+            _groups.Run(_quantized.Groups, _quantizeGroup);
+        _pool.Run(this, chunks, chunk: 1);
     }
 
     /// <inheritdoc/>
     public override void Execute(int begin, int end)
     {
-        for (int chunk = begin; chunk < end; chunk++)
+        for (int item = begin; item < end; item++)
         {
-            int inProduct = chunk;
+            int chunk = item;
             int p = 0;
-            while (inProduct >= ChunksOf(_products[p].Weight))
-                inProduct -= ChunksOf(_products[p++].Weight);
-            (WeightMatrix weight, ActivationMatrix output) = _products[p];
-            int firstRow = inProduct * ChunkRows;
-            for (int row = firstRow; row < Math.Min(firstRow + ChunkRows, weight.Rows); row += TileRows)
-                MultiplyRows(weight, row, Math.Min(TileRows, weight.Rows - row), output);
+            while (chunk >= ChunksOf(_products[p].Weight, _tokens))
+                chunk -= ChunksOf(_products[p++].Weight, _tokens);
+            (PanelMatrix weight, ActivationMatrix output) = _products[p];
+            int panels = PanelsOfChunk(weight, _tokens), first = chunk * panels;
+            panels = Math.Min(panels, weight.Panels - first);
+            if (_tokens == 1)
+                MultiplyVector(weight, first, panels, output);
+            else
+                MultiplyTiles(weight, first, output);
         }
     }
 
-    private static int ChunksOf(WeightMatrix weight) => (weight.Rows + ChunkRows - 1) / ChunkRows;
+    private static int PanelsOfChunk(PanelMatrix weight, int tokens) => tokens > 1 ? 2 : (int)Math.Max(1, ChunkBytes / weight.PanelBytes);
 
-    private void MultiplyRows(WeightMatrix weight, int row, int rows, ActivationMatrix output)
+    private static int ChunksOf(PanelMatrix weight, int tokens)
     {
-        int columns = weight.Columns;
-        if (t_decoded is null || t_decoded.Length < TileRows * columns)
-            t_decoded = GC.AllocateUninitializedArray<float>(TileRows * columns, pinned: true);
-        Span<float> decoded = t_decoded.AsSpan(0, TileRows * columns);
-        for (int i = 0; i < rows; i++)
-            weight.DecodeRow(row + i, decoded.Slice(i * columns, columns));
-        decoded[(rows * columns)..].Clear();
-
-        Span<float> results = stackalloc float[2 * TileRows];
-        int token = 0;
-        for (; token + 2 <= _tokens; token += 2)
-        {
-            Tile4x2(decoded, _input.Row(_firstToken + token), _input.Row(_firstToken + token + 1), results);
-            results[..rows].CopyTo(output.Row(token)[row..]);
-            results.Slice(TileRows, rows).CopyTo(output.Row(token + 1)[row..]);
-        }
-        if (token < _tokens)
-        {
-            Tile4x1(decoded, _input.Row(_firstToken + token), results);
-            results[..rows].CopyTo(output.Row(token)[row..]);
-        }
+        int panels = PanelsOfChunk(weight, tokens);
+        return (weight.Panels + panels - 1) / panels;
     }
 
-    // Eight accumulators hide the latency of the fused multiply-add (4 cycles, 2 a cycle); 6 loads feed 8 of them.
-    private static void Tile4x2(ReadOnlySpan<float> w, ReadOnlySpan<float> x, ReadOnlySpan<float> z, Span<float> results)
+    private static float[] Results(int length)
     {
-        int columns = x.Length;
-        ref float w0 = ref MemoryMarshal.GetReference(w), x0 = ref MemoryMarshal.GetReference(x), z0 = ref MemoryMarshal.GetReference(z);
-        Vector<float> ax = default, bx = default, cx = default, dx = default, az = default, bz = default, cz = default, dz = default;
-        nuint i = 0;
-        for (; (int)i + Vector<float>.Count <= columns; i += (nuint)Vector<float>.Count)
-        {
-            Vector<float> vx = Vector.LoadUnsafe(ref x0, i), vz = Vector.LoadUnsafe(ref z0, i);
-            Vector<float> a = Vector.LoadUnsafe(ref w0, i), b = Vector.LoadUnsafe(ref w0, i + (nuint)columns);
-            Vector<float> c = Vector.LoadUnsafe(ref w0, i + 2 * (nuint)columns), d = Vector.LoadUnsafe(ref w0, i + 3 * (nuint)columns);
-            ax = Vector.FusedMultiplyAdd(a, vx, ax);
-            az = Vector.FusedMultiplyAdd(a, vz, az);
-            bx = Vector.FusedMultiplyAdd(b, vx, bx);
-            bz = Vector.FusedMultiplyAdd(b, vz, bz);
-            cx = Vector.FusedMultiplyAdd(c, vx, cx);
-            cz = Vector.FusedMultiplyAdd(c, vz, cz);
-            dx = Vector.FusedMultiplyAdd(d, vx, dx);
-            dz = Vector.FusedMultiplyAdd(d, vz, dz);
-        }
-        (results[0], results[1], results[2], results[3]) = (Vector.Sum(ax), Vector.Sum(bx), Vector.Sum(cx), Vector.Sum(dx));
-        (results[4], results[5], results[6], results[7]) = (Vector.Sum(az), Vector.Sum(bz), Vector.Sum(cz), Vector.Sum(dz));
-        AddTail(w, x, (int)i, results);
-        AddTail(w, z, (int)i, results[TileRows..]);
+        if (t_results is null || t_results.Length < length)
+            t_results = GC.AllocateUninitializedArray<float>(length, pinned: true);
+        return t_results;
     }
 
-    private static void Tile4x1(ReadOnlySpan<float> w, ReadOnlySpan<float> x, Span<float> results)
+    private void MultiplyVector(PanelMatrix weight, int first, int panels, ActivationMatrix output)
     {
-        int columns = x.Length;
-        ref float w0 = ref MemoryMarshal.GetReference(w), x0 = ref MemoryMarshal.GetReference(x);
-        Vector<float> ax = default, bx = default, cx = default, dx = default;
-        nuint i = 0;
-        for (; (int)i + Vector<float>.Count <= columns; i += (nuint)Vector<float>.Count)
-        {
-            Vector<float> vx = Vector.LoadUnsafe(ref x0, i);
-            ax = Vector.FusedMultiplyAdd(Vector.LoadUnsafe(ref w0, i), vx, ax);
-            bx = Vector.FusedMultiplyAdd(Vector.LoadUnsafe(ref w0, i + (nuint)columns), vx, bx);
-            cx = Vector.FusedMultiplyAdd(Vector.LoadUnsafe(ref w0, i + 2 * (nuint)columns), vx, cx);
-            dx = Vector.FusedMultiplyAdd(Vector.LoadUnsafe(ref w0, i + 3 * (nuint)columns), vx, dx);
-        }
-        (results[0], results[1], results[2], results[3]) = (Vector.Sum(ax), Vector.Sum(bx), Vector.Sum(cx), Vector.Sum(dx));
-        AddTail(w, x, (int)i, results);
+        float[] results = Results(PanelFormat.Rows * panels);
+        fixed (float* y = results, x = _input.Row(_firstToken))
+            _kernels.MultiplyVector(weight, first, panels, _quantized.Group(0), x, y);
+        int row = first * PanelFormat.Rows;
+        results.AsSpan(0, Math.Min(PanelFormat.Rows * panels, weight.Rows - row)).CopyTo(output.Row(0)[row..]);
     }
 
-    private static void AddTail(ReadOnlySpan<float> w, ReadOnlySpan<float> x, int from, Span<float> results)
+    private void MultiplyTiles(PanelMatrix weight, int panel, ActivationMatrix output)
     {
-        for (int r = 0; r < TileRows; r++)
+        const int Pair = 2 * PanelFormat.Rows;
+        float[] results = Results(Pair * (_tokens + QuantizedActivations.TileTokens));
+        fixed (float* y = results, x = _input.Row(_firstToken))
+            _kernels.MultiplyTiles(weight, panel, _quantized, x, y);
+        int row = panel * PanelFormat.Rows, rows = Math.Min(Pair, weight.Rows - row);
+        // A copy of constant length is two vector moves; of unknown length it is a call, 5 % of a prompt's time.
+        for (int token = 0; token < _tokens; token++)
         {
-            for (int i = from; i < x.Length; i++)
-                results[r] = MathF.FusedMultiplyAdd(w[r * x.Length + i], x[i], results[r]);
+            if (rows == Pair)
+                results.AsSpan(Pair * token, Pair).CopyTo(output.Row(token).Slice(row, Pair));
+            else
+                results.AsSpan(Pair * token, rows).CopyTo(output.Row(token)[row..]);
         }
     }
 }

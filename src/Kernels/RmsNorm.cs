@@ -25,14 +25,10 @@ public static class RmsNorm
             Normalize(x.Row(row), weight, eps, y.Row(row));
     }
 
-    /// <summary>Normalises every head of every row in place with the same weight [head dimension]: the q/k norm of Qwen3.</summary>
-    public static void NormalizeHeads(ActivationMatrix x, int rows, ReadOnlySpan<float> weight, float eps)
+    /// <summary>Normalises every head of a row in place with the same weight [head dimension]: the q/k norm of Qwen3.</summary>
+    public static void NormalizeHeads(Span<float> heads, ReadOnlySpan<float> weight, float eps)
     {
-        for (int row = 0; row < rows; row++)
-        {
-            Span<float> heads = x.Row(row);
-            for (int at = 0; at < heads.Length; at += weight.Length)
-                Normalize(heads.Slice(at, weight.Length), weight, eps, heads.Slice(at, weight.Length));
-        }
+        for (int at = 0; at < heads.Length; at += weight.Length)
+            Normalize(heads.Slice(at, weight.Length), weight, eps, heads.Slice(at, weight.Length));
     }
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace MeKi.Kernels;
 
 /// <summary>
@@ -7,6 +9,8 @@ namespace MeKi.Kernels;
 public sealed class Rope
 {
     private readonly float[] _frequencies;
+    private float[] _cosines = [];
+    private float[] _sines = [];
 
     /// <summary>Prepares the frequencies.</summary>
     /// <param name="headDimension">D, even.</param>
@@ -18,25 +22,39 @@ public sealed class Rope
             _frequencies[i] = 1 / MathF.Pow(theta, 2f * i / headDimension);
     }
 
-    /// <summary>Rotates every head of each row in place; row r stands at <paramref name="firstPosition"/> + r.</summary>
-    /// <param name="x">Queries or keys, [rows × heads · D].</param>
-    /// <param name="rows">Rows to rotate.</param>
+    /// <summary>Computes the angles of a batch, once for all heads of all layers.</summary>
     /// <param name="firstPosition">Position of row 0 in the sequence.</param>
-    public void Rotate(ActivationMatrix x, int rows, int firstPosition)
+    /// <param name="rows">Rows of the batch.</param>
+    public void Prepare(int firstPosition, int rows)
     {
         int half = _frequencies.Length;
-        Span<float> cos = stackalloc float[half], sin = stackalloc float[half];
-        for (int row = 0; row < rows; row++)
+        if (_cosines.Length < rows * half)
+            (_cosines, _sines) = (new float[rows * half], new float[rows * half]);
+        for (int at = 0; at < rows * half; at++)
+            (_sines[at], _cosines[at]) = MathF.SinCos((firstPosition + at / half) * _frequencies[at % half]);
+    }
+
+    /// <summary>Rotates every head of a row in place.</summary>
+    /// <param name="heads">Queries or keys, [heads · D].</param>
+    /// <param name="row">The row within the batch last prepared.</param>
+    public void Rotate(Span<float> heads, int row)
+    {
+        int half = _frequencies.Length;
+        ReadOnlySpan<float> cosines = _cosines.AsSpan(row * half, half), sines = _sines.AsSpan(row * half, half);
+        for (int at = 0; at < heads.Length; at += 2 * half)
+            Turn(heads.Slice(at, half), heads.Slice(at + half, half), cosines, sines);
+    }
+
+    private static void Turn(Span<float> left, Span<float> right, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
+    {
+        int i = 0;
+        for (; i + Vector<float>.Count <= left.Length; i += Vector<float>.Count)
         {
-            for (int i = 0; i < half; i++)
-                (sin[i], cos[i]) = MathF.SinCos((firstPosition + row) * _frequencies[i]);
-            Span<float> heads = x.Row(row);
-            for (int at = 0; at < heads.Length; at += 2 * half)
-            {
-                Span<float> left = heads.Slice(at, half), right = heads.Slice(at + half, half);
-                for (int i = 0; i < half; i++)
-                    (left[i], right[i]) = (left[i] * cos[i] - right[i] * sin[i], right[i] * cos[i] + left[i] * sin[i]);
-            }
+            Vector<float> l = new(left[i..]), r = new(right[i..]), cos = new(cosines[i..]), sin = new(sines[i..]);
+            (l * cos - r * sin).CopyTo(left[i..]);
+            (r * cos + l * sin).CopyTo(right[i..]);
         }
+        for (; i < left.Length; i++)
+            (left[i], right[i]) = (left[i] * cosines[i] - right[i] * sines[i], right[i] * cosines[i] + left[i] * sines[i]);
     }
 }

@@ -62,14 +62,7 @@ public sealed class RowStore : IDisposable
     /// <summary>Begins to read the records of some tokens; each distinct token is read once.</summary>
     /// <param name="tokens">Token ids; the lease's rows come in this order.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
-    public RowLease Lease(ReadOnlySpan<int> tokens)
-    {
-        foreach (int token in tokens)
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)Layout.VocabularySize, nameof(tokens));
-        RowLease lease = new(this, tokens);
-        ThreadPool.UnsafeQueueUserWorkItem(lease, preferLocal: false);
-        return lease;
-    }
+    public RowLease Lease(ReadOnlySpan<int> tokens) => new(this, tokens);
 
     /// <summary>Closes the file. Reads that have not begun end with an error.</summary>
     public void Dispose() => _file.Dispose();

@@ -1,11 +1,16 @@
+using Microsoft.Extensions.Logging;
+
 namespace MeKi.Model;
 
 /// <summary>How a model is loaded.</summary>
 public sealed record LoadOptions
 {
-    /// <summary>Threads that compute; null takes one per processor that this process may use.</summary>
+    /// <summary>Threads that compute; null takes one for each physical performance core that this process may use (<see cref="Kernels.Processors.ProcessorTopology"/>).</summary>
     public int? Threads { get; init; }
 
     /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
     public bool WithoutMeKi { get; init; }
+
+    /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
+    public ILogger? Logger { get; init; }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using MeKi.Kernels;
+using MeKi.Kernels.Processors;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Generation;
 using MeKi.Model.Tokenization;
@@ -31,17 +33,27 @@ public sealed class MeKiModel : IDisposable
 
     private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, TokenizerData? tokenizer, LoadOptions options)
     {
+        // A name that no kernels have is refused before the work of loading.
+        Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
         (_source, _store) = (source, store);
-        _weights = Weights.Load(source, Config);
-        _trainingForm = TrainingFormLayer.Load(source, Config);
         if (tokenizer is not null && tokenizer.Tokens.Count > config.VocabularySize)
         {
             throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.Tokens.Count} tokens where the embedding has {config.VocabularySize} rows",
                 "Use the tokenizer that the model was trained with");
         }
         _tokenizer = tokenizer is null ? null : new(tokenizer);
-        _pool = new(options.Threads ?? Environment.ProcessorCount);
+        _pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
+        try
+        {
+            _weights = Weights.Load(source, Config, _pool);
+            _trainingForm = TrainingFormLayer.Load(source, Config, _pool);
+        }
+        catch
+        {
+            _pool.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model's shape.</summary>
@@ -54,8 +66,14 @@ public sealed class MeKiModel : IDisposable
     /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
     public StoreCounters StoreCounters => _store?.Counters ?? default;
 
+    /// <summary>What loading made of the weights.</summary>
+    public LoadReport LoadReport { get; private set; } = null!;
+
     /// <summary>Threads that compute.</summary>
     public int Threads => _pool.Threads;
+
+    /// <summary>The instruction set whose kernels compute, as <see cref="KernelSelection"/> names it.</summary>
+    public string Kernels { get; }
 
     /// <summary>The row file; null for a model that reads none.</summary>
     public string? RowFilePath => _store?.Path;
@@ -74,17 +92,18 @@ public sealed class MeKiModel : IDisposable
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
     /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
+    /// <exception cref="KernelSelectionException">The environment names kernels that this machine has not.</exception>
     public static MeKiModel Load(string path, LoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new();
-        string gguf = Directory.Exists(path) ? Path.Combine(path, ModelFileName) : path;
-        if (File.Exists(gguf))
-            return LoadConverted(gguf, options);
-        if (File.Exists(Path.Combine(path, "config.json")))
-            return LoadCheckpoint(path, options);
-        throw new ModelFileException(path, "", Directory.Exists(path) ? $"the folder has neither {ModelFileName} nor config.json" : "there is no such file or folder",
-            "Name a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint");
+        long start = Stopwatch.GetTimestamp();
+        MeKiModel model = Open(path, options);
+        IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
+        model.LoadReport = LoadReport.Of(model, model._source.Path, model._weights.Matrices.Concat(projections), Stopwatch.GetElapsedTime(start));
+        if (options.Logger is not null)
+            LoadLog.Write(options.Logger, model.LoadReport);
+        return model;
     }
 
     /// <summary>Starts an empty sequence.</summary>
@@ -94,7 +113,7 @@ public sealed class MeKiModel : IDisposable
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
         _source.ReleaseReference();
         IExpertRows? experts = _store is not null ? new FoldedRows(_store)
-            : _trainingForm is not null ? new TrainingForm(Config, _weights.Embedding, _trainingForm, _pool)
+            : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
             : null;
         return new(Config, new Transformer(Config, _weights, experts, _pool), experts, _source);
     }
@@ -120,6 +139,17 @@ public sealed class MeKiModel : IDisposable
         _pool.Dispose();
         _store?.Dispose();
         _source.Dispose();
+    }
+
+    private static MeKiModel Open(string path, LoadOptions options)
+    {
+        string gguf = Directory.Exists(path) ? Path.Combine(path, ModelFileName) : path;
+        if (File.Exists(gguf))
+            return LoadConverted(gguf, options);
+        if (File.Exists(Path.Combine(path, "config.json")))
+            return LoadCheckpoint(path, options);
+        throw new ModelFileException(path, "", Directory.Exists(path) ? $"the folder has neither {ModelFileName} nor config.json" : "there is no such file or folder",
+            "Name a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint");
     }
 
     private static MeKiModel LoadConverted(string path, LoadOptions options)

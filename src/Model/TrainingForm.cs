@@ -11,6 +11,7 @@ namespace MeKi.Model;
 /// </summary>
 internal sealed class TrainingForm : IExpertRows
 {
+    private readonly ComputePool _pool;
     private readonly ModelConfig _config;
     private readonly WeightMatrix _wordEmbedding;
     private readonly TrainingFormLayer[] _layers;
@@ -22,10 +23,12 @@ internal sealed class TrainingForm : IExpertRows
     private readonly ActivationMatrix _inner;       //                   [n × d/2]
     private readonly ActivationMatrix _dynamic;     // G(E[x])           [n × m]
     private int[] _tokens = [];
+    private int _count;
+    private ProjectionPanels? _packed;
 
     public TrainingForm(ModelConfig config, WeightMatrix wordEmbedding, TrainingFormLayer[] layers, ComputePool pool)
     {
-        (_config, _wordEmbedding, _layers) = (config, wordEmbedding, layers);
+        (_config, _wordEmbedding, _layers, _pool) = (config, wordEmbedding, layers, pool);
         _matMul = new(pool);
         int inner = layers.Max(layer => layer.Projection?.Gate.Rows ?? 0);
         (_embeddings, _normalized, _dynamic) = (new(config.HiddenSize), new(config.HiddenSize), new(config.MemoryDimension));
@@ -39,7 +42,10 @@ internal sealed class TrainingForm : IExpertRows
 
     public void Begin(ReadOnlySpan<int> tokens)
     {
-        _tokens = tokens.ToArray();
+        if (_tokens.Length < tokens.Length)
+            _tokens = new int[tokens.Length];
+        tokens.CopyTo(_tokens);
+        _count = tokens.Length;
         _embeddings.Reserve(tokens.Length);
         for (int i = 0; i < tokens.Length; i++)
             _wordEmbedding.DecodeRow(tokens[i], _embeddings.Row(i));
@@ -47,7 +53,7 @@ internal sealed class TrainingForm : IExpertRows
 
     public void Read(int layer, ActivationMatrix experts)
     {
-        int n = _tokens.Length;
+        int n = _count;
         TrainingFormLayer w = _layers[layer];
         experts.Reserve(n);
         if (w.Projection is { } projection)
@@ -79,11 +85,12 @@ internal sealed class TrainingForm : IExpertRows
             RmsNorm.Normalize(_embeddings, n, projection.Norm, _config.NormEps, _normalized);
             input = _normalized;
         }
-        _matMul.Run(input, 0, n, (projection.Gate, _gate), (projection.Up, _up));
+        ProjectionPanels panels = projection.Panels ?? (_packed = projection.Pack(_pool, _packed));
+        _matMul.Run(input, 0, n, (panels.Gate, _gate), (panels.Up, _up));
         _inner.Reserve(n);
         for (int i = 0; i < n; i++)
             SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
-        _matMul.Run(_inner, 0, n, (projection.Down, _dynamic));
+        _matMul.Run(_inner, 0, n, (panels.Down, _dynamic));
     }
 }
 
@@ -96,14 +103,17 @@ internal sealed class TrainingForm : IExpertRows
 internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights? Projection, float Alpha, float Beta, float[] MixNorm)
 {
     /// <summary>Every layer's weights, or null where the source is folded or has no branch.</summary>
-    public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config)
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="config">Its sizes.</param>
+    /// <param name="pool">Packs the projections once and for all, to run the model; null where each is to be packed as it is used, to fold it in little memory.</param>
+    public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config, ComputePool? pool)
     {
         if (!config.HasMeKi || source.Find("blk.0.meki_mix_norm.weight", 1, config.MemoryDimension) is null)
             return null;
-        return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, $"blk.{layer}"))];
+        return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, $"blk.{layer}", pool))];
     }
 
-    private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, string layer)
+    private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, string layer, ComputePool? pool)
     {
         (int d, int m) = (config.HiddenSize, config.MemoryDimension);
         WeightMatrix? memory = source.Find($"{layer}.meki_memory.weight", config.VocabularySize, m);
@@ -117,6 +127,8 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
             throw new ModelFileException(source.Path, $"layer {layer}", "has neither a memory table nor a projection",
                 $"Give '{source.OriginalName($"{layer}.meki_memory.weight")}', '{source.OriginalName($"{layer}.meki_projection_down.weight")}' or both");
         }
+        if (pool is not null && projection is not null)
+            projection = projection with { Panels = projection.Pack(pool, null) };
         float beta = projection is null ? 0 : source.Vector($"{layer}.meki_beta", 1)[0];
         return new(memory, projection, source.Vector($"{layer}.meki_alpha", 1)[0], beta, source.Vector($"{layer}.meki_mix_norm.weight", m));
     }
@@ -127,4 +139,20 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
 /// <param name="Up">[d/2 × d].</param>
 /// <param name="Down">[m × d/2].</param>
 /// <param name="Norm">Weight of the RMSNorm on its input, [d]; null where the model has none.</param>
-internal sealed record ProjectionWeights(WeightMatrix Gate, WeightMatrix Up, WeightMatrix Down, float[]? Norm);
+internal sealed record ProjectionWeights(WeightMatrix Gate, WeightMatrix Up, WeightMatrix Down, float[]? Norm)
+{
+    /// <summary>The matrices in panels; null where they are packed as they are used.</summary>
+    public ProjectionPanels? Panels { get; init; }
+
+    /// <summary>Packs the matrices.</summary>
+    /// <param name="pool">The threads.</param>
+    /// <param name="reuse">Panels no longer used, whose memory is taken.</param>
+    public ProjectionPanels Pack(ComputePool pool, ProjectionPanels? reuse) =>
+        new(PanelMatrix.Pack(Gate, pool, reuse?.Gate), PanelMatrix.Pack(Up, pool, reuse?.Up), PanelMatrix.Pack(Down, pool, reuse?.Down));
+}
+
+/// <summary>The matrices of <see cref="ProjectionWeights"/> in panels.</summary>
+internal sealed record ProjectionPanels(PanelMatrix Gate, PanelMatrix Up, PanelMatrix Down)
+{
+    public IEnumerable<PanelMatrix> Matrices => [Gate, Up, Down];
+}

@@ -15,6 +15,7 @@ internal sealed class Transformer
     private readonly ModelConfig _config;
     private readonly Weights _weights;
     private readonly IExpertRows? _experts;
+    private readonly TokenLoop _tokens;
     private readonly MatMul _matMul;
     private readonly Attention _attention;
     private readonly Rope _rope;
@@ -35,9 +36,17 @@ internal sealed class Transformer
     private readonly ActivationMatrix _injected;  // y                             [n × d]
     private readonly ActivationMatrix _logits;    //                               [n × V]
 
+    // What the steps for each token refer to.
+    private readonly Action<int> _embed, _normalizeForAttention, _prepareHeads, _addBranch, _normalizeForFeedForward, _activate, _fuse, _inject;
+    private int[] _ids = [];
+    private LayerWeights _w = null!;
+    private KeyValuePages _kv = null!;
+    private int _position;
+
     public Transformer(ModelConfig config, Weights weights, IExpertRows? experts, ComputePool pool)
     {
         (_config, _weights, _experts) = (config, weights, experts);
+        _tokens = new(pool);
         _matMul = new(pool);
         _attention = new(pool, config.Heads, config.KvHeads);
         _rope = new(config.HeadDimension, config.RopeTheta);
@@ -47,6 +56,8 @@ internal sealed class Transformer
         (_gate, _up, _inner) = (new(config.FeedForwardSize), new(config.FeedForwardSize), new(config.FeedForwardSize));
         (_expert, _mekiGate) = (new(config.MemoryDimension), new(config.MemoryDimension));
         _logits = new(config.VocabularySize);
+        (_embed, _normalizeForAttention, _prepareHeads, _addBranch) = (Embed, NormalizeForAttention, PrepareHeads, AddBranch);
+        (_normalizeForFeedForward, _activate, _fuse, _inject) = (NormalizeForFeedForward, Activate, Fuse, Inject);
     }
 
     /// <summary>Runs tokens through the model at the end of the sequence and appends them to the cache.</summary>
@@ -73,77 +84,100 @@ internal sealed class Transformer
     private void ForwardBatch(ReadOnlySpan<int> tokens, KvCache cache)
     {
         int n = tokens.Length;
+        Reserve(n);
+        tokens.CopyTo(_ids);
+        _position = cache.Length;
+        _rope.Prepare(_position, n);
         _experts?.Begin(tokens);
-        _a.Reserve(n);
-        for (int i = 0; i < n; i++)
-            _weights.Embedding.DecodeRow(tokens[i], _a.Row(i));
-
+        _tokens.Run(n, _embed);
         for (int layer = 0; layer < _config.Layers; layer++)
         {
-            LayerWeights w = _weights.Layers[layer];
-            Attend(w, n, cache.Length, cache.Layers[layer]);
-            FeedForwardAndInject(w, n, layer);
+            (_w, _kv) = (_weights.Layers[layer], cache.Layers[layer]);
+            Attend(n);
+            FeedForwardAndInject(n, layer);
         }
         cache.Length += n;
     }
 
     /// <summary>A ← A + W_output · attention(RMSNorm(A))</summary>
-    private void Attend(LayerWeights w, int n, int position, KeyValuePages cache)
+    private void Attend(int n)
     {
-        RmsNorm.Normalize(_a, n, w.AttentionNorm, _config.NormEps, _h);
-        _matMul.Run(_h, 0, n, (w.Query, _queries), (w.Key, _keys), (w.Value, _values));
-        if (w.QueryNorm is not null && w.KeyNorm is not null)
-        {
-            RmsNorm.NormalizeHeads(_queries, n, w.QueryNorm, _config.NormEps);
-            RmsNorm.NormalizeHeads(_keys, n, w.KeyNorm, _config.NormEps);
-        }
-        _rope.Rotate(_queries, n, position);
-        _rope.Rotate(_keys, n, position);
-        for (int i = 0; i < n; i++)
-            cache.Store(position + i, _keys.Row(i), _values.Row(i));
-        _attention.Run(_queries, n, position, cache, _attended);
-        _matMul.Run(_attended, 0, n, (w.AttentionOutput, _branch));
-        Add(_a, _branch, n);
+        _tokens.Run(n, _normalizeForAttention);
+        _matMul.Run(_h, 0, n, (_w.Query, _queries), (_w.Key, _keys), (_w.Value, _values));
+        _kv.Reserve(_position + n);
+        _tokens.Run(n, _prepareHeads);
+        _attention.Run(_queries, n, _position, _kv, _attended);
+        _matMul.Run(_attended, 0, n, (_w.AttentionOutput, _branch));
+        _tokens.Run(n, _addBranch);
     }
 
     /// <summary>A' = FFN(H) + y + A, H = RMSNorm(A) (7, 8), with y from the MeKi branch, parallel to the FFN: it shares the FFN's two regions.</summary>
-    private void FeedForwardAndInject(LayerWeights w, int n, int layer)
+    private void FeedForwardAndInject(int n, int layer)
     {
-        RmsNorm.Normalize(_a, n, w.FeedForwardNorm, _config.NormEps, _h);
-        if (w.MeKi is not { } meki)
+        _tokens.Run(n, _normalizeForFeedForward);
+        if (_w.MeKi is not { } meki)
         {
-            _matMul.Run(_h, 0, n, (w.Gate, _gate), (w.Up, _up));
-            Activate(n);
-            _matMul.Run(_inner, 0, n, (w.Down, _branch));
-            Add(_a, _branch, n);
+            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up));
+            _tokens.Run(n, _activate);
+            _matMul.Run(_inner, 0, n, (_w.Down, _branch));
+            _tokens.Run(n, _addBranch);
             return;
         }
 
         if (_config.GateInput == GateInput.Normalized)
-            _matMul.Run(_h, 0, n, (w.Gate, _gate), (w.Up, _up), (meki.Gate, _mekiGate));        // W_g h (4)
+            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up), (meki.Gate, _mekiGate));      // W_g h (4)
         else
         {
-            _matMul.Run(_h, 0, n, (w.Gate, _gate), (w.Up, _up));
+            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up));
             _matMul.Run(_a, 0, n, (meki.Gate, _mekiGate));
         }
-        Activate(n);
-        _matMul.Run(_inner, 0, n, (w.Down, _branch));
+        _tokens.Run(n, _activate);
         _experts!.Read(layer, _expert);                                                         // e (3), folded: one stored row
-        for (int i = 0; i < n; i++)
-            SigmoidAdd.Fuse(_expert.Row(i), _mekiGate.Row(i), _mekiGate.Row(i));                // v = e + sigmoid(W_g h) (5)
-        _matMul.Run(_mekiGate, 0, n, (meki.Output, _injected));
-        RmsNorm.Normalize(_injected, n, meki.PostNorm, _config.NormEps, _injected);             // y = RMSNorm(W_o v) (6)
-        Add(_a, _branch, n);
-        Add(_a, _injected, n);
+        _tokens.Run(n, _fuse);
+        _matMul.Run(_inner, 0, n, (_w.Down, _branch));
+        _matMul.Run(_mekiGate, 0, n, (meki.Output, _injected));                                 // W_o v
+        _tokens.Run(n, _inject);
     }
 
-    private void Activate(int n)
+    private void Embed(int i) => _weights.Embedding.DecodeRow(_ids[i], _a.Row(i));
+
+    private void NormalizeForAttention(int i) => RmsNorm.Normalize(_a.Row(i), _w.AttentionNorm, _config.NormEps, _h.Row(i));
+
+    private void PrepareHeads(int i)
     {
-        _inner.Reserve(n);
-        for (int i = 0; i < n; i++)
-            SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+        if (_w.QueryNorm is not null && _w.KeyNorm is not null)
+        {
+            RmsNorm.NormalizeHeads(_queries.Row(i), _w.QueryNorm, _config.NormEps);
+            RmsNorm.NormalizeHeads(_keys.Row(i), _w.KeyNorm, _config.NormEps);
+        }
+        _rope.Rotate(_queries.Row(i), i);
+        _rope.Rotate(_keys.Row(i), i);
+        _kv.Store(_position + i, _keys.Row(i), _values.Row(i));
     }
 
-    private static void Add(ActivationMatrix sum, ActivationMatrix addend, int n) =>
-        TensorPrimitives.Add(sum.Rows(0, n), addend.Rows(0, n), sum.Rows(0, n));
+    private void AddBranch(int i) => TensorPrimitives.Add(_a.Row(i), _branch.Row(i), _a.Row(i));
+
+    private void NormalizeForFeedForward(int i) => RmsNorm.Normalize(_a.Row(i), _w.FeedForwardNorm, _config.NormEps, _h.Row(i));
+
+    private void Activate(int i) => SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+
+    /// <summary>v = e + sigmoid(W_g h) (5)</summary>
+    private void Fuse(int i) => SigmoidAdd.Fuse(_expert.Row(i), _mekiGate.Row(i), _mekiGate.Row(i));
+
+    /// <summary>A ← A + FFN(H) + y, y = RMSNorm(W_o v) (6)</summary>
+    private void Inject(int i)
+    {
+        RmsNorm.Normalize(_injected.Row(i), _w.MeKi!.PostNorm, _config.NormEps, _injected.Row(i));
+        AddBranch(i);
+        TensorPrimitives.Add(_a.Row(i), _injected.Row(i), _a.Row(i));
+    }
+
+    private void Reserve(int n)
+    {
+        if (_ids.Length < n)
+            _ids = new int[n];
+        _a.Reserve(n);
+        _h.Reserve(n);
+        _inner.Reserve(n);
+    }
 }

@@ -106,6 +106,17 @@ public enum GgmlType : uint
 /// <summary>How many values a block of each <see cref="GgmlType"/> holds and how many bytes it takes.</summary>
 public static class GgmlTypeLayout
 {
+    /// <summary>
+    /// What is added to the id of a matrix's type where its rows lie in panels of eight (docs/formats.md): ids of MeKi's own, which other engines refuse as unknown.
+    /// </summary>
+    public const uint PanelIds = 1024;
+
+    /// <summary>The type of the matrix's blocks, whether its rows lie one after the other or in panels.</summary>
+    public static GgmlType BlockType(GgmlType type) => IsPanels(type) ? type - PanelIds : type;
+
+    /// <summary>Whether a matrix of this type lies in panels.</summary>
+    public static bool IsPanels(GgmlType type) => (uint)type is >= PanelIds and < 2 * PanelIds && Panels.PanelFormat.Find(type - PanelIds) is not null;
+
     /// <summary>Looks up the block layout of a type. A row of a tensor is always a whole number of blocks.</summary>
     /// <param name="type">The type; may be an id read from a file that no type has.</param>
     /// <param name="blockSize">Values per block.</param>
@@ -113,7 +124,7 @@ public static class GgmlTypeLayout
     /// <returns>False when the id is unknown.</returns>
     public static bool TryGetLayout(GgmlType type, out int blockSize, out int blockBytes)
     {
-        (blockSize, blockBytes) = type switch
+        (blockSize, blockBytes) = BlockType(type) switch
         {
             GgmlType.F32 => (1, 4),
             GgmlType.F16 => (1, 2),

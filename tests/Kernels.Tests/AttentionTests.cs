@@ -24,6 +24,7 @@ public class AttentionTests
             KeyValuePages cache = new(kvHeads, dimension);
             float[][] keys = [.. Enumerable.Range(0, past + tokens).Select(_ => Values(kvHeads * dimension, random))];
             float[][] values = [.. Enumerable.Range(0, past + tokens).Select(_ => Values(kvHeads * dimension, random))];
+            cache.Reserve(keys.Length);
             for (int position = 0; position < keys.Length; position++)
                 cache.Store(position, keys[position], values[position]);
             ActivationMatrix queries = new(heads * dimension), output = new(heads * dimension);
@@ -52,6 +53,7 @@ public class AttentionTests
         ActivationMatrix queries = new(8), output = new(8);
         queries.Reserve(1);
         queries.Row(0).Fill(1e4f);
+        cache.Reserve(10);
         for (int position = 0; position < 10; position++)
             cache.Store(position, [.. Enumerable.Repeat(position == 4 ? 1f : -1f, 8)], [.. Enumerable.Repeat((float)position, 8)]);
         new Attention(pool, 1, 1).Run(queries, 1, 9, cache, output);

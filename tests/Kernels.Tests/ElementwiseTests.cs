@@ -41,7 +41,10 @@ public class ElementwiseTests
         x.Reserve(2);
         float[] before = Values(2 * Dimension * Heads, 5);
         before.CopyTo(x.Rows(0, 2));
-        new Rope(Dimension, 10000).Rotate(x, 2, First);
+        Rope rope = new(Dimension, 10000);
+        rope.Prepare(First, 2);
+        rope.Rotate(x.Row(0), 0);
+        rope.Rotate(x.Row(1), 1);
         for (int row = 0; row < 2; row++)
         {
             for (int head = 0; head < Heads; head++)

@@ -31,10 +31,13 @@ internal static class MekiProgram
 
     public static Task<ProgramResult> Run(params string[] arguments) => RunAsync(arguments, null);
 
+    /// <summary>Runs the program with one environment variable more.</summary>
+    public static Task<ProgramResult> RunWith(string variable, string value, params string[] arguments) => RunAsync(arguments, null, (variable, value));
+
     /// <summary>Runs the program and sends it SIGINT at the first line on standard error that begins so.</summary>
     public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) => RunAsync(arguments, lineBegin);
 
-    private static async Task<ProgramResult> RunAsync(string[] arguments, string? interruptAt)
+    private static async Task<ProgramResult> RunAsync(string[] arguments, string? interruptAt, (string Name, string Value)? variable = null)
     {
         ProcessStartInfo start = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -48,6 +51,8 @@ internal static class MekiProgram
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "meki.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
+        if (variable is var (name, value))
+            start.Environment[name] = value;
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         using CancellationTokenSource patience = new(Patience);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using MeKi.Kernels;
 using MeKi.Model.Tests.Files;
 using MeKi.Tests;
 
@@ -36,6 +37,19 @@ public sealed partial class RunCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Stats_are_more_lines_before_the_facts()
+    {
+        ProgramResult run = await MekiProgram.Run("run", Prompt, "-n", "8", "--temp", "0", "--threads", "2", "--stats");
+        Assert.Equal((0, 3), (run.ExitCode, run.Errors.Length));
+        Assert.Matches(@"^loaded in \d+\.\d\d s \| kernels \w+ \| 2 threads \| weights \d+\.\d MB mapped, \d+\.\d MB packed$", run.Errors[0]);
+        Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token, waited [\d.]+ µs$");
+        Assert.True(rows.Success, run.Errors[1]);
+        // Six layers; a token that the prompt repeats is read once.
+        Assert.InRange(double.Parse(rows.Groups[1].Value, CultureInfo.InvariantCulture), 1, 6);
+        Assert.Matches(FactsLine(), run.Errors[2]);
+    }
+
+    [Fact]
     public async Task The_demo_model_is_found_without_being_named()
     {
         ProgramResult named = await MekiProgram.Run("run", Prompt, "-m", MekiProgram.DemoModel, "-n", "12", "--temp", "0");
@@ -49,6 +63,28 @@ public sealed partial class RunCommandTests : IDisposable
         ProgramResult one = await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0", "--threads", "1");
         ProgramResult three = await MekiProgram.Run("run", Prompt, "-n", "40", "--temp", "0", "--threads", "3");
         Assert.Equal((0, one.Output), (three.ExitCode, three.Output));
+    }
+
+    [Fact]
+    public async Task Every_kernel_set_of_the_machine_writes_the_same_text()
+    {
+        HashSet<string> texts = [];
+        foreach (string kernels in KernelSelection.Names)
+        {
+            ProgramResult run = await MekiProgram.RunWith(KernelSelection.Variable, kernels, "run", Prompt, "-n", "40", "--temp", "0");
+            Assert.True(run.ExitCode == 0, run.Errors.LastOrDefault());
+            texts.Add(run.Output);
+        }
+        Assert.Single(texts);
+    }
+
+    [Fact]
+    public async Task Kernels_that_the_machine_has_not()
+    {
+        ProgramResult run = await MekiProgram.RunWith(KernelSelection.Variable, "Avx9", "run", Prompt, "-n", "1");
+        run.AssertFailed(1, $"{KernelSelection.Variable}=Avx9: there are no such kernels for this machine; it has {string.Join(", ", KernelSelection.Names)}.");
+        Assert.Single(run.Errors);
+        Assert.Equal("", run.Output);
     }
 
     [Fact]

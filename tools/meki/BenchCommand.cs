@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using MeKi.Kernels.Processors;
 using MeKi.Model.Evaluation;
 using MeKi.Tool.Benchmarking;
 
@@ -15,7 +16,7 @@ internal static class BenchCommand
         Option<int[]> prompts = Numbers("--n-prompt", "-p", "Tokens of a prefill.", 0, 512);
         Option<int[]> generated = Numbers("--n-gen", "-n", "Tokens of a decode.", 0, 128);
         Option<int[]> depths = Numbers("--n-depth", "-d", "Tokens already in the KV cache.", 0, 0);
-        Option<int[]> threads = Numbers("--threads", "-t", "Threads that compute.", 1, Environment.ProcessorCount);
+        Option<int[]> threads = Numbers("--threads", "-t", "Threads that compute.", 1, ProcessorTopology.PerformanceCores());
         Option<int> repetitions = new("--repetitions", "-r") { Description = "Timed runs of each test, after one that is not counted.", DefaultValueFactory = _ => 5 };
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };

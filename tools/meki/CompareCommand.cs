@@ -13,7 +13,7 @@ internal static class CompareCommand
         Argument<string> candidate = new("B") { Description = "The model to compare with it, of the same vocabulary." };
         Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", Required = true };
         Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Command command = new("compare", "Measure how far a model's predictions lie from another's on a text.") { reference, candidate, file, window, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Compare(
             parsed.GetRequiredValue(reference), parsed.GetRequiredValue(candidate), parsed.GetRequiredValue(file), parsed.GetValue(window),

@@ -16,7 +16,7 @@ internal static class EvalCommand
         };
         Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
         Option<int?> limit = new("--limit") { Description = "Ask only the first so many questions of each task." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Command command = new("eval", "Measure a model in zero-shot tasks, as lm-evaluation-harness does.") { tasks, model, limit, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Evaluate(
             parsed.GetRequiredValue(tasks), parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetValue(limit), new() { Threads = parsed.GetValue(threads) }, cancellation),

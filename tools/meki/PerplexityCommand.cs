@@ -13,7 +13,7 @@ internal static class PerplexityCommand
         Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", Required = true };
         Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
         Option<int?> stride = new("--stride") { Description = "Begin a window every so many tokens and score its last so many. Default: windows one after the other." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
             parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), parsed.GetValue(window), parsed.GetValue(stride),

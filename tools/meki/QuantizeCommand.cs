@@ -12,19 +12,20 @@ internal static class QuantizeCommand
         Argument<string> output = new("output") { Description = "A name that ends in .gguf, or a folder that receives model.gguf; rows are copied beside it." };
         Option<string> type = new("--type") { Description = "Type of the weights; q4_k_m and q5_k_m are llama.cpp's mixtures, the others one format for all matrices.", Required = true };
         Option<bool> requantize = new("--requantize") { Description = "Allow weights that are quantised already: they lose a second time." };
+        Option<bool> panels = new("--panels") { Description = "Store a dense model's weights, too, in this engine's own layout: mapped and used as they lie; llama.cpp does not read it." };
         type.AcceptOnlyFromAmong([.. ConvertCommand.WeightTypes.Keys]);
-        Command command = new("quantize", "Store a model's weights in another format.") { input, output, type, requantize };
+        Command command = new("quantize", "Store a model's weights in another format.") { input, output, type, panels, requantize };
         command.SetAction((parsed, cancellation) => Task.Run(() => Quantize(
             parsed.GetRequiredValue(input), parsed.GetRequiredValue(output),
-            ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)], parsed.GetValue(requantize), cancellation), CancellationToken.None));
+            ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)], parsed.GetValue(requantize), parsed.GetValue(panels), cancellation), CancellationToken.None));
         return command;
     }
 
-    private static void Quantize(string input, string output, WeightRecipe recipe, bool requantize, CancellationToken cancellation)
+    private static void Quantize(string input, string output, WeightRecipe recipe, bool requantize, bool panels, CancellationToken cancellation)
     {
         QuantizationResult result;
         using (StageProgress progress = new())
-            result = Quantizer.Quantize(input, output, recipe, requantize, progress, cancellation);
+            result = Quantizer.Quantize(input, output, recipe, requantize, panels, progress, cancellation);
         ConvertCommand.Report(result.ModelPath, result.ModelBytes);
         if (result.RowsPath is not null)
             ConvertCommand.Report(result.RowsPath, result.RowsBytes);

@@ -22,8 +22,9 @@ internal static class RunCommand
         Option<float> penalty = new("--repeat-penalty") { Description = "Make recent tokens less likely; 1 is off.", DefaultValueFactory = _ => defaults.RepetitionPenalty };
         Option<int?> seed = new("--seed", "-s") { Description = "Make sampling repeatable." };
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per processor." };
-        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads };
+        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
+        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads, stats };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads) },
             new()
@@ -36,11 +37,11 @@ internal static class RunCommand
                 RepetitionPenalty = parsed.GetValue(penalty),
                 Seed = parsed.GetValue(seed),
                 StopStrings = parsed.GetValue(stop) ?? [],
-            }, cancellation));
+            }, parsed.GetValue(stats), cancellation));
         return command;
     }
 
-    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, CancellationToken cancellation)
+    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, bool stats, CancellationToken cancellation)
     {
         using MeKiModel model = MeKiModel.Load(path, load);
         GenerationStatistics? statistics = null;
@@ -56,9 +57,20 @@ internal static class RunCommand
         finally
         {
             Console.Out.WriteLine();
+            if (stats)
+                Console.Error.WriteLine(model.LoadReport);
+            if (stats && statistics is not null && model.RowFilePath is not null)
+                Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters));
             if (statistics is not null)
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }
+    }
+
+    private static string RowFacts(GenerationStatistics run, StoreCounters rows)
+    {
+        double passes = Math.Max(1, run.PromptTokens + run.DecodePasses);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"rows: {rows.RowsRead / passes:f1} and {rows.BytesRead / passes:f0} bytes for each token, waited {rows.WaitTime.TotalMicroseconds / passes:f1} µs");
     }
 
     private static string Facts(GenerationStatistics run, StoreCounters rows) => string.Create(CultureInfo.InvariantCulture,

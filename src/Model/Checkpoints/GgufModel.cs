@@ -1,6 +1,8 @@
 using MeKi.Kernels;
+using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 using MeKi.Store;
 
 namespace MeKi.Model.Checkpoints;
@@ -87,6 +89,29 @@ internal sealed class GgufModel : WeightSource
 
     public override unsafe WeightMatrix? Find(string name, int rows, int columns)
     {
+        if (Locate(name, rows, columns) is not { } tensor)
+            return null;
+        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
+            GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
+            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
+        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+    }
+
+    public override PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => MappedPanels(name, rows, columns) ?? base.Panels(name, rows, columns, pool);
+
+    /// <summary>The tensor where it lies in panels; null where it does not or there is none.</summary>
+    public unsafe PanelMatrix? MappedPanels(string name, int rows, int columns)
+    {
+        if (Locate(name, rows, columns) is not { } tensor || !GgmlTypeLayout.IsPanels(tensor.Type))
+            return null;
+        PanelFormat format = PanelFormat.Find(GgmlTypeLayout.BlockType(tensor.Type))!;
+        if (rows % PanelFormat.Rows != 0)
+            throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}", "The file is damaged");
+        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+    }
+
+    private GgufTensor? Locate(string name, int rows, int columns)
+    {
         if (!_file.TryGetTensor(name, out GgufTensor? tensor))
             return null;
         bool fits = tensor.Dimensions switch
@@ -95,14 +120,8 @@ internal sealed class GgufModel : WeightSource
             [long width, long height] => width == columns && height == rows,
             _ => false,
         };
-        if (!fits)
-        {
-            throw new ModelFileException(Path, $"tensor '{name}'",
-                $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
-        }
-        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, $"tensor '{name}'", $"type {tensor.Type} is not supported",
-            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        return fits ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(name),
+            $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
     }
 
     public override string OriginalName(string name) => name;

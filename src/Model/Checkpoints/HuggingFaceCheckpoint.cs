@@ -98,8 +98,9 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     public override void ReleaseReference()
     {
-        foreach (SafetensorsFile file in _folder.Files)
-            file.File.ReleaseReference();
+        // By index: an enumerator of the interface would be allocated for each token.
+        for (int i = 0; i < _folder.Files.Count; i++)
+            _folder.Files[i].File.ReleaseReference();
     }
 
     public override void Dispose() => _folder.Dispose();

@@ -20,6 +20,10 @@ internal abstract class WeightSource : IDisposable
     public WeightMatrix Matrix(string name, int rows, int columns) => Find(name, rows, columns)
         ?? throw new ModelFileException(Path, $"tensor '{OriginalName(name)}'", "is missing", "The checkpoint is incomplete or its configuration tells of another model");
 
+    /// <summary>The tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
+    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool);
+
     /// <summary>The tensor, decoded to float32, [length].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
     public float[] Vector(string name, int length)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Conversion;
 
@@ -9,7 +10,8 @@ namespace MeKi.Model.Conversion;
 /// <param name="Rows">Rows; 1 for a vector.</param>
 /// <param name="Columns">Values of a row.</param>
 /// <param name="Format">How the values are stored.</param>
-internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockFormat Format)
+/// <param name="InPanels">Whether its rows lie in panels.</param>
+internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockFormat Format, bool InPanels)
 {
     /// <summary>Whether this is the weight of a norm.</summary>
     public bool IsVector => Rows == 1;
@@ -17,10 +19,19 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
     /// <summary>Bytes of a row.</summary>
     public int RowBytes => checked((int)Format.RowBytes(Columns));
 
+    /// <summary>The tensor's type in the file.</summary>
+    public GgmlType Type => Panels?.TensorType ?? Format.Type;
+
+    private PanelFormat? Panels => InPanels ? PanelFormat.Find(Format.Type) : null;
+
+    /// <summary>Whether a matrix can be stored in panels: its format has them, and its rows are whole panels.</summary>
+    public static bool FitsPanels(int rows, BlockFormat format) => rows % PanelFormat.Rows == 0 && PanelFormat.Find(format.Type) is not null;
+
     /// <summary>The tensors of a model, in file order.</summary>
     /// <param name="config">The model's sizes.</param>
     /// <param name="recipe">Formats of the matrices. Vectors are F32.</param>
-    public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe)
+    /// <param name="panels">Whether matrices are stored in panels where they can be.</param>
+    public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe, bool panels)
     {
         List<BackboneTensor> tensors = [];
         (int d, int ffn, int m) = (config.HiddenSize, config.FeedForwardSize, config.MemoryDimension);
@@ -54,8 +65,11 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
             Add("output.weight", config.VocabularySize, d);
         return tensors;
 
-        void Add(string name, int rows, int columns) =>
-            tensors.Add(new(name, rows, columns, rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config.Layers, config.TiedHead)));
+        void Add(string name, int rows, int columns)
+        {
+            BlockFormat format = rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config.Layers, config.TiedHead);
+            tensors.Add(new(name, rows, columns, format, panels && FitsPanels(rows, format)));
+        }
     }
 
     /// <summary>The tensor as the file's writer takes it.</summary>
@@ -65,7 +79,7 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
     public GgufTensorSource ToSource(RowBlocks blocks, EncodeRow encode, Action<long> advance)
     {
         ImmutableArray<long> dimensions = IsVector ? [Columns] : [Columns, Rows];
-        return new(Name, Format.Type, dimensions, (stream, cancellationToken) => blocks.Run(Rows, RowBytes, Columns, encode, block =>
+        return new(Name, Type, dimensions, (stream, cancellationToken) => blocks.Run(Rows, RowBytes, Columns, Panels, encode, block =>
         {
             stream.Write(block);
             advance(block.Length);

@@ -8,6 +8,7 @@ namespace MeKi.Model.Conversion;
 /// <param name="source">The checkpoint.</param>
 /// <param name="config">Its shape.</param>
 /// <param name="recipe">Formats of the matrices; see <see cref="BackboneTensor.List"/>.</param>
+/// <remarks>A MeKi model's matrices lie in panels, ready to be multiplied where they are mapped; a dense model's as every GGUF reader knows them.</remarks>
 internal sealed class BackboneWriter(WeightSource source, ModelConfig config, WeightRecipe recipe)
 {
     /// <summary>Lists the tensors in file order.</summary>
@@ -15,10 +16,10 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
     public List<GgufTensorSource> Tensors(Action<long> advance)
     {
         RowBlocks blocks = new();
-        return [.. BackboneTensor.List(config, recipe).Select(tensor =>
+        return [.. BackboneTensor.List(config, recipe, panels: config.HasMeKi).Select(tensor =>
         {
             WeightMatrix weight = source.Matrix(tensor.Name, tensor.Rows, tensor.Columns);
-            return tensor.ToSource(blocks, CheckedEncoding.Of(weight, tensor.Format, source.Path, source.OriginalName(tensor.Name)), advance);
+            return tensor.ToSource(blocks, CheckedEncoding.Of((row, values) => weight.DecodeRow(row, values), tensor.Format, source.Path, source.OriginalName(tensor.Name)), advance);
         })];
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics.Tensors;
-using MeKi.Kernels;
 using MeKi.Quant;
 
 namespace MeKi.Model.Conversion;
@@ -9,14 +8,14 @@ namespace MeKi.Model.Conversion;
 internal static class CheckedEncoding
 {
     /// <summary>The encoder of a matrix's rows.</summary>
-    /// <param name="weight">The matrix.</param>
+    /// <param name="decode">Decodes a row of the matrix.</param>
     /// <param name="format">How it is to be stored.</param>
     /// <param name="path">The file it comes from, for messages.</param>
     /// <param name="tensor">What that file calls it, for messages.</param>
     /// <returns>Throws <see cref="ModelFileException"/> at a value that is not finite or beyond the format's range.</returns>
-    public static EncodeRow Of(WeightMatrix weight, BlockFormat format, string path, string tensor) => (row, values, encoded) =>
+    public static EncodeRow Of(Action<int, float[]> decode, BlockFormat format, string path, string tensor) => (row, values, encoded) =>
     {
-        weight.DecodeRow(row, values);
+        decode(row, values);
         // A NaN compares as nothing, so it is not within the range either.
         if (!(Math.Abs(TensorPrimitives.MaxMagnitude<float>(values)) <= format.MaxMagnitude))
             throw Refuse(values, row, format, path, tensor);

@@ -58,7 +58,7 @@ public static class Converter
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
         string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
         TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Read(tokenizerPath) : null;
-        TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config);
+        TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
@@ -91,6 +91,7 @@ public static class Converter
     private static void WriteRows(
         RowFileWriter writer, HuggingFaceCheckpoint source, TrainingFormLayer[] layers, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
+        // Every processor: a fold's regions are long, of many tokens each, and their chunks are claimed by whoever is free.
         using ComputePool pool = new(Environment.ProcessorCount);
         RowFileLayout layout = writer.Layout;
         WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);

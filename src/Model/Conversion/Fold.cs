@@ -11,6 +11,9 @@ namespace MeKi.Model.Conversion;
 /// </summary>
 internal sealed class Fold(TrainingForm trainingForm, RowFileLayout layout)
 {
+    // Each block packs every layer's projection anew: against 1,024 tokens' arithmetic that is 4 %, and the records take 29 MB at the 4B model's size.
+    private const int BlockTokens = 4 * RowFileLayout.GroupRecords;
+
     /// <summary>Computes all records and hands them out in token order.</summary>
     /// <param name="path">The checkpoint, for messages.</param>
     /// <param name="write">Takes the next whole records.</param>
@@ -19,9 +22,9 @@ internal sealed class Fold(TrainingForm trainingForm, RowFileLayout layout)
     public void Run(string path, Action<ReadOnlySpan<byte>> write, CancellationToken cancellationToken)
     {
         int stride = layout.RecordStride;
-        byte[] records = new byte[RowFileLayout.GroupRecords * stride];
+        byte[] records = new byte[BlockTokens * stride];
         ActivationMatrix rows = new(layout.Dimension);
-        int[] tokens = new int[RowFileLayout.GroupRecords];
+        int[] tokens = new int[BlockTokens];
         for (int first = 0; first < layout.VocabularySize; first += tokens.Length)
         {
             int count = Math.Min(tokens.Length, layout.VocabularySize - first);

@@ -28,6 +28,9 @@ public static class Quantizer
     /// <param name="output">A name that ends in <c>.gguf</c>, or a folder, made if absent, that receives <c>model.gguf</c>; rows go beside it likewise.</param>
     /// <param name="recipe">Formats of the matrices.</param>
     /// <param name="requantize">Whether matrices that are quantised already may lose once more.</param>
+    /// <param name="panels">
+    /// Whether the matrices of a dense model, too, are stored in panels, which are mapped and multiplied as they lie, but which no other engine reads. A MeKi model's always are.
+    /// </param>
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
     /// <exception cref="ModelFileException">
@@ -35,7 +38,7 @@ public static class Quantizer
     /// </exception>
     /// <exception cref="RowFileException">The row file is missing, damaged or another model's.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
-    public static QuantizationResult Quantize(string input, string output, WeightRecipe recipe, bool requantize = false,
+    public static QuantizationResult Quantize(string input, string output, WeightRecipe recipe, bool requantize = false, bool panels = false,
         IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(input);
@@ -46,12 +49,13 @@ public static class Quantizer
             throw new ModelFileException(to, "", "is the input", "Choose another output");
         using GgufModel source = GgufModel.Open(from);
         // Refuses a model of which a part is missing, before the work.
-        _ = Weights.Load(source, source.Config);
+        foreach (BackboneTensor tensor in BackboneTensor.List(source.Config, recipe, panels: false))
+            _ = Rows(source, tensor.Name, tensor.Rows, tensor.Columns);
         CheckIsOriginal(source, recipe, requantize);
         using RowStore? rows = source.Identity is { } identity ? MeKiModel.OpenRows(ModelFolder.RowsOf(from), source, identity) : null;
         try
         {
-            return Write(source, rows, to, recipe, progress, cancellationToken);
+            return Write(source, rows, to, recipe, panels || source.Config.HasMeKi, progress, cancellationToken);
         }
         catch (AggregateException failures)
         {
@@ -62,7 +66,7 @@ public static class Quantizer
     }
 
     private static QuantizationResult Write(
-        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, bool panels, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         GgufMetadata metadata = new(to);
         foreach ((string key, object value) in source.Metadata)
@@ -72,7 +76,7 @@ public static class Quantizer
         long written = 0, total = 0;
         RowBlocks blocks = new();
         GgufWriter writer = new(metadata, [.. source.Tensors.Select(tensor =>
-            TensorSource(source, tensor, recipe, blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
+            TensorSource(source, tensor, recipe, panels, blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
@@ -80,37 +84,50 @@ public static class Quantizer
         return new(to, modelBytes, rows is null ? null : ModelFolder.RowsOf(to), rowsBytes);
     }
 
-    private static GgufTensorSource TensorSource(GgufModel source, GgufTensor tensor, WeightRecipe recipe, RowBlocks blocks, Action<long> advance)
+    private static GgufTensorSource TensorSource(
+        GgufModel source, GgufTensor tensor, WeightRecipe recipe, bool panels, RowBlocks blocks, Action<long> advance)
     {
-        BlockFormat? format = NewFormat(source.Config, tensor, recipe);
-        if (format is null)
+        if (NewTensor(source, tensor, recipe, panels) is not { } target)
         {
             return new(tensor.Name, tensor.Type, tensor.Dimensions, (stream, cancellationToken) => StreamBytes.Copy(
                 (offset, bytes) => source.Bytes(tensor, offset, bytes.Length).CopyTo(bytes), tensor.ByteLength, stream, advance, cancellationToken));
         }
-        (int columns, int rows) = (checked((int)tensor.Dimensions[0]), checked((int)tensor.Dimensions[1]));
-        WeightMatrix weight = source.Matrix(tensor.Name, rows, columns);
-        return new BackboneTensor(tensor.Name, rows, columns, format).ToSource(blocks, CheckedEncoding.Of(weight, format, source.Path, tensor.Name), advance);
+        (Action<int, float[]> decode, EncodeRow copy) = Rows(source, tensor.Name, target.Rows, target.Columns);
+        // The same blocks in another order lose nothing.
+        bool sameBlocks = GgmlTypeLayout.BlockType(tensor.Type) == target.Format.Type;
+        return target.ToSource(blocks, sameBlocks ? copy : CheckedEncoding.Of(decode, target.Format, source.Path, tensor.Name), advance);
     }
 
-    /// <summary>The format a tensor is encoded in; null for one that is copied: a vector, a norm, or a matrix that has its format already.</summary>
-    private static BlockFormat? NewFormat(ModelConfig config, GgufTensor tensor, WeightRecipe recipe)
+    /// <summary>How a matrix is read row by row, as floats and as blocks, whether it lies in rows or in panels.</summary>
+    private static (Action<int, float[]> Decode, EncodeRow Copy) Rows(GgufModel source, string name, int rows, int columns)
+    {
+        if (source.MappedPanels(name, rows, columns) is { } panels)
+            return ((row, values) => panels.DecodeRow(row, values), (row, _, blocks) => panels.CopyRow(row, blocks));
+        WeightMatrix weight = source.Matrix(name, rows, columns);
+        return ((row, values) => weight.DecodeRow(row, values), (row, _, blocks) => weight.Row(row).CopyTo(blocks));
+    }
+
+    /// <summary>What a tensor becomes; null for one that is copied: a vector, a norm, or a matrix that is as it should be already.</summary>
+    private static BackboneTensor? NewTensor(GgufModel source, GgufTensor tensor, WeightRecipe recipe, bool panels)
     {
         bool isMatrix = tensor.Dimensions.Length == 2 && tensor.Name.EndsWith(".weight", StringComparison.Ordinal)
             && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal);
         if (!isMatrix)
             return null;
-        BlockFormat format = recipe.FormatOf(tensor.Name, checked((int)tensor.Dimensions[0]), config.Layers, config.TiedHead);
-        return format.Type == tensor.Type ? null : format;
+        (int columns, int rows) = (checked((int)tensor.Dimensions[0]), checked((int)tensor.Dimensions[1]));
+        BlockFormat format = recipe.FormatOf(tensor.Name, columns, source.Config.Layers, source.Config.TiedHead);
+        BackboneTensor target = new(tensor.Name, rows, columns, format, panels && BackboneTensor.FitsPanels(rows, format));
+        return target.Type == tensor.Type ? null : target;
     }
 
     private static void CheckIsOriginal(GgufModel source, WeightRecipe recipe, bool requantize)
     {
-        GgufTensor? quantized = requantize ? null
-            : source.Tensors.FirstOrDefault(tensor => BlockFormat.Find(tensor.Type) is not { BlockSize: 1 } && NewFormat(source.Config, tensor, recipe) is not null);
+        GgufTensor? quantized = requantize ? null : source.Tensors.FirstOrDefault(tensor =>
+            BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) is not { BlockSize: 1 }
+            && NewTensor(source, tensor, recipe, panels: false) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
         if (quantized is not null)
         {
-            throw new ModelFileException(source.Path, UntrustedText.Tensor(quantized.Name), $"is quantised already, to {quantized.Type}",
+            throw new ModelFileException(source.Path, UntrustedText.Tensor(quantized.Name), $"is quantised already, to {GgmlTypeLayout.BlockType(quantized.Type)}",
                 "Quantise the original model, or accept a second loss with --requantize");
         }
     }

@@ -9,6 +9,7 @@ internal sealed class PieceAssembler(IReadOnlyList<string> stopStrings)
 {
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private readonly StringBuilder _held = new();
+    private char[] _chars = new char[64];
 
     /// <summary>Whether a stop string has appeared; nothing follows it.</summary>
     public bool Stopped { get; private set; }
@@ -21,8 +22,10 @@ internal sealed class PieceAssembler(IReadOnlyList<string> stopStrings)
 
     private string Add(ReadOnlySpan<byte> bytes, bool flush)
     {
-        Span<char> chars = new char[Encoding.UTF8.GetMaxCharCount(bytes.Length)];
-        _held.Append(chars[.._utf8.GetChars(bytes, chars, flush)]);
+        int most = Encoding.UTF8.GetMaxCharCount(bytes.Length);
+        if (_chars.Length < most)
+            _chars = new char[most];
+        _held.Append(_chars, 0, _utf8.GetChars(bytes, _chars, flush));
         string text = _held.ToString();
         int certain = flush ? text.Length : text.Length - LongestBeginningOfStop(text);
         foreach (string stop in stopStrings)

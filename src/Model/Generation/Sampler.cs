@@ -3,14 +3,18 @@ using System.Numerics.Tensors;
 
 namespace MeKi.Model.Generation;
 
-/// <summary>Chooses the next token from logits. One instance per generation: it knows the tokens so far.</summary>
+/// <summary>Chooses the next token from logits. One instance per generation: it knows the tokens so far, and keeps what choosing needs, so that a token allocates nothing.</summary>
 internal sealed class Sampler(GenerationOptions options)
 {
     // llama.cpp's default window.
     private const int PenaltyWindow = 64;
 
+    private static readonly Comparer<float> Descending = Comparer<float>.Create(static (left, right) => right.CompareTo(left));
+
     private readonly Random _random = options.Seed is { } seed ? new(seed) : new();
     private readonly Queue<int> _recent = new(PenaltyWindow);
+    private readonly HashSet<int> _penalized = new(PenaltyWindow);
+    private readonly PriorityQueue<int, float> _heap = new();
     private float[] _candidateLogits = [];
     private int[] _candidates = [];
 
@@ -41,8 +45,12 @@ internal sealed class Sampler(GenerationOptions options)
     {
         if (options.RepetitionPenalty == 1)
             return;
-        foreach (int token in _recent.Distinct())
-            logits[token] = logits[token] > 0 ? logits[token] / options.RepetitionPenalty : logits[token] * options.RepetitionPenalty;
+        _penalized.Clear();
+        foreach (int token in _recent)
+        {
+            if (_penalized.Add(token))
+                logits[token] = logits[token] > 0 ? logits[token] / options.RepetitionPenalty : logits[token] * options.RepetitionPenalty;
+        }
     }
 
     /// <summary>Fills the candidates, the likeliest first: the top k, of these the top p, of these those above min-p.</summary>
@@ -52,7 +60,7 @@ internal sealed class Sampler(GenerationOptions options)
             (_candidateLogits, _candidates) = (new float[logits.Length], new int[logits.Length]);
         int count = options.TopK > 0 && options.TopK < logits.Length ? TakeTop(logits, options.TopK) : TakeAll(logits);
         Span<float> kept = _candidateLogits.AsSpan(0, count);
-        kept.Sort(_candidates.AsSpan(0, count), static (left, right) => right.CompareTo(left));
+        kept.Sort(_candidates.AsSpan(0, count), Descending);
 
         float max = kept[0];
         if (options.TopP < 1)
@@ -86,15 +94,14 @@ internal sealed class Sampler(GenerationOptions options)
     // A heap of the k best so far: one pass over the vocabulary, where a sort of 151,680 logits would take some ten milliseconds.
     private int TakeTop(ReadOnlySpan<float> logits, int k)
     {
-        PriorityQueue<int, float> heap = new(k);
         for (int i = 0; i < logits.Length; i++)
         {
-            if (heap.Count < k)
-                heap.Enqueue(i, logits[i]);
-            else if (heap.TryPeek(out _, out float least) && logits[i] > least)
-                heap.EnqueueDequeue(i, logits[i]);
+            if (_heap.Count < k)
+                _heap.Enqueue(i, logits[i]);
+            else if (_heap.TryPeek(out _, out float least) && logits[i] > least)
+                _heap.EnqueueDequeue(i, logits[i]);
         }
-        for (int i = 0; heap.TryDequeue(out int token, out float logit); i++)
+        for (int i = 0; _heap.TryDequeue(out int token, out float logit); i++)
             (_candidates[i], _candidateLogits[i]) = (token, logit);
         return k;
     }

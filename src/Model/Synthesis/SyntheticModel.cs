@@ -65,7 +65,7 @@ public static class SyntheticModel
 
         RowBlocks blocks = new() { Threads = options.Threads };
         long written = 0, total = 0;
-        GgufWriter writer = new(metadata, [.. BackboneTensor.List(config, options.WeightType)
+        GgufWriter writer = new(metadata, [.. BackboneTensor.List(config, options.WeightType, panels: config.HasMeKi)
             .Select(tensor => tensor.ToSource(blocks, Values(tensor, options.Seed), bytes => progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         RowFileLayout? layout = !config.HasMeKi ? null : new()
@@ -104,7 +104,7 @@ public static class SyntheticModel
         RowFileLayout layout = writer.Layout;
         ulong[] streams = [.. Enumerable.Range(0, layout.Layers).Select(layer => RandomRow.Stream(seed, $"rows.{layer}"))];
         long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
-        blocks.Run(layout.VocabularySize, layout.RecordStride, layout.Dimension, (token, values, record) =>
+        blocks.Run(layout.VocabularySize, layout.RecordStride, layout.Dimension, panels: null, (token, values, record) =>
         {
             record.Clear();
             for (int layer = 0; layer < streams.Length; layer++)

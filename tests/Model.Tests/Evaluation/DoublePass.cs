@@ -1,5 +1,4 @@
 using MeKi.Model.Gguf;
-using MeKi.Quant;
 using MeKi.Store;
 
 namespace MeKi.Model.Tests.Evaluation;
@@ -151,7 +150,7 @@ internal sealed class DoublePass : IDisposable
             GgufTensor tensor = _file.GetTensor(name);
             int columns = (int)tensor.Dimensions[0], count = tensor.Dimensions.Length > 1 ? (int)tensor.Dimensions[1] : 1;
             float[] values = new float[count * columns];
-            BlockFormat.Of(tensor.Type).Decode(_file.File.Span(tensor.Offset, (int)tensor.ByteLength), values);
+            CanonicalBlocks.FormatOf(tensor).Decode(CanonicalBlocks.Of(_file, tensor), values);
             _matrices[name] = rows = [.. values.Select(value => (double)value).Chunk(columns)];
         }
         return rows;

@@ -53,6 +53,27 @@ public sealed class SamplerTests
         Expect(Plain with { Temperature = 10, TopP = 0.75f }, [.. flat.Select(each => each / flat.Sum())]);
     }
 
+    [Theory]
+    [InlineData(0f, 40, 1f)]
+    [InlineData(0.8f, 40, 1.1f)]
+    [InlineData(0.8f, 0, 1.1f)]
+    public void A_token_allocates_nothing(float temperature, int topK, float penalty)
+    {
+        Sampler sampler = new(new() { Temperature = temperature, TopK = topK, TopP = 0.95f, MinP = 0.01f, RepetitionPenalty = penalty, Seed = 3 });
+        Random random = new(5);
+        float[] logits = [.. Enumerable.Range(0, 500).Select(_ => random.NextSingle() * 4)];
+        Draw(200); // fills the window of the penalty
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Draw(200);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Draw(int tokens)
+        {
+            for (int i = 0; i < tokens; i++)
+                sampler.Accept(sampler.Sample(logits));
+        }
+    }
+
     [Fact]
     public void Temperature_0_takes_the_likeliest_and_of_equals_the_first()
     {

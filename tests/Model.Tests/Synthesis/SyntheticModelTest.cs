@@ -5,6 +5,7 @@ using MeKi.Model.Gguf;
 using MeKi.Model.Synthesis;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 using MeKi.Store;
 
 namespace MeKi.Model.Tests.Synthesis;
@@ -64,7 +65,7 @@ public class SyntheticModelTest
         using GgufFile a = GgufFile.Open(dense["model.gguf"]), b = GgufFile.Open(branch["model.gguf"]);
         Assert.Equal(a.Tensors.Count + 3 * Tiny.Config(0).Layers, b.Tensors.Count);
         foreach (GgufTensor tensor in a.Tensors)
-            Assert.True(Bytes(a, tensor).SequenceEqual(Bytes(b, b.GetTensor(tensor.Name))), tensor.Name);
+            Assert.True(CanonicalBlocks.Of(a, tensor).SequenceEqual(CanonicalBlocks.Of(b, b.GetTensor(tensor.Name))), tensor.Name);
     }
 
     [Theory]
@@ -77,9 +78,9 @@ public class SyntheticModelTest
         using GgufFile file = GgufFile.Open(folder["model.gguf"]);
         foreach (GgufTensor tensor in file.Tensors)
         {
-            BlockFormat format = BlockFormat.Of(tensor.Type);
+            BlockFormat format = CanonicalBlocks.FormatOf(tensor);
             float[] values = new float[tensor.Dimensions.Aggregate(1L, (product, length) => product * length)];
-            format.Decode(Bytes(file, tensor), values);
+            format.Decode(CanonicalBlocks.Of(file, tensor), values);
             if (tensor.Dimensions.Length == 1)
                 Assert.All(values, value => Assert.Equal(1, value));
             else
@@ -93,8 +94,8 @@ public class SyntheticModelTest
         using TemporaryFolder folder = new();
         SyntheticModel.Write(Tiny, folder.FullName, new() { MemoryDimension = 48 });
         using GgufFile file = GgufFile.Open(folder["model.gguf"]);
-        Assert.Equal(GgmlType.F16, file.GetTensor("blk.0.meki_out.weight").Type);
-        Assert.Equal(GgmlType.Q8_0, file.GetTensor("blk.0.meki_gate.weight").Type);
+        Assert.Equal(PanelFormat.Find(GgmlType.F16)!.TensorType, file.GetTensor("blk.0.meki_out.weight").Type);
+        Assert.Equal(PanelFormat.Find(GgmlType.Q8_0)!.TensorType, file.GetTensor("blk.0.meki_gate.weight").Type);
         Assert.Equal(GgmlType.F32, file.GetTensor("blk.0.meki_post_norm.weight").Type);
     }
 
@@ -198,7 +199,7 @@ public class SyntheticModelTest
     public void The_shapes_have_the_released_models_weights(string name, long expected)
     {
         ModelConfig config = SyntheticShape.Of(name).Config(0).Checked(name);
-        Assert.Equal(expected, BackboneTensor.List(config, GgmlType.F32).Sum(tensor => (long)tensor.Rows * tensor.Columns));
+        Assert.Equal(expected, BackboneTensor.List(config, GgmlType.F32, panels: false).Sum(tensor => (long)tensor.Rows * tensor.Columns));
     }
 
     private static float[] Logits(MeKiModel model)

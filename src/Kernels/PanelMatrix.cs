@@ -1,0 +1,127 @@
+using System.Runtime.CompilerServices;
+using MeKi.Quant;
+using MeKi.Quant.Panels;
+
+namespace MeKi.Kernels;
+
+/// <summary>
+/// A weight matrix [rows × columns] in panels of eight rows, the layout that products are computed from: in memory that somebody else owns and keeps alive (a mapped file),
+/// or packed from canonical rows by <see cref="Pack"/>. A last panel with fewer rows is filled up with zeros.
+/// </summary>
+public sealed unsafe class PanelMatrix
+{
+    private const int Alignment = 64;
+
+    private readonly byte* _data;
+    private readonly byte[]? _owned;
+
+    /// <summary>A matrix whose panels lie somewhere already.</summary>
+    /// <param name="format">Format of the panels.</param>
+    /// <param name="rows">Output features.</param>
+    /// <param name="columns">Input features: a whole number of blocks.</param>
+    /// <param name="data">The first panel's first byte; readable for <see cref="PanelFormat.PanelsBytes"/> for as long as the matrix is used.</param>
+    /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
+    public PanelMatrix(PanelFormat format, int rows, int columns, byte* data)
+    {
+        ArgumentNullException.ThrowIfNull(format);
+        (Format, Rows, Columns) = (format, rows, columns);
+        _data = data;
+        PanelBytes = format.PanelBytes(columns);
+    }
+
+    private PanelMatrix(PanelFormat format, int rows, int columns, byte[] owned)
+        : this(format, rows, columns, Aligned(owned)) => _owned = owned;
+
+    /// <summary>Format of the panels.</summary>
+    public PanelFormat Format { get; }
+
+    /// <summary>Output features.</summary>
+    public int Rows { get; }
+
+    /// <summary>Input features.</summary>
+    public int Columns { get; }
+
+    /// <summary>Bytes of a panel.</summary>
+    public long PanelBytes { get; }
+
+    /// <summary>Panels, the last one perhaps filled up.</summary>
+    public int Panels => (Rows + PanelFormat.Rows - 1) / PanelFormat.Rows;
+
+    /// <summary>Bytes of a row.</summary>
+    public long RowBytes => PanelBytes / PanelFormat.Rows;
+
+    /// <summary>Bytes of all rows, without what fills up the last panel.</summary>
+    public long ByteLength => Rows * RowBytes;
+
+    /// <summary>Bytes this object holds itself; 0 where the panels lie in somebody else's memory.</summary>
+    public long OwnedBytes => _owned is null ? 0 : Panels * PanelBytes;
+
+    /// <summary>The format of the rows that were packed, where they had to be encoded anew; else null.</summary>
+    public GgmlType? ReencodedFrom { get; private init; }
+
+    /// <summary>Blocks of a panel.</summary>
+    internal int Blocks => Columns / Format.Block.BlockSize;
+
+    /// <summary>Packs canonical rows, on all threads. Rows in a format without panels are encoded anew as <see cref="GgmlType.Q8_0"/>, or as <see cref="GgmlType.F16"/> where they are not whole blocks.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="reuse">A packed matrix that is no longer used, whose memory may be taken.</param>
+    public static PanelMatrix Pack(WeightMatrix rows, ComputePool pool, PanelMatrix? reuse = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(pool);
+        PanelFormat format = FormatFor(rows);
+        // Beyond the garbage collector's reach: the kernels hold addresses.
+        int bytes = checked((int)(format.PanelsBytes(rows.Rows, rows.Columns) + Alignment));
+        byte[] owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+        PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
+        pool.Run(new PanelPacking(rows, matrix), matrix.Panels, chunk: 1);
+        return matrix;
+    }
+
+    /// <summary>The format <see cref="Pack"/> gives rows.</summary>
+    public static PanelFormat FormatFor(WeightMatrix rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return PanelFormat.Find(rows.Format.Type) ?? PanelFormat.Find(rows.Columns % 32 == 0 ? GgmlType.Q8_0 : GgmlType.F16)!;
+    }
+
+    /// <summary>Takes a row's canonical blocks out of its panel, <see cref="RowBytes"/> bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public void CopyRow(int row, Span<byte> blocks)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
+        byte* panel = Panel(row / PanelFormat.Rows);
+        int bytes = Format.Block.BlockBytes;
+        for (int block = 0; block < Blocks; block++)
+            Format.Unpack(new(panel + (long)block * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(block * bytes, bytes));
+    }
+
+    /// <summary>Decodes a row to float32, [columns].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public void DecodeRow(int row, Span<float> values)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
+        int bytes = Format.Block.BlockBytes, columns = Format.Block.BlockSize;
+        // 256 columns at a time: the largest block, or 256 / 32 of the smaller ones.
+        int blocksAtOnce = Math.Max(1, 256 / columns);
+        Span<byte> blocks = stackalloc byte[1024];
+        byte* panel = Panel(row / PanelFormat.Rows);
+        for (int first = 0; first < Blocks; first += blocksAtOnce)
+        {
+            int count = Math.Min(blocksAtOnce, Blocks - first);
+            for (int i = 0; i < count; i++)
+                Format.Unpack(new(panel + (long)(first + i) * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(i * bytes, bytes));
+            Format.Block.Decode(blocks[..(count * bytes)], values.Slice(first * columns, count * columns));
+        }
+    }
+
+    /// <summary>The first byte of a panel.</summary>
+    internal byte* Panel(int panel) => _data + panel * PanelBytes;
+
+    private static byte* Aligned(byte[] pinned)
+    {
+        byte* first = (byte*)Unsafe.AsPointer(ref pinned[0]);
+        return first + (nint)(-(nint)first & (Alignment - 1));
+    }
+}

@@ -1,0 +1,32 @@
+namespace MeKi.Kernels.Panels;
+
+/// <summary>Room for a run of columns of two panels with codes as bytes and scales as floats, a thread's own.</summary>
+internal sealed unsafe class ExpandedPanels
+{
+    /// <summary>Columns of a run: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>
+    public const int MaxColumns = 1024;
+
+    private const int Groups = MaxColumns / QuantizedActivations.BlockColumns;
+    private const int Alignment = 64;
+    private readonly byte[] _memory;
+
+    public ExpandedPanels()
+    {
+        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 32 * Groups, MinimumFloats = 16 * Groups;
+        _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + MinimumFloats) + Alignment, pinned: true);
+        // The array is pinned.
+        fixed (byte* first = _memory)
+            Codes = first + (-(nint)first & (Alignment - 1));
+        Scales = (float*)(Codes + CodeBytes);
+        Minima = Scales + ScaleFloats;
+    }
+
+    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns].</summary>
+    public byte* Codes { get; }
+
+    /// <summary>[group][2 panels][8 rows], or [group][2 halves][2 panels][8 rows] where the halves have their own.</summary>
+    public float* Scales { get; }
+
+    /// <summary>[group][2 panels][8 rows].</summary>
+    public float* Minima { get; }
+}

@@ -1,0 +1,42 @@
+using MeKi.Kernels.Vectors;
+
+namespace MeKi.Kernels.Panels;
+
+/// <summary>
+/// The block decoder of one panel format whose codes are integers: <c>value = scale · (code − 2^ZeroShift) − minimum</c>. 32 columns are a group: eight chunks of
+/// four columns, each chunk one vector of eight rows. Layouts are those of <see cref="Quant.Panels"/>.
+/// </summary>
+internal unsafe interface IPanelCodes
+{
+    /// <summary>Bytes of a panel block.</summary>
+    static abstract int BlockBytes { get; }
+
+    /// <summary>Groups of 32 columns in a block.</summary>
+    static abstract int Groups { get; }
+
+    /// <summary>Where the first group's codes begin.</summary>
+    static abstract int CodesAt { get; }
+
+    /// <summary>Bytes from one group's codes to the next's.</summary>
+    static abstract int GroupBytes { get; }
+
+    /// <summary>Bits of an unsigned code; 8 says that codes are signed bytes, stored as they are.</summary>
+    static abstract int CodeBits { get; }
+
+    /// <summary>k where the code 2^k stands for zero; 0 where the code 0 does.</summary>
+    static abstract int ZeroShift { get; }
+
+    /// <summary>Whether the two halves of a group have scales of their own.</summary>
+    static abstract bool ScalesHalves { get; }
+
+    /// <summary>Whether a group has minima.</summary>
+    static abstract bool HasMinima { get; }
+
+    /// <summary>Decodes chunk <paramref name="i"/> and chunk i + 4 of a group, i &lt; 4.</summary>
+    static abstract void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>;
+
+    /// <summary>Decodes a block's scales, eight floats for each group (or half group), then its minima.</summary>
+    static abstract void Scales<TVector>(byte* block, float* scales)
+        where TVector : struct, IPanelVector<TVector>;
+}

@@ -1,0 +1,70 @@
+using MeKi.Kernels.Arm;
+using MeKi.Kernels.Scalar;
+using MeKi.Kernels.Vectors;
+using MeKi.Kernels.X86;
+
+namespace MeKi.Kernels.Panels;
+
+/// <summary>The panel products of one instruction set. <see cref="Available"/> lists those this process can execute, the fastest first; products use the first.</summary>
+internal abstract unsafe class PanelKernels
+{
+    private static PanelKernels? s_selected;
+
+    /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Every kernel set this process can execute, the fastest first; emulations of other machines' instructions and the scalar reference come last.</summary>
+    public static IReadOnlyList<PanelKernels> Available { get; } = List();
+
+    /// <summary>The set that products use.</summary>
+    /// <exception cref="KernelSelectionException"><see cref="KernelSelection.Variable"/> names none that this process can execute.</exception>
+    // Not an initializer: its exception would reach the caller wrapped, and every later one as "the type initializer threw".
+    public static PanelKernels Selected => s_selected ??= Select(Environment.GetEnvironmentVariable(KernelSelection.Variable));
+
+    /// <summary>Panels by one token.</summary>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="first">First panel.</param>
+    /// <param name="count">Panels.</param>
+    /// <param name="x">Quantised activations, for formats of integer codes.</param>
+    /// <param name="floats">The activations, [columns], for formats of floats.</param>
+    /// <param name="y">Receives [8 · count].</param>
+    public abstract void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y);
+
+    /// <summary>Two neighbouring panels, or the last alone, by several tokens, four at a time.</summary>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="panel">The first of them.</param>
+    /// <param name="tokens">Quantised activations, for formats of integer codes.</param>
+    /// <param name="floats">The activations, [tokens up to a multiple of 4 × columns], for formats of floats.</param>
+    /// <param name="y">Receives [tokens up to a multiple of 4 × 16].</param>
+    public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y);
+
+    /// <summary>The set of a name, whatever its case; the fastest where there is no name.</summary>
+    internal static PanelKernels Select(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return Available[0];
+        return Available.FirstOrDefault(kernels => kernels.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) ?? throw new KernelSelectionException(name);
+    }
+
+    private static List<PanelKernels> List()
+    {
+        List<PanelKernels> all = [];
+        Add<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnni");
+        Add<Avx2Vector<MultiplyAddAdjacentDot>>("Avx2");
+        Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
+        Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
+        Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
+        all.Add(new ScalarPanelKernels());
+        // Instruction by instruction, slower than scalar code: there to test what runs on ARM64.
+        Add<NeonVector<EmulatedNeon, DotProductDot>>("EmulatedNeonDot");
+        Add<NeonVector<EmulatedNeon, MultiplyWideningDot>>("EmulatedNeon");
+        return all;
+
+        void Add<TVector>(string name)
+            where TVector : struct, IPanelVector<TVector>
+        {
+            if (TVector.IsSupported)
+                all.Add(new VectorPanelKernels<TVector>(name));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using MeKi.Kernels.Vectors;
+using MeKi.Quant;
+
+namespace MeKi.Kernels.Panels;
+
+/// <summary>The panel products in one vocabulary of vectors: which kernel a format takes, and where expanded panels lie.</summary>
+internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKernels
+    where TVector : struct, IPanelVector<TVector>
+{
+    // About as far as a core's reads of memory are under way at once: 80 to 100 ns of latency at 15 to 20 GB/s.
+    private const int PrefetchBytes = 1536;
+
+    [ThreadStatic]
+    private static ExpandedPanels? t_expanded;
+
+    public override string Name => name;
+
+    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
+    {
+        switch (weight.Format.Block.Type)
+        {
+            case GgmlType.Q8_0: VectorOfCodes<Q8_0Codes>(weight, first, count, x, y); break;
+            case GgmlType.Q4_0: VectorOfCodes<Q4_0Codes>(weight, first, count, x, y); break;
+            case GgmlType.Q4_K: VectorOfCodes<Q4_KCodes>(weight, first, count, x, y); break;
+            case GgmlType.Q5_K: VectorOfCodes<Q5_KCodes>(weight, first, count, x, y); break;
+            case GgmlType.Q6_K: VectorOfCodes<Q6_KCodes>(weight, first, count, x, y); break;
+            case GgmlType.F32: VectorOfFloats<F32Floats>(weight, first, count, floats, y); break;
+            case GgmlType.F16: VectorOfFloats<F16Floats>(weight, first, count, floats, y); break;
+            case GgmlType.BF16: VectorOfFloats<BF16Floats>(weight, first, count, floats, y); break;
+            default: throw new NotSupportedException(weight.Format.Block.Name);
+        }
+    }
+
+    public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y)
+    {
+        switch (weight.Format.Block.Type)
+        {
+            case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, UnsignedTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, UnsignedTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.F32: TilesOfFloats<F32Floats>(weight, panel, tokens.Tokens, floats, y); break;
+            case GgmlType.F16: TilesOfFloats<F16Floats>(weight, panel, tokens.Tokens, floats, y); break;
+            case GgmlType.BF16: TilesOfFloats<BF16Floats>(weight, panel, tokens.Tokens, floats, y); break;
+            default: throw new NotSupportedException(weight.Format.Block.Name);
+        }
+    }
+
+    private static void VectorOfCodes<TCodes>(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* y)
+        where TCodes : struct, IPanelCodes
+    {
+        for (int panel = 0; panel < count; panel++)
+            IntegerPanels<TVector, TCodes>.MultiplyVector(weight.Panel(first + panel), weight.Blocks, x, PrefetchBytes, y + 8 * panel);
+    }
+
+    private static void VectorOfFloats<TFloats>(PanelMatrix weight, int first, int count, float* x, float* y)
+        where TFloats : struct, IPanelFloats
+    {
+        for (int panel = 0; panel < count; panel++)
+            FloatPanels<TVector, TFloats>.MultiplyVector(weight.Panel(first + panel), weight.Columns, x, PrefetchBytes, y + 8 * panel);
+    }
+
+    private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* y)
+        where TCodes : struct, IPanelCodes
+        where TKind : struct, ITileKind<TVector>
+    {
+        ExpandedPanels expanded = t_expanded ??= new();
+        int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
+        new Span<float>(y, 64 * tokens.Groups).Clear();
+        for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxColumns)
+        {
+            int columns = Math.Min(ExpandedPanels.MaxColumns, weight.Columns - column), blocks = columns / blockColumns;
+            long offset = column / blockColumns * (long)TCodes.BlockBytes;
+            IntegerPanels<TVector, TCodes>.Expand(weight.Panel(panel) + offset, 0, blocks, expanded);
+            IntegerPanels<TVector, TCodes>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
+            Tiles<TCodes, TKind>(expanded, column, columns, tokens, y);
+        }
+    }
+
+    private static void Tiles<TCodes, TKind>(ExpandedPanels expanded, int column, int columns, QuantizedActivations tokens, float* y)
+        where TCodes : struct, IPanelCodes
+        where TKind : struct, ITileKind<TVector>
+    {
+        for (int group = 0; group < tokens.Groups; group++)
+        {
+            IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(
+                expanded, columns / QuantizedActivations.BlockColumns, tokens.Group(group, column / QuantizedActivations.BlockColumns), y + 64 * group);
+        }
+    }
+
+    private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* y)
+        where TFloats : struct, IPanelFloats
+    {
+        for (int token = 0; token < tokens; token += QuantizedActivations.TileTokens)
+        {
+            FloatPanels<TVector, TFloats>.MultiplyTile(weight.Panel(panel), weight.Columns, x + (long)token * weight.Columns, weight.Columns, y + 16 * token);
+            if (panel + 1 < weight.Panels)
+                FloatPanels<TVector, TFloats>.MultiplyTile(weight.Panel(panel + 1), weight.Columns, x + (long)token * weight.Columns, weight.Columns, y + 16 * token + 8);
+        }
+    }
+}

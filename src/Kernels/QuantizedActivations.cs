@@ -1,0 +1,153 @@
+using System.Runtime.Intrinsics;
+
+namespace MeKi.Kernels;
+
+/// <summary>
+/// Activations in 8-bit blocks of 32 columns: <c>x ≈ scale · code</c>, scale = max|x| / 127, codes rounded to nearest, ties to even. With each block go the sums of its codes,
+/// which correct for weights that are stored with an offset or a minimum. A block with an infinity or NaN gets the scale NaN.
+/// </summary>
+/// <remarks>
+/// One token lies in order. Several are interleaved by fours, the last four filled with zeros, so that one 16-byte load holds the same four columns of four tokens:
+/// <code>
+/// codes   [group of 4 tokens][column / 4][token][4 columns]
+/// others  [group of 4 tokens][block][token]
+/// </code>
+/// </remarks>
+internal sealed unsafe class QuantizedActivations
+{
+    /// <summary>Columns of a block.</summary>
+    public const int BlockColumns = 32;
+
+    /// <summary>Tokens that are interleaved.</summary>
+    public const int TileTokens = 4;
+
+    // Smaller magnitudes would have a scale whose inverse overflows.
+    private const float Smallest = 1e-30f;
+
+    private sbyte[] _codes = [];
+    private float[] _scales = [];
+    private float[] _scaledSums = [];
+    private int[] _sums = [];
+    private int[] _halfSums = [];
+
+    /// <summary>Columns of a token.</summary>
+    public int Columns { get; private set; }
+
+    /// <summary>Tokens.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>1 for a single token, else <see cref="TileTokens"/>.</summary>
+    public int Interleave => Tokens == 1 ? 1 : TileTokens;
+
+    /// <summary>Groups of <see cref="Interleave"/> tokens.</summary>
+    public int Groups => (Tokens + Interleave - 1) / Interleave;
+
+    /// <summary>Makes room for tokens of so many columns, a multiple of 32.</summary>
+    public void Reserve(int tokens, int columns)
+    {
+        (Tokens, Columns) = (tokens, columns);
+        int padded = Groups * Interleave, blocks = padded * (columns / BlockColumns);
+        if (_codes.Length < (long)padded * columns)
+            _codes = GC.AllocateUninitializedArray<sbyte>(checked(padded * columns), pinned: true);
+        if (_scales.Length >= blocks)
+            return;
+        _scales = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
+        _scaledSums = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
+        _sums = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
+        _halfSums = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
+    }
+
+    /// <summary>Where a group of tokens lies, from a block of columns on.</summary>
+    public QuantizedGroup Group(int group, int firstBlock = 0)
+    {
+        int blocks = Interleave * (group * (Columns / BlockColumns) + firstBlock);
+        // The arrays are pinned.
+        fixed (sbyte* codes = _codes)
+        fixed (float* scales = _scales, scaledSums = _scaledSums)
+        fixed (int* sums = _sums, halfSums = _halfSums)
+            return new(codes + (long)blocks * BlockColumns, scales + blocks, scaledSums + blocks, sums + blocks, halfSums + 2 * blocks);
+    }
+
+    /// <summary>Quantises a group of tokens: rows <paramref name="firstRow"/> + group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
+    public void Quantize(ActivationMatrix x, int firstRow, int group)
+    {
+        QuantizedGroup to = Group(group);
+        for (int t = 0; t < Interleave; t++)
+        {
+            int token = group * Interleave + t;
+            if (token < Tokens)
+                QuantizeToken(x.Row(firstRow + token), to, t);
+            else
+                ClearToken(to, t);
+        }
+    }
+
+    private void QuantizeToken(ReadOnlySpan<float> values, in QuantizedGroup to, int t)
+    {
+        int stride = Interleave;
+        fixed (float* x = values)
+        {
+            for (int block = 0; block < Columns / BlockColumns; block++)
+                QuantizeBlock(x + block * BlockColumns, to.Codes + block * BlockColumns * stride + 4 * t, to, block * stride + t, stride);
+        }
+    }
+
+    // Eight vectors of four: the same on every instruction set that has 128 bits.
+    private static void QuantizeBlock(float* x, sbyte* codes, in QuantizedGroup to, int at, int stride)
+    {
+        Vector128<float> largest = Vector128.Abs(Vector128.Load(x));
+        for (int i = 4; i < BlockColumns; i += 4)
+            largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)));
+        float max = MathF.Max(MathF.Max(largest[0], largest[1]), MathF.Max(largest[2], largest[3]));
+        float scale = max < Smallest ? 0 : max < float.PositiveInfinity ? max / 127 : float.NaN;
+        float inverse = scale > 0 ? 127 / max : 0;
+
+        Vector128<int> first = default, second = default;
+        for (int i = 0; i < BlockColumns; i += 4)
+        {
+            Vector128<int> four = Vector128.ConvertToInt32Native(Vector128.Round(Vector128.Load(x + i) * inverse));
+            (first, second) = i < 16 ? (first + four, second) : (first, second + four);
+            Vector128<sbyte> narrow = Vector128.Narrow(Vector128.Narrow(four, four), default);
+            *(int*)(codes + i * stride) = narrow.AsInt32()[0];
+        }
+        int sum = Vector128.Sum(first), rest = Vector128.Sum(second);
+        to.Scales[at] = scale;
+        to.Sums[at] = sum + rest;
+        to.ScaledSums[at] = scale * (sum + rest);
+        int half = (at / stride * 2 * stride) + at % stride;
+        to.HalfSums[half] = sum;
+        to.HalfSums[half + stride] = rest;
+    }
+
+    private void ClearToken(in QuantizedGroup to, int t)
+    {
+        int stride = Interleave;
+        for (int chunk = 0; chunk < Columns / 4; chunk++)
+            *(int*)(to.Codes + (chunk * stride + t) * 4) = 0;
+        for (int block = 0; block < Columns / BlockColumns; block++)
+        {
+            int at = block * stride + t;
+            (to.Scales[at], to.ScaledSums[at], to.Sums[at]) = (0, 0, 0);
+            (to.HalfSums[block * 2 * stride + t], to.HalfSums[(block * 2 + 1) * stride + t]) = (0, 0);
+        }
+    }
+}
+
+/// <summary>Where the blocks of one token, or of four interleaved ones, lie.</summary>
+internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* halfSums)
+{
+    /// <summary>Codes.</summary>
+    public readonly sbyte* Codes = codes;
+
+    /// <summary>Scales.</summary>
+    public readonly float* Scales = scales;
+
+    /// <summary>Scale times the sum of the codes.</summary>
+    public readonly float* ScaledSums = scaledSums;
+
+    /// <summary>Sums of the codes.</summary>
+    public readonly int* Sums = sums;
+
+    /// <summary>Sums of the first and of the last 16 codes: [block][half][token].</summary>
+    public readonly int* HalfSums = halfSums;
+}

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace MeKi.Kernels.X86;
+
+/// <summary>
+/// Plain AVX2. VPMADDUBSW adds two products in 16 bits: codes below 16 leave 2 · 15 · 127 = 3,810, so eight dot products fit below 32,768; codes below 32 four,
+/// below 64 two. Signed codes go in as |w| against x with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones widens.
+/// </summary>
+internal readonly struct MultiplyAddAdjacentDot : IByteDot
+{
+    public static bool IsSupported => Avx2.IsSupported;
+
+    public static int SignedOffsetShift => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int DotsPerSum(int codeBits) => 128 >> codeBits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x) =>
+        (partial.AsInt16() + Avx2.MultiplyAddAdjacent(codes, x)).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddPartial(Vector256<int> a, Vector256<int> b) => (a.AsInt16() + b.AsInt16()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Widen(Vector256<int> partial) => Avx2.MultiplyAddAdjacent(partial.AsInt16(), Vector256<short>.One);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Magnitudes(Vector256<byte> codes) => Avx2.Abs(codes.AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x) =>
+        sums + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(magnitudes, Avx2.Sign(x, codes.AsSByte())), Vector256<short>.One);
+}

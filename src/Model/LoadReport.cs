@@ -1,0 +1,64 @@
+using System.Globalization;
+using MeKi.Kernels;
+using MeKi.Quant;
+
+namespace MeKi.Model;
+
+/// <summary>What loading a model made of its weights, and what will compute with them.</summary>
+public sealed record LoadReport
+{
+    /// <summary>The file or folder that the weights came from.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Bytes of matrices that stay in the mapped file: it has them in panels.</summary>
+    public required long MappedBytes { get; init; }
+
+    /// <summary>Bytes of matrices that were packed into panels, in memory of this process.</summary>
+    public required long PackedBytes { get; init; }
+
+    /// <summary>Matrices in formats that have no panels and were encoded anew, by format; empty where there were none.</summary>
+    public required IReadOnlyList<ReencodedWeights> Reencoded { get; init; }
+
+    /// <summary>Threads that compute.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>The instruction set whose kernels compute.</summary>
+    public required string Kernels { get; init; }
+
+    /// <summary>Time that loading took.</summary>
+    public required TimeSpan LoadTime { get; init; }
+
+    /// <summary>The report as one line of text.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
+        + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
+
+    internal static LoadReport Of(MeKiModel model, string path, IEnumerable<PanelMatrix> matrices, TimeSpan time)
+    {
+        PanelMatrix[] all = [.. matrices];
+        return new()
+        {
+            Path = path,
+            MappedBytes = all.Where(matrix => matrix.OwnedBytes == 0).Sum(matrix => matrix.Panels * matrix.PanelBytes),
+            PackedBytes = all.Sum(matrix => matrix.OwnedBytes),
+            Reencoded = [.. all.Where(matrix => matrix.ReencodedFrom is not null)
+                .GroupBy(matrix => (From: matrix.ReencodedFrom!.Value, To: matrix.Format.Block.Type))
+                .OrderBy(group => group.Key)
+                .Select(group => new ReencodedWeights(group.Key.From, group.Key.To, group.Count(), group.Sum(matrix => matrix.OwnedBytes)))],
+            Threads = model.Threads,
+            Kernels = model.Kernels,
+            LoadTime = time,
+        };
+    }
+}
+
+/// <summary>Matrices that were encoded anew at load.</summary>
+/// <param name="From">Their format in the file.</param>
+/// <param name="To">Their format in memory.</param>
+/// <param name="Tensors">How many.</param>
+/// <param name="Bytes">Bytes in memory.</param>
+public sealed record ReencodedWeights(GgmlType From, GgmlType To, int Tensors, long Bytes)
+{
+    /// <summary>As <c>3 × q4_1 to q8_0</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Tensors} × {BlockFormat.Of(From).Name} to {BlockFormat.Of(To).Name}");
+}

@@ -1,0 +1,32 @@
+namespace MeKi.Quant.Panels;
+
+/// <summary>
+/// Eight rows of <see cref="Q8_0"/>, 32 columns.
+/// <code>
+/// byte 0..15     d of rows 0..7, half precision
+/// byte 16..271   eight vectors of 32 bytes: vector c holds columns 4·c .. 4·c + 3, four signed bytes of each row
+/// </code>
+/// </summary>
+public readonly struct Q8_0Panel : IPanelFormat
+{
+    /// <inheritdoc/>
+    public static GgmlType Type => GgmlType.Q8_0;
+
+    /// <inheritdoc/>
+    public static void Pack(ReadOnlySpan<byte> blocks, Span<byte> panel)
+    {
+        for (int row = 0; row < PanelFormat.Rows; row++)
+        {
+            ReadOnlySpan<byte> block = blocks.Slice(34 * row, 34);
+            Chunks.PlaceHalf(block, panel, row);
+            Chunks.Scatter(block[2..], panel[16..], row);
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
+    {
+        Chunks.TakeHalf(panel, row, block);
+        Chunks.Gather(panel[16..], row, block[2..]);
+    }
+}

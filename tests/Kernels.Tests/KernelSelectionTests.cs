@@ -1,0 +1,35 @@
+using MeKi.Kernels.Panels;
+
+namespace MeKi.Kernels.Tests;
+
+/// <summary>Choosing a kernel set by name.</summary>
+public class KernelSelectionTests
+{
+    [Fact]
+    public void No_name_takes_the_fastest_and_a_name_its_own_set_in_any_case()
+    {
+        Assert.Same(PanelKernels.Available[0], PanelKernels.Select(null));
+        Assert.Same(PanelKernels.Available[0], PanelKernels.Select(""));
+        foreach (PanelKernels kernels in PanelKernels.Available)
+        {
+            Assert.Same(kernels, PanelKernels.Select(kernels.Name));
+            Assert.Same(kernels, PanelKernels.Select(kernels.Name.ToUpperInvariant()));
+        }
+        Assert.Equal(PanelKernels.Available.Select(kernels => kernels.Name), KernelSelection.Names);
+    }
+
+    [Fact]
+    public void An_unknown_name_is_refused_with_those_there_are()
+    {
+        string message = Assert.Throws<KernelSelectionException>(() => PanelKernels.Select("Avx9")).Message;
+        Assert.Contains($"{KernelSelection.Variable}=Avx9", message, StringComparison.Ordinal);
+        Assert.All(KernelSelection.Names, name => Assert.Contains(name, message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_set_in_use_is_the_one_the_variable_names()
+    {
+        string? asked = Environment.GetEnvironmentVariable(KernelSelection.Variable);
+        Assert.Equal(string.IsNullOrEmpty(asked) ? KernelSelection.Names[0] : asked, KernelSelection.Name, ignoreCase: true);
+    }
+}

@@ -1,0 +1,129 @@
+using FsCheck;
+using FsCheck.Fluent;
+using MeKi.Kernels.Tests.Panels;
+
+namespace MeKi.Kernels.Tests;
+
+/// <summary>The 8-bit activations against their definition, bit for bit and place for place.</summary>
+public unsafe class QuantizedActivationsTests
+{
+    private const int Width = QuantizedActivations.BlockColumns;
+
+    private static readonly Arbitrary<(int Tokens, int Blocks, int First, int Seed)> Samples =
+        (from tokens in Gen.Choose(1, 9)
+         from blocks in Gen.Choose(1, 12)
+         from first in Gen.Choose(0, 3)
+         from seed in Gen.Choose(0, int.MaxValue)
+         select (tokens, blocks, first, seed)).ToArbitrary();
+
+    [Fact]
+    public void Codes_scales_and_sums_are_those_of_a_plain_loop()
+    {
+        // One object for all samples, as a region's is: what the one before left must not show.
+        QuantizedActivations quantized = new();
+        Prop.ForAll(Samples, sample =>
+        {
+            (int tokens, int blocks, int first, int seed) = sample;
+            Random random = new(seed);
+            ActivationMatrix x = new(blocks * Width);
+            x.Reserve(first + tokens);
+            for (int row = 0; row < first + tokens; row++)
+                PanelBytes.FillToken(x.Row(row), random);
+            quantized.Reserve(tokens, x.Columns);
+            Assert.Equal((tokens == 1 ? 1 : 4, (tokens + 3) / 4), (quantized.Interleave, quantized.Groups));
+            for (int group = 0; group < quantized.Groups; group++)
+                quantized.Quantize(x, first, group);
+            int padded = quantized.Groups * quantized.Interleave;
+            for (int token = 0; token < padded; token++)
+            {
+                for (int block = 0; block < blocks; block++)
+                    AssertBlock(quantized, token, block, token < tokens ? x.Row(first + token).Slice(block * Width, Width) : new float[Width]);
+            }
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData(1e-30f, 127)]
+    [InlineData(9.999999e-31f, 0)]
+    [InlineData(float.MaxValue, 127)]
+    [InlineData(-float.MaxValue, -127)]
+    [InlineData(-5f, -127)]
+    public void The_largest_magnitude_is_127_unless_it_counts_as_zero(float largest, int code)
+    {
+        QuantizedActivations quantized = Quantized([largest, largest / 254, 0, .. new float[29]]);
+        Assert.Equal(code, quantized.Group(0).Codes[0]);
+        Assert.Equal(code == 0 ? 0 : MathF.Abs(largest) / 127, *quantized.Group(0).Scales);
+    }
+
+    [Fact]
+    public void Halfway_between_two_codes_the_even_one_is_taken()
+    {
+        // 127 makes the scale 1 exactly.
+        QuantizedActivations quantized = Quantized([127, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, .. new float[25]]);
+        Assert.Equal([127, 0, 2, 2, 0, -2, -2, 0], new ReadOnlySpan<sbyte>(quantized.Group(0).Codes, 8).ToArray());
+        Assert.Equal(127 + 4 - 4, *quantized.Group(0).Sums);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void What_is_not_finite_spoils_its_block_wherever_it_stands_and_no_other(float value)
+    {
+        for (int at = 0; at < Width; at++)
+        {
+            float[] x = new float[2 * Width];
+            Array.Fill(x, 2);
+            x[at] = value;
+            QuantizedGroup group = Quantized(x).Group(0);
+            Assert.True(float.IsNaN(group.Scales[0]) && float.IsNaN(group.ScaledSums[0]), $"at {at}");
+            Assert.Equal((2f / 127, 32 * 127), (group.Scales[1], group.Sums[1]));
+        }
+    }
+
+    private static QuantizedActivations Quantized(float[] token)
+    {
+        ActivationMatrix x = new(token.Length);
+        x.Reserve(1);
+        token.CopyTo(x.Row(0));
+        QuantizedActivations quantized = new();
+        quantized.Reserve(1, token.Length);
+        quantized.Quantize(x, 0, 0);
+        return quantized;
+    }
+
+    private static void AssertBlock(QuantizedActivations quantized, int token, int block, ReadOnlySpan<float> x)
+    {
+        int stride = quantized.Interleave, lane = token % stride;
+        QuantizedGroup group = quantized.Group(token / stride);
+        float max = 0;
+        bool finite = true;
+        foreach (float value in x)
+        {
+            max = MathF.Max(max, MathF.Abs(value));
+            finite &= float.IsFinite(value);
+        }
+        string place = $"token {token} block {block}";
+        float scale = !finite ? float.NaN : max < 1e-30f ? 0 : max / 127;
+        Assert.True(Bits.Same(scale, group.Scales[block * stride + lane]), place);
+        if (!finite)
+        {
+            Assert.True(float.IsNaN(group.ScaledSums[block * stride + lane]), place);
+            return;
+        }
+        float inverse = scale > 0 ? 127 / max : 0;
+        int[] halves = [0, 0];
+        for (int i = 0; i < Width; i++)
+        {
+            int code = (int)MathF.Round(x[i] * inverse, MidpointRounding.ToEven);
+            Assert.True(code == group.Codes[((block * Width + i) / 4 * stride + lane) * 4 + i % 4], $"{place} column {i}");
+            halves[i / 16] += code;
+        }
+        Assert.Equal(halves[0] + halves[1], group.Sums[block * stride + lane]);
+        Assert.Equal(halves[0], group.HalfSums[2 * block * stride + lane]);
+        Assert.Equal(halves[1], group.HalfSums[(2 * block + 1) * stride + lane]);
+        Assert.True(Bits.Same(scale * (halves[0] + halves[1]), group.ScaledSums[block * stride + lane]), place);
+        QuantizedGroup sameBlock = quantized.Group(token / stride, block);
+        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.HalfSums == group.HalfSums + 2 * block * stride, place);
+    }
+}

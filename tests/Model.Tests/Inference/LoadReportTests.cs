@@ -1,0 +1,77 @@
+using MeKi.Kernels;
+using MeKi.Model.Conversion;
+using MeKi.Model.Tests.Checkpoints;
+using MeKi.Model.Tests.Files;
+using MeKi.Quant;
+using MeKi.Tests;
+using Microsoft.Extensions.Logging;
+
+namespace MeKi.Model.Tests.Inference;
+
+/// <summary>What a load tells of itself, to its caller and to a log.</summary>
+public sealed class LoadReportTests(TinyModel tiny) : IClassFixture<TinyModel>, IDisposable
+{
+    private static readonly string Demo = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_file_with_panels_is_mapped_and_logged_in_one_line()
+    {
+        Lines log = new();
+        using MeKiModel model = MeKiModel.Load(Demo, new() { Threads = 2, Logger = log });
+        LoadReport report = model.LoadReport;
+        Assert.True(report.MappedBytes > 1_000_000, $"{report.MappedBytes} bytes mapped");
+        Assert.Equal((0, Path.Combine(Demo, "model.gguf"), 2, KernelSelection.Name), (report.PackedBytes, report.Path, report.Threads, report.Kernels));
+        Assert.Empty(report.Reencoded);
+        Assert.True(report.LoadTime > TimeSpan.Zero);
+        (LogLevel level, string line) = Assert.Single(log.Written);
+        Assert.Equal(LogLevel.Information, level);
+        Assert.StartsWith($"Loaded {report.Path}: {report.MappedBytes} bytes of panels mapped, 0 packed; 2 threads, kernels {KernelSelection.Name}, ", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(GgmlType.Q4_1)]
+    [InlineData(GgmlType.Q5_0)]
+    [InlineData(GgmlType.Q5_1)]
+    [InlineData(GgmlType.IQ4_NL)]
+    public void A_format_without_panels_is_encoded_anew_and_said_so(GgmlType type)
+    {
+        Converter.Convert(tiny.Checkpoint, _folder["m"], new() { WeightType = type });
+        Lines log = new();
+        using MeKiModel model = MeKiModel.Load(_folder["m"], new() { Logger = log });
+        LoadReport report = model.LoadReport;
+        // Two layers of seven matrices and the branch's two, the embedding and the head.
+        ReencodedWeights weights = Assert.Single(report.Reencoded);
+        Assert.Equal((type, GgmlType.Q8_0, 2 * 9 + 2), (weights.From, weights.To, weights.Tensors));
+        Assert.Equal((0, report.PackedBytes), (report.MappedBytes, weights.Bytes));
+        Assert.Equal(2, log.Written.Count);
+        Assert.StartsWith($"{report.Path}: 20 tensors, {weights.Bytes} bytes, were encoded anew, for their formats have no panels: 20 × {BlockFormat.Of(type).Name} to q8_0", log.Written[1].Text,
+            StringComparison.Ordinal);
+        Assert.Contains($" | encoded anew: 20 × {BlockFormat.Of(type).Name} to q8_0", report.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_is_packed_with_its_projections()
+    {
+        using MeKiModel model = tiny.Load(converted: false, threads: 1), converted = tiny.Load(converted: true, threads: 1);
+        Assert.Equal(0, model.LoadReport.MappedBytes);
+        Assert.Empty(model.LoadReport.Reencoded);
+        long weights = converted.LoadReport.PackedBytes + converted.LoadReport.MappedBytes;
+        Assert.True(model.LoadReport.PackedBytes > weights, $"{model.LoadReport.PackedBytes} bytes with the projections, {weights} without");
+    }
+
+    private sealed class Lines : ILogger
+    {
+        public List<(LogLevel Level, string Text)> Written { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Written.Add((logLevel, formatter(state, exception)));
+    }
+}
