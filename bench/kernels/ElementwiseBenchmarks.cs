@@ -23,6 +23,7 @@ public class ElementwiseBenchmarks
         (_expert, _memory) = (Row(Shape.Memory), Row(Shape.Memory));
         _norm = [.. Enumerable.Repeat(1f, Shape.Hidden)];
         _rope = new(Shape.HeadDimension, 1e6f);
+        _rope.Prepare(1000, 1);
     }
 
     [Benchmark]
