@@ -12,6 +12,9 @@ public sealed unsafe class PanelMatrix
 {
     private const int Alignment = 64;
 
+    // Panels that share a packing thread's room for eight rows.
+    private const int PackedAtOnce = 16;
+
     private readonly byte* _data;
     private readonly byte[]? _owned;
 
@@ -75,7 +78,7 @@ public sealed unsafe class PanelMatrix
         int bytes = checked((int)(format.PanelsBytes(rows.Rows, rows.Columns) + Alignment));
         byte[] owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
         PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
-        pool.Run(new PanelPacking(rows, matrix), matrix.Panels, chunk: 1);
+        pool.Run(new PanelPacking(rows, matrix), matrix.Panels, PackedAtOnce);
         return matrix;
     }
 
@@ -91,10 +94,7 @@ public sealed unsafe class PanelMatrix
     public void CopyRow(int row, Span<byte> blocks)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
-        byte* panel = Panel(row / PanelFormat.Rows);
-        int bytes = Format.Block.BlockBytes;
-        for (int block = 0; block < Blocks; block++)
-            Format.Unpack(new(panel + (long)block * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(block * bytes, bytes));
+        CopyBlocks(row, 0, Blocks, blocks);
     }
 
     /// <summary>Decodes a row to float32, [columns].</summary>
@@ -106,18 +106,24 @@ public sealed unsafe class PanelMatrix
         // 256 columns at a time: the largest block, or 256 / 32 of the smaller ones.
         int blocksAtOnce = Math.Max(1, 256 / columns);
         Span<byte> blocks = stackalloc byte[1024];
-        byte* panel = Panel(row / PanelFormat.Rows);
         for (int first = 0; first < Blocks; first += blocksAtOnce)
         {
             int count = Math.Min(blocksAtOnce, Blocks - first);
-            for (int i = 0; i < count; i++)
-                Format.Unpack(new(panel + (long)(first + i) * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(i * bytes, bytes));
+            CopyBlocks(row, first, count, blocks);
             Format.Block.Decode(blocks[..(count * bytes)], values.Slice(first * columns, count * columns));
         }
     }
 
     /// <summary>The first byte of a panel.</summary>
     internal byte* Panel(int panel) => _data + panel * PanelBytes;
+
+    private void CopyBlocks(int row, int first, int count, Span<byte> blocks)
+    {
+        byte* panel = Panel(row / PanelFormat.Rows) + (long)first * Format.BlockBytes;
+        int bytes = Format.Block.BlockBytes;
+        for (int i = 0; i < count; i++)
+            Format.Unpack(new(panel + (long)i * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(i * bytes, bytes));
+    }
 
     private static byte* Aligned(byte[] pinned)
     {

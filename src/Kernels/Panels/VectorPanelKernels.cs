@@ -74,18 +74,11 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
             long offset = column / blockColumns * (long)TCodes.BlockBytes;
             IntegerPanels<TVector, TCodes>.Expand(weight.Panel(panel) + offset, 0, blocks, expanded);
             IntegerPanels<TVector, TCodes>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
-            Tiles<TCodes, TKind>(expanded, column, columns, tokens, y);
-        }
-    }
-
-    private static void Tiles<TCodes, TKind>(ExpandedPanels expanded, int column, int columns, QuantizedActivations tokens, float* y)
-        where TCodes : struct, IPanelCodes
-        where TKind : struct, ITileKind<TVector>
-    {
-        for (int group = 0; group < tokens.Groups; group++)
-        {
-            IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(
-                expanded, columns / QuantizedActivations.BlockColumns, tokens.Group(group, column / QuantizedActivations.BlockColumns), y + 64 * group);
+            for (int group = 0; group < tokens.Groups; group++)
+            {
+                IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(
+                    expanded, columns / QuantizedActivations.BlockColumns, tokens.Group(group, column / QuantizedActivations.BlockColumns), y + 64 * group);
+            }
         }
     }
 
