@@ -28,7 +28,8 @@ internal sealed unsafe class QuantizedActivations
     private float[] _scales = [];
     private float[] _scaledSums = [];
     private int[] _sums = [];
-    private int[] _halfSums = [];
+    private int[] _starts = [];
+    private int[] _halfStarts = [];
 
     /// <summary>Columns of a token.</summary>
     public int Columns { get; private set; }
@@ -54,7 +55,8 @@ internal sealed unsafe class QuantizedActivations
         _scales = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
         _scaledSums = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
         _sums = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
-        _halfSums = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
+        _starts = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
+        _halfStarts = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
     }
 
     /// <summary>Where a group of tokens lies, from a block of columns on.</summary>
@@ -64,8 +66,8 @@ internal sealed unsafe class QuantizedActivations
         // The arrays are pinned.
         fixed (sbyte* codes = _codes)
         fixed (float* scales = _scales, scaledSums = _scaledSums)
-        fixed (int* sums = _sums, halfSums = _halfSums)
-            return new(codes + (long)blocks * BlockColumns, scales + blocks, scaledSums + blocks, sums + blocks, halfSums + 2 * blocks);
+        fixed (int* sums = _sums, starts = _starts, halfStarts = _halfStarts)
+            return new(codes + (long)blocks * BlockColumns, scales + blocks, scaledSums + blocks, sums + blocks, starts + blocks, halfStarts + 2 * blocks);
     }
 
     /// <summary>Quantises a group of tokens: rows <paramref name="firstRow"/> + group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
@@ -110,14 +112,20 @@ internal sealed unsafe class QuantizedActivations
             Vector128<sbyte> narrow = Vector128.Narrow(Vector128.Narrow(four, four), default);
             *(int*)(codes + i * stride) = narrow.AsInt32()[0];
         }
-        int sum = Vector128.Sum(first), rest = Vector128.Sum(second);
+        // Lanes are columns modulo four.
+        Vector128<int> both = first + second;
+        int sum = Vector128.Sum(both);
         to.Scales[at] = scale;
-        to.Sums[at] = sum + rest;
-        to.ScaledSums[at] = scale * (sum + rest);
+        to.Sums[at] = sum;
+        to.ScaledSums[at] = scale * sum;
+        to.Starts[at] = Packed(-8 * both);
         int half = (at / stride * 2 * stride) + at % stride;
-        to.HalfSums[half] = sum;
-        to.HalfSums[half + stride] = rest;
+        to.HalfStarts[half] = Packed(-32 * first);
+        to.HalfStarts[half + stride] = Packed(-32 * second);
     }
+
+    // The pairs' sums fit 16 bits: 16 columns · 127 · 8, 8 columns · 127 · 32.
+    private static int Packed(Vector128<int> sums) => (ushort)(sums[0] + sums[1]) | (sums[2] + sums[3]) << 16;
 
     private void ClearToken(in QuantizedGroup to, int t)
     {
@@ -127,14 +135,14 @@ internal sealed unsafe class QuantizedActivations
         for (int block = 0; block < Columns / BlockColumns; block++)
         {
             int at = block * stride + t;
-            (to.Scales[at], to.ScaledSums[at], to.Sums[at]) = (0, 0, 0);
-            (to.HalfSums[block * 2 * stride + t], to.HalfSums[(block * 2 + 1) * stride + t]) = (0, 0);
+            (to.Scales[at], to.ScaledSums[at], to.Sums[at], to.Starts[at]) = (0, 0, 0, 0);
+            (to.HalfStarts[block * 2 * stride + t], to.HalfStarts[(block * 2 + 1) * stride + t]) = (0, 0);
         }
     }
 }
 
 /// <summary>Where the blocks of one token, or of four interleaved ones, lie.</summary>
-internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* halfSums)
+internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* starts, int* halfStarts)
 {
     /// <summary>Codes.</summary>
     public readonly sbyte* Codes = codes;
@@ -148,6 +156,11 @@ internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, floa
     /// <summary>Sums of the codes.</summary>
     public readonly int* Sums = sums;
 
-    /// <summary>Sums of the first and of the last 16 codes: [block][half][token].</summary>
-    public readonly int* HalfSums = halfSums;
+    /// <summary>
+    /// −8 times the sum of the codes, what sums over weight codes around 8 start with: of columns 0 and 1 of every four in the lower 16 bits, of columns 2 and 3 in the upper.
+    /// </summary>
+    public readonly int* Starts = starts;
+
+    /// <summary>Likewise −32 times those of the first and of the last 16 columns, for weight codes around 32: [block][half][token].</summary>
+    public readonly int* HalfStarts = halfStarts;
 }

@@ -10,7 +10,7 @@ namespace MeKi.Kernels.Tests;
 /// The matrix product against float64. With u = 2^-24, half a unit in the last place of float32 relative to the number, and n columns:
 /// <list type="bullet">
 /// <item>Floats: each product takes part in at most n / 2 + 1 fused steps and one addition, so the error is at most (n / 2 + 3) · u · Σ |w·x|.</item>
-/// <item>Codes, against the activations as quantised, scale · code: a group of 16 or 32 columns adds by one fused step, its minimum by another: at most n / 16 steps. Each term
+/// <item>Codes, against the activations as quantised, scale · code: a group of 32 columns adds by one fused step, its minimum by another: n / 16 steps. Each term
 /// was made of factors that were rounded: d · s, that times a, d · m, a · Σx; decoding rounds scale, product and difference once more: 8 roundings cover them. So at most
 /// (n / 16 + 8) · u · Σ (|scale · code| + |minimum|) · |x|, the two parts apart because the product adds them apart.</item>
 /// <item>Codes, against the activations themselves: in a block with scale a = max|x| / 127 each is off by half a step, a / 2. The scale, its inverse and their product with x are
@@ -96,14 +96,14 @@ public unsafe class ProductErrorTests
         PanelFormat format = weight.Format;
         double[] magnitudes = new double[w.Length];
         byte[] block = new byte[format.Block.BlockBytes];
-        sbyte[] codes = new sbyte[CanonicalCodes.MaxColumns];
-        float[] scales = new float[16], minima = new float[8];
+        short[] codes = new short[CanonicalCodes.MaxColumns];
+        float[] scales = new float[8], minima = new float[8];
         for (int b = 0; b < weight.Blocks; b++)
         {
             format.Unpack(new(weight.Panel(row / PanelFormat.Rows) + (long)b * format.BlockBytes, format.BlockBytes), row % PanelFormat.Rows, block);
             CanonicalCodes.Read(format.Block.Type, block, codes, scales, minima);
             for (int i = 0; i < format.Block.BlockSize; i++)
-                magnitudes[b * format.Block.BlockSize + i] = Math.Abs((double)scales[i / CanonicalCodes.ColumnsOfScale(format.Block.Type)] * codes[i]) + Math.Abs(minima[i / 32]);
+                magnitudes[b * format.Block.BlockSize + i] = Math.Abs((double)scales[i / 32] * codes[i]) + Math.Abs(minima[i / 32]);
         }
         return magnitudes;
     }

@@ -112,18 +112,24 @@ public unsafe class QuantizedActivationsTests
             return;
         }
         float inverse = scale > 0 ? 127 / max : 0;
-        int[] halves = [0, 0];
+        // [half][columns 0 and 1, or 2 and 3, of every four]
+        int[] halves = [0, 0], pairs = [0, 0, 0, 0];
         for (int i = 0; i < Width; i++)
         {
             int code = (int)MathF.Round(x[i] * inverse, MidpointRounding.ToEven);
             Assert.True(code == group.Codes[((block * Width + i) / 4 * stride + lane) * 4 + i % 4], $"{place} column {i}");
             halves[i / 16] += code;
+            pairs[i / 16 * 2 + i % 4 / 2] += code;
         }
         Assert.Equal(halves[0] + halves[1], group.Sums[block * stride + lane]);
-        Assert.Equal(halves[0], group.HalfSums[2 * block * stride + lane]);
-        Assert.Equal(halves[1], group.HalfSums[(2 * block + 1) * stride + lane]);
+        AssertPacked(-8 * (pairs[0] + pairs[2]), -8 * (pairs[1] + pairs[3]), group.Starts[block * stride + lane]);
+        AssertPacked(-32 * pairs[0], -32 * pairs[1], group.HalfStarts[2 * block * stride + lane]);
+        AssertPacked(-32 * pairs[2], -32 * pairs[3], group.HalfStarts[(2 * block + 1) * stride + lane]);
         Assert.True(Bits.Same(scale * (halves[0] + halves[1]), group.ScaledSums[block * stride + lane]), place);
         QuantizedGroup sameBlock = quantized.Group(token / stride, block);
-        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.HalfSums == group.HalfSums + 2 * block * stride, place);
+        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.Starts == group.Starts + block * stride
+            && sameBlock.HalfStarts == group.HalfStarts + 2 * block * stride, place);
     }
+
+    private static void AssertPacked(int first, int second, int packed) => Assert.Equal((first, second), ((short)packed, packed >> 16));
 }

@@ -71,6 +71,9 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static int DotsPerSum(int codeBits) => int.MaxValue;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> StartPartial(int* packed) => Both(Vector128.Create((short)*packed + (*packed >> 16)).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Four(sbyte* x) => Both(TDot.Four<TNeon>(x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,6 +88,18 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Widen(NeonVector<TNeon, TDot> partial) => partial;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> LoadSubScales(byte* from)
+    {
+        Vector128<short> scales = TNeon.SignExtendWidening(Vector64.Load((sbyte*)from));
+        return new(TNeon.ShiftLeftLogicalWideningLower(scales, 0).AsSByte(), TNeon.ShiftLeftLogicalWideningUpper(scales, 0).AsSByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> AddScaled(NeonVector<TNeon, TDot> sums, NeonVector<TNeon, TDot> partial, NeonVector<TNeon, TDot> subScales) => new(
+        (sums._low.AsInt32() + partial._low.AsInt32() * subScales._low.AsInt32()).AsSByte(),
+        (sums._high.AsInt32() + partial._high.AsInt32() * subScales._high.AsInt32()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Magnitudes(NeonVector<TNeon, TDot> codes) => codes;
@@ -127,6 +142,13 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         TNeon.FusedMultiplySubtract(c._high.AsSingle(), a._high.AsSingle(), b._high.AsSingle()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> NegatedMultiplyAdd(float* a, NeonVector<TNeon, TDot> b, NeonVector<TNeon, TDot> c) => NegatedMultiplyAdd(Load((byte*)a), b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> ScaledSum(NeonVector<TNeon, TDot> integers, float* scales, NeonVector<TNeon, TDot> a, float* y) =>
+        MultiplyAdd(ToFloat(integers), Multiply(Load((byte*)scales), a), Load((byte*)y));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> LoadHalves(byte* from)
     {
         Vector128<short> halves = Vector128.Load((short*)from);
@@ -142,18 +164,14 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> LoadBytesAsFloat(byte* from) => ShortsToFloat(TNeon.ZeroExtendWidening(Vector64.Load(from)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> LoadSignedBytesAsFloat(byte* from) => ShortsToFloat(TNeon.SignExtendWidening(Vector64.Load((sbyte*)from)));
+    public static NeonVector<TNeon, TDot> LoadBytesAsFloat(byte* from)
+    {
+        Vector128<short> values = TNeon.ZeroExtendWidening(Vector64.Load(from));
+        return ToFloat(new(TNeon.ShiftLeftLogicalWideningLower(values, 0).AsSByte(), TNeon.ShiftLeftLogicalWideningUpper(values, 0).AsSByte()));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static NeonVector<TNeon, TDot> Both(Vector128<sbyte> half) => new(half, half);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static NeonVector<TNeon, TDot> ShortsToFloat(Vector128<short> values) => ToFloat(new(
-        TNeon.ShiftLeftLogicalWideningLower(values, 0).AsSByte(),
-        TNeon.ShiftLeftLogicalWideningUpper(values, 0).AsSByte()));
 
     // .NET 10 has no FCVTL for half precision. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN,
     // whose exponent is larger by another 112.

@@ -12,21 +12,21 @@ internal sealed unsafe class ExpandedPanels
 
     public ExpandedPanels()
     {
-        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 32 * Groups, MinimumFloats = 16 * Groups;
-        _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + MinimumFloats) + Alignment, pinned: true);
+        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
+        _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + ExtraFloats) + Alignment, pinned: true);
         // The array is pinned.
         fixed (byte* first = _memory)
             Codes = first + (-(nint)first & (Alignment - 1));
         Scales = (float*)(Codes + CodeBytes);
-        Minima = Scales + ScaleFloats;
+        Extras = Scales + ScaleFloats;
     }
 
     /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns].</summary>
     public byte* Codes { get; }
 
-    /// <summary>[group][2 panels][8 rows], or [group][2 halves][2 panels][8 rows] where the halves have their own.</summary>
+    /// <summary>[group][2 panels][8 rows].</summary>
     public float* Scales { get; }
 
-    /// <summary>[group][2 panels][8 rows].</summary>
-    public float* Minima { get; }
+    /// <summary>Minima, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
+    public float* Extras { get; }
 }

@@ -3,7 +3,7 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// The block decoder of one panel format whose codes are integers: <c>value = scale · (code − 2^ZeroShift) − minimum</c>. 32 columns are a group: eight chunks of
+/// The block decoder of one panel format whose codes are integers: <c>value = scale · sub-scale · (code − zero) − minimum</c>. 32 columns are a group: eight chunks of
 /// four columns, each chunk one vector of eight rows. Layouts are those of <see cref="Quant.Panels"/>.
 /// </summary>
 internal unsafe interface IPanelCodes
@@ -23,11 +23,11 @@ internal unsafe interface IPanelCodes
     /// <summary>Bits of an unsigned code; 8 says that codes are signed bytes, stored as they are.</summary>
     static abstract int CodeBits { get; }
 
-    /// <summary>k where the code 2^k stands for zero; 0 where the code 0 does.</summary>
-    static abstract int ZeroShift { get; }
+    /// <summary>Whether codes are around zero: half of the largest stands for it, 8 or, with sub-scales, 32 (<see cref="QuantizedGroup"/> has the sums that correct for it).</summary>
+    static abstract bool Centred { get; }
 
-    /// <summary>Whether the two halves of a group have scales of their own.</summary>
-    static abstract bool ScalesHalves { get; }
+    /// <summary>Whether the two halves of a group have integer scales of their own within that of the block.</summary>
+    static abstract bool HasSubScales { get; }
 
     /// <summary>Whether a group has minima.</summary>
     static abstract bool HasMinima { get; }
@@ -36,7 +36,7 @@ internal unsafe interface IPanelCodes
     static abstract void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>;
 
-    /// <summary>Decodes a block's scales, eight floats for each group (or half group), then its minima.</summary>
+    /// <summary>Decodes a block's scales, a vector for each group; 64 floats from the first, its minima, likewise, or its sub-scales, two vectors for each group.</summary>
     static abstract void Scales<TVector>(byte* block, float* scales)
         where TVector : struct, IPanelVector<TVector>;
 }

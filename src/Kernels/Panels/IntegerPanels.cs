@@ -4,9 +4,9 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// The products of a panel of integer codes with quantised activations: <c>y[r] = Σ over groups g of (scale[g, r] · a[g]) · (Σ over the group's columns of code · x) − minimum[g, r] · (a[g] · Σ x)</c>,
-/// a and x the activation's scale and codes. The inner sum is exact in 32-bit integers (32 columns · 255 · 127 &lt; 2^20); each group then adds to eight float32 lanes by
-/// one fused multiply-add, in the order of the columns. One token and four give the same bits.
+/// The products of a panel of integer codes with quantised activations: <c>y[r] = Σ over groups g of (scale[g, r] · a[g]) · (Σ over the group's columns of sub-scale · code · x) − minimum[g, r] · (a[g] · Σ x)</c>,
+/// a and x the activation's scale and codes. The inner sum is exact in 32-bit integers and in float32 (32 columns · 255 · 127 &lt; 2^20; with sub-scales 32 · 32 · 128 · 127 &lt; 2^24);
+/// each group then adds to eight float32 lanes by one fused multiply-add, in the order of the columns. One token and four give the same bits.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -20,32 +20,14 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     where TVector : struct, IPanelVector<TVector>
     where TCodes : struct, IPanelCodes
 {
-    // A decoded block's scales: at most 16 vectors of eight.
-    private const int ScaleFloats = 16 * 8;
+    // A decoded block's scales, and its minima or sub-scales: at most 24 vectors of eight.
+    private const int ScaleFloats = 24 * 8;
 
-    private static int ScalesOfGroup
+    /// <summary>Whether sums are taken of half a group at a time: its halves have scales of their own, or partial sums hold no more.</summary>
+    public static bool ByHalves
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TCodes.ScalesHalves ? 16 : 8;
-    }
-
-    // Partial sums may be narrower than 32 bits: they hold so many chunks of four columns before they are widened.
-    private static bool PartialSums
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits) < int.MaxValue;
-    }
-
-    private static int ChunksOfRun
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TCodes.CodeBits == 8 ? 8 : Math.Min(TVector.DotsPerSum(TCodes.CodeBits), TCodes.ScalesHalves ? 4 : 8);
-    }
-
-    private static int RunsOfScale
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (TCodes.ScalesHalves ? 4 : 8) / ChunksOfRun;
+        get => TCodes.HasSubScales || (TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits - (TCodes.Centred ? 1 : 0)) < 8);
     }
 
     /// <summary>One panel by one token: eight results.</summary>
@@ -59,7 +41,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         float* scales = stackalloc float[ScaleFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
-        int* sums = TCodes.ScalesHalves ? x.HalfSums : x.Sums;
+        int* starts = TCodes.CodeBits == 8 ? x.Sums : TCodes.HasSubScales ? x.HalfStarts : x.Starts;
         TVector total = TVector.Zero;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
@@ -69,26 +51,20 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
                 for (int line = 0; TVector.Prefetches && line < TCodes.GroupBytes; line += 64)
                     TVector.Prefetch(group + ahead + line);
-                TVector scale = TVector.BroadcastFloat(a);
-                Dot(group, codes, sums, out TVector low, out TVector high);
-                total = AddScaled(total, low, TVector.Load((byte*)(scales + g * ScalesOfGroup)), scale);
-                if (TCodes.ScalesHalves)
-                    total = AddScaled(total, high, TVector.Load((byte*)(scales + g * ScalesOfGroup + 8)), scale);
+                TVector sum = Dot(group, codes, starts, (byte*)(scales + 64 + 16 * g));
+                total = TVector.MultiplyAdd(TVector.ToFloat(sum), TVector.Multiply(TVector.Load((byte*)(scales + 8 * g)), TVector.BroadcastFloat(a)), total);
                 if (TCodes.HasMinima)
-                    total = TVector.NegatedMultiplyAdd(TVector.Load((byte*)(scales + 64 + 8 * g)), TVector.BroadcastFloat(scaledSums), total);
+                    total = TVector.NegatedMultiplyAdd(scales + 64 + 8 * g, TVector.BroadcastFloat(scaledSums), total);
                 codes += 32;
                 a++;
                 scaledSums++;
-                sums += TCodes.ScalesHalves ? 2 : 1;
+                starts += TCodes.HasSubScales ? 2 : 1;
             }
         }
         TVector.Store(total, (byte*)y);
     }
 
-    /// <summary>
-    /// Decodes a run of blocks of two panels for several tokens, the panels alternating by vectors: codes as bytes, eight vectors of each panel for a group, then the scales
-    /// and minima of every group.
-    /// </summary>
+    /// <summary>Decodes a run of blocks of two panels for several tokens, the panels alternating by vectors: codes as bytes, eight vectors of each panel for a group.</summary>
     /// <param name="panel">The run's first block in the first (0) or second (1) panel.</param>
     /// <param name="which">0 or 1.</param>
     /// <param name="blocks">Blocks of the run.</param>
@@ -97,11 +73,11 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     {
         float* decoded = stackalloc float[ScaleFloats];
         byte* codes = to.Codes + 32 * which;
-        float* scales = to.Scales + 8 * which, minima = to.Minima + 8 * which;
+        float* scales = to.Scales + 8 * which, extras = to.Extras + 8 * which;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
             TCodes.Scales<TVector>(panel, decoded);
-            for (int g = 0; g < TCodes.Groups; g++)
+            for (int g = 0; g < TCodes.Groups; g++, codes += 512)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
                 for (int i = 0; i < 4; i++)
@@ -110,15 +86,11 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                     TVector.Store(low, codes + 64 * i);
                     TVector.Store(high, codes + 64 * (i + 4));
                 }
-                codes += 512;
-                if (TCodes.HasMinima)
-                {
-                    TVector.Store(TVector.Load((byte*)(decoded + 64 + 8 * g)), (byte*)minima);
-                    minima += 16;
-                }
             }
-            for (int v = 0; v < TCodes.Groups * ScalesOfGroup; v += 8, scales += 16)
+            for (int v = 0; v < 8 * TCodes.Groups; v += 8, scales += 16)
                 TVector.Store(TVector.Load((byte*)(decoded + v)), (byte*)scales);
+            for (int v = 0; v < 8 * (TCodes.HasSubScales ? 2 * TCodes.Groups : TCodes.HasMinima ? TCodes.Groups : 0); v += 8, extras += 16)
+                TVector.Store(TVector.Load((byte*)(decoded + 64 + v)), (byte*)extras);
         }
     }
 
@@ -136,103 +108,120 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
-        float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Minima;
-        int* sums = TCodes.ScalesHalves ? tokens.HalfSums : tokens.Sums;
+        float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Extras;
+        int* starts = TCodes.CodeBits == 8 ? tokens.Sums : tokens.Starts;
         for (int g = 0; g < groups; g++)
         {
-            for (int half = 0; half < (TCodes.ScalesHalves ? 2 : 1); half++)
+            TVector p0 = TKind.Start(starts), p1 = TKind.Start(starts + 1), p2 = TKind.Start(starts + 2), p3 = TKind.Start(starts + 3);
+            TVector q0 = p0, q1 = p1, q2 = p2, q3 = p3;
+            for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
             {
-                TVector s0 = First<TKind>(sums), s1 = First<TKind>(sums + 1), s2 = First<TKind>(sums + 2), s3 = First<TKind>(sums + 3);
-                TVector t0 = s0, t1 = s1, t2 = s2, t3 = s3;
-                for (int run = 0; run < RunsOfScale; run++)
-                {
-                    TVector p0 = s0, p1 = s1, p2 = s2, p3 = s3, q0 = t0, q1 = t1, q2 = t2, q3 = t3;
-                    if (PartialSums)
-                        p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = TVector.Zero;
-                    for (byte* end = codes + 64 * ChunksOfRun; codes < end; codes += 64, x += 16)
-                    {
-                        TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), wp = TKind.Prepare(w), vp = TKind.Prepare(v);
-                        TVector four = TVector.Four(x);
-                        p0 = TKind.Dot(p0, w, wp, four, 0);
-                        q0 = TKind.Dot(q0, v, vp, four, 0);
-                        four = TVector.NextFour(four, x, 1);
-                        p1 = TKind.Dot(p1, w, wp, four, 1);
-                        q1 = TKind.Dot(q1, v, vp, four, 1);
-                        four = TVector.NextFour(four, x, 2);
-                        p2 = TKind.Dot(p2, w, wp, four, 2);
-                        q2 = TKind.Dot(q2, v, vp, four, 2);
-                        four = TVector.NextFour(four, x, 3);
-                        p3 = TKind.Dot(p3, w, wp, four, 3);
-                        q3 = TKind.Dot(q3, v, vp, four, 3);
-                    }
-                    s0 = AddRun<TKind>(s0, p0, sums);
-                    s1 = AddRun<TKind>(s1, p1, sums + 1);
-                    s2 = AddRun<TKind>(s2, p2, sums + 2);
-                    s3 = AddRun<TKind>(s3, p3, sums + 3);
-                    t0 = AddRun<TKind>(t0, q0, sums);
-                    t1 = AddRun<TKind>(t1, q1, sums + 1);
-                    t2 = AddRun<TKind>(t2, q2, sums + 2);
-                    t3 = AddRun<TKind>(t3, q3, sums + 3);
-                }
-                TKind.Add(y, s0, t0, scales, minima, a, scaledSums);
-                TKind.Add(y + 16, s1, t1, scales, minima, a + 1, scaledSums + 1);
-                TKind.Add(y + 32, s2, t2, scales, minima, a + 2, scaledSums + 2);
-                TKind.Add(y + 48, s3, t3, scales, minima, a + 3, scaledSums + 3);
-                scales += 16;
-                sums += 4;
+                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), wp = TKind.Prepare(w), vp = TKind.Prepare(v);
+                TVector four = TVector.Four(x);
+                p0 = TKind.Dot(p0, w, wp, four, 0);
+                q0 = TKind.Dot(q0, v, vp, four, 0);
+                four = TVector.NextFour(four, x, 1);
+                p1 = TKind.Dot(p1, w, wp, four, 1);
+                q1 = TKind.Dot(q1, v, vp, four, 1);
+                four = TVector.NextFour(four, x, 2);
+                p2 = TKind.Dot(p2, w, wp, four, 2);
+                q2 = TKind.Dot(q2, v, vp, four, 2);
+                four = TVector.NextFour(four, x, 3);
+                p3 = TKind.Dot(p3, w, wp, four, 3);
+                q3 = TKind.Dot(q3, v, vp, four, 3);
             }
+            TKind.Add(y, TKind.Integers(p0), scales, minima, a, scaledSums);
+            TKind.Add(y + 8, TKind.Integers(q0), scales + 8, minima + 8, a, scaledSums);
+            TKind.Add(y + 16, TKind.Integers(p1), scales, minima, a + 1, scaledSums + 1);
+            TKind.Add(y + 24, TKind.Integers(q1), scales + 8, minima + 8, a + 1, scaledSums + 1);
+            TKind.Add(y + 32, TKind.Integers(p2), scales, minima, a + 2, scaledSums + 2);
+            TKind.Add(y + 40, TKind.Integers(q2), scales + 8, minima + 8, a + 2, scaledSums + 2);
+            TKind.Add(y + 48, TKind.Integers(p3), scales, minima, a + 3, scaledSums + 3);
+            TKind.Add(y + 56, TKind.Integers(q3), scales + 8, minima + 8, a + 3, scaledSums + 3);
+            scales += 16;
+            starts += 4;
             minima += 16;
             scaledSums += 4;
             a += 4;
         }
     }
 
-    // Sums of one run of partial sums start after it: before it, the four corrections would take four of sixteen registers.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector First<TKind>(int* sum)
-        where TKind : struct, ITileKind<TVector>
-        => PartialSums && RunsOfScale == 1 ? TVector.Zero : TKind.Start(sum, TCodes.ZeroShift);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector AddRun<TKind>(TVector sums, TVector run, int* sum)
+    /// <summary><see cref="MultiplyTile"/> for sums of half groups.</summary>
+    // One panel after the other: four of its weights in registers meet four tokens, so that a half's partial sum is one register for as long as it takes.
+    public static void MultiplyTileByHalves<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
         where TKind : struct, ITileKind<TVector>
     {
-        if (!PartialSums)
-            return run;
-        TVector wide = TVector.Widen(run);
-        if (RunsOfScale > 1)
-            return TVector.AddIntegers(sums, wide);
-        return TCodes.ZeroShift != 0 ? TVector.AddIntegers(TKind.Start(sum, TCodes.ZeroShift), wide) : wide;
+        byte* codes = panels.Codes, subScales = (byte*)panels.Extras;
+        sbyte* x = tokens.Codes;
+        float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Extras;
+        int* starts = tokens.HalfStarts;
+        for (int g = 0; g < groups; g++)
+        {
+            for (int panel = 0; panel < 2; panel++)
+            {
+                TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0;
+                for (byte* half = codes, end = codes + 512; half < end; half += 256, x += 64, starts += 4, subScales += 64)
+                {
+                    TVector w0 = TVector.Load(half), w1 = TVector.Load(half + 64), w2 = TVector.Load(half + 128), w3 = TVector.Load(half + 192);
+                    TVector f0 = TVector.Four(x), f1 = TVector.Four(x + 16), f2 = TVector.Four(x + 32), f3 = TVector.Four(x + 48);
+                    s0 = AddHalf<TKind>(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, starts, subScales);
+                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 1), TVector.NextFour(f1, x + 16, 1), TVector.NextFour(f2, x + 32, 1), TVector.NextFour(f3, x + 48, 1));
+                    s1 = AddHalf<TKind>(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, starts, subScales);
+                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 2), TVector.NextFour(f1, x + 16, 2), TVector.NextFour(f2, x + 32, 2), TVector.NextFour(f3, x + 48, 2));
+                    s2 = AddHalf<TKind>(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, starts, subScales);
+                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 3), TVector.NextFour(f1, x + 16, 3), TVector.NextFour(f2, x + 32, 3), TVector.NextFour(f3, x + 48, 3));
+                    s3 = AddHalf<TKind>(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, starts, subScales);
+                }
+                TKind.Add(y, s0, scales, minima, a, scaledSums);
+                TKind.Add(y + 16, s1, scales, minima, a + 1, scaledSums + 1);
+                TKind.Add(y + 32, s2, scales, minima, a + 2, scaledSums + 2);
+                TKind.Add(y + 48, s3, scales, minima, a + 3, scaledSums + 3);
+                codes += 32;
+                y += 8;
+                scales += 8;
+                minima += 8;
+                // Back to the group's first half, in the second panel's sub-scales.
+                x -= 128;
+                starts -= 8;
+                subScales -= 96;
+            }
+            codes += 448;
+            y -= 16;
+            x += 128;
+            starts += 8;
+            subScales += 64;
+            scaledSums += 4;
+            a += 4;
+        }
     }
 
-    /// <summary>The integer sums of a group's first and last 16 columns; where one scale serves both, their sum comes first and the second is unspecified.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dot(byte* group, sbyte* x, int* sums, out TVector low, out TVector high)
+    private static TVector AddHalf<TKind>(
+        TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* starts, byte* subScales)
+        where TKind : struct, ITileKind<TVector>
     {
-        TVector a = PartialSums ? TVector.Zero : Start(sums), b = PartialSums || !TCodes.ScalesHalves ? TVector.Zero : Start(sums + 1);
+        TVector half = TVector.AddDot(TKind.Start(starts + token), w0, f0, token);
+        half = TVector.AddDot(half, w1, f1, token);
+        half = TVector.AddDot(half, w2, f2, token);
+        half = TVector.AddDot(half, w3, f3, token);
+        return TKind.AddHalf(sums, half, subScales);
+    }
+
+    /// <summary>The integer sums of a group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Dot(byte* group, sbyte* x, int* starts, byte* subScales)
+    {
+        TVector a = Start(starts), b = TCodes.HasSubScales ? Start(starts + 1) : TVector.Zero;
         TVector first = TVector.Four(x), last = TVector.Four(x + 16);
         Step(group, 0, x, ref a, ref b, ref first, ref last);
         Step(group, 1, x, ref a, ref b, ref first, ref last);
-        TVector c = PartialSums && ChunksOfRun == 2 ? TVector.Zero : a, d = PartialSums && ChunksOfRun == 2 ? TVector.Zero : b;
-        Step(group, 2, x, ref c, ref d, ref first, ref last);
-        Step(group, 3, x, ref c, ref d, ref first, ref last);
-        if (PartialSums && ChunksOfRun == 2)
-        {
-            low = TVector.AddIntegers(TVector.Widen(a), TVector.Widen(c));
-            high = TVector.AddIntegers(TVector.Widen(b), TVector.Widen(d));
-        }
-        else if (PartialSums && ChunksOfRun == 8)
-            (low, high) = (TVector.Widen(TVector.AddPartial(c, d)), d);
-        else
-            (low, high) = PartialSums ? (TVector.Widen(c), TVector.Widen(d)) : (c, d);
-        if (!TCodes.ScalesHalves && !(PartialSums && ChunksOfRun == 8))
-            low = TVector.AddIntegers(low, high);
-        if (PartialSums && TCodes.ZeroShift != 0)
-        {
-            low = TVector.AddIntegers(low, Start(sums));
-            if (TCodes.ScalesHalves)
-                high = TVector.AddIntegers(high, Start(sums + 1));
-        }
+        Step(group, 2, x, ref a, ref b, ref first, ref last);
+        Step(group, 3, x, ref a, ref b, ref first, ref last);
+        if (TCodes.HasSubScales)
+            return TVector.AddScaled(TVector.AddScaled(TVector.Zero, a, TVector.Load(subScales)), b, TVector.Load(subScales + 32));
+        if (TCodes.CodeBits == 8)
+            return TVector.AddIntegers(a, b);
+        return ByHalves ? TVector.AddIntegers(TVector.Widen(a), TVector.Widen(b)) : TVector.Widen(TVector.AddPartial(a, b));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -253,14 +242,12 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         }
     }
 
+    /// <summary>What a group's, or half's, sums start with.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector AddScaled(TVector y, TVector integers, TVector scale, TVector a) => TVector.MultiplyAdd(TVector.ToFloat(integers), TVector.Multiply(scale, a), y);
-
-    /// <summary>What the sums of a group start with.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Start(int* sum)
+    private static TVector Start(int* starts)
     {
-        int shift = TCodes.CodeBits == 8 ? TVector.SignedOffsetShift : TCodes.ZeroShift;
-        return shift == 0 ? TVector.Zero : TVector.BroadcastNegated(sum, shift);
+        if (TCodes.CodeBits == 8)
+            return TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(starts, TVector.SignedOffsetShift);
+        return TCodes.Centred ? TVector.StartPartial(starts) : TVector.Zero;
     }
 }

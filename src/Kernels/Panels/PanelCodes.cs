@@ -16,9 +16,9 @@ internal readonly unsafe struct Q8_0Codes : IPanelCodes
 
     public static int CodeBits => 8;
 
-    public static int ZeroShift => 0;
+    public static bool Centred => false;
 
-    public static bool ScalesHalves => false;
+    public static bool HasSubScales => false;
 
     public static bool HasMinima => false;
 
@@ -49,9 +49,9 @@ internal readonly unsafe struct Q4_0Codes : IPanelCodes
 
     public static int CodeBits => 4;
 
-    public static int ZeroShift => 3;
+    public static bool Centred => true;
 
-    public static bool ScalesHalves => false;
+    public static bool HasSubScales => false;
 
     public static bool HasMinima => false;
 
@@ -83,9 +83,9 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes
 
     public static int CodeBits => 4;
 
-    public static int ZeroShift => 0;
+    public static bool Centred => false;
 
-    public static bool ScalesHalves => false;
+    public static bool HasSubScales => false;
 
     public static bool HasMinima => true;
 
@@ -130,9 +130,9 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes
 
     public static int CodeBits => 5;
 
-    public static int ZeroShift => 0;
+    public static bool Centred => false;
 
-    public static bool ScalesHalves => false;
+    public static bool HasSubScales => false;
 
     public static bool HasMinima => true;
 
@@ -166,9 +166,9 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes
 
     public static int CodeBits => 6;
 
-    public static int ZeroShift => 5;
+    public static bool Centred => true;
 
-    public static bool ScalesHalves => true;
+    public static bool HasSubScales => true;
 
     public static bool HasMinima => false;
 
@@ -188,8 +188,10 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes
         where TVector : struct, IPanelVector<TVector>
     {
         TVector d = TVector.LoadHalves(block);
+        for (int g = 0; g < 8; g++)
+            TVector.Store(d, (byte*)(scales + 8 * g));
         for (int s = 0; s < 16; s++)
-            TVector.Store(TVector.Multiply(d, TVector.LoadSignedBytesAsFloat(block + 16 + 8 * s)), (byte*)(scales + 8 * s));
+            TVector.Store(TVector.LoadSubScales(block + 16 + 8 * s), (byte*)(scales + 64 + 8 * s));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -14,44 +14,53 @@ internal unsafe interface ITileKind<TVector>
     static abstract TVector Prepare(TVector codes);
 
     /// <summary>What a token's sums of a group start with: the correction for codes that are larger than what they stand for.</summary>
-    /// <param name="sum">Sum of the token's codes.</param>
-    /// <param name="zeroShift">As <see cref="IPanelCodes.ZeroShift"/> says.</param>
-    static abstract TVector Start(int* sum, int zeroShift);
+    /// <param name="start">The token's, of <see cref="QuantizedGroup.Starts"/> or <see cref="QuantizedGroup.Sums"/>.</param>
+    static abstract TVector Start(int* start);
 
     /// <summary>Adds a chunk's products.</summary>
     static abstract TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index);
 
-    /// <summary>Adds one token's sums of a group to [2 panels × 8] floats.</summary>
+    /// <summary>A group's sums as 32-bit integers.</summary>
+    static abstract TVector Integers(TVector sums);
+
+    /// <summary>Adds a half group's sums to the group's integers.</summary>
+    /// <param name="integers">The integers.</param>
+    /// <param name="sums">The half's sums.</param>
+    /// <param name="subScales">The half's sub-scales, for the kind that has them.</param>
+    static abstract TVector AddHalf(TVector integers, TVector sums, byte* subScales);
+
+    /// <summary>Adds one panel's sums of a group, 32-bit integers, to one token's eight floats.</summary>
     /// <param name="y">The floats.</param>
-    /// <param name="s">Sums of the first panel.</param>
-    /// <param name="t">Sums of the second.</param>
-    /// <param name="scales">The group's scales in both, [2 × 8].</param>
-    /// <param name="minima">The group's minima in both, [2 × 8].</param>
+    /// <param name="sums">The sums.</param>
+    /// <param name="scales">The group's scales, [8].</param>
+    /// <param name="minima">The group's minima, [8].</param>
     /// <param name="scale">The token's scale.</param>
     /// <param name="scaledSum">Its product with the sum of the token's codes.</param>
-    static abstract void Add(float* y, TVector s, TVector t, float* scales, float* minima, float* scale, float* scaledSum);
+    static abstract void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum);
 }
 
-/// <summary>Unsigned codes around 2^ZeroShift.</summary>
-internal readonly unsafe struct UnsignedTile<TVector> : ITileKind<TVector>
+/// <summary>Unsigned codes around 8.</summary>
+internal readonly unsafe struct CentredTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Prepare(TVector codes) => codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* sum, int zeroShift) => TVector.BroadcastNegated(sum, zeroShift);
+    public static TVector Start(int* start) => TVector.StartPartial(start);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector s, TVector t, float* scales, float* minima, float* scale, float* scaledSum)
-    {
-        TVector a = TVector.BroadcastFloat(scale);
-        TVector.Store(TVector.MultiplyAdd(TVector.ToFloat(s), TVector.Multiply(TVector.Load((byte*)scales), a), TVector.Load((byte*)y)), (byte*)y);
-        TVector.Store(TVector.MultiplyAdd(TVector.ToFloat(t), TVector.Multiply(TVector.Load((byte*)(scales + 8)), a), TVector.Load((byte*)(y + 8))), (byte*)(y + 8));
-    }
+    public static TVector Integers(TVector sums) => TVector.Widen(sums);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, TVector.Widen(sums));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+        TVector.Store(TVector.ScaledSum(sums, scales, TVector.BroadcastFloat(scale), y), (byte*)y);
 }
 
 /// <summary>Unsigned codes from 0, with minima.</summary>
@@ -62,20 +71,20 @@ internal readonly unsafe struct MinimaTile<TVector> : ITileKind<TVector>
     public static TVector Prepare(TVector codes) => codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* sum, int zeroShift) => TVector.Zero;
+    public static TVector Start(int* start) => TVector.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector s, TVector t, float* scales, float* minima, float* scale, float* scaledSum)
-    {
-        TVector a = TVector.BroadcastFloat(scale), x = TVector.BroadcastFloat(scaledSum);
-        TVector first = TVector.MultiplyAdd(TVector.ToFloat(s), TVector.Multiply(TVector.Load((byte*)scales), a), TVector.Load((byte*)y));
-        TVector.Store(TVector.NegatedMultiplyAdd(TVector.Load((byte*)minima), x, first), (byte*)y);
-        TVector second = TVector.MultiplyAdd(TVector.ToFloat(t), TVector.Multiply(TVector.Load((byte*)(scales + 8)), a), TVector.Load((byte*)(y + 8)));
-        TVector.Store(TVector.NegatedMultiplyAdd(TVector.Load((byte*)(minima + 8)), x, second), (byte*)(y + 8));
-    }
+    public static TVector Integers(TVector sums) => TVector.Widen(sums);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, TVector.Widen(sums));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+        TVector.Store(TVector.NegatedMultiplyAdd(minima, TVector.BroadcastFloat(scaledSum), TVector.ScaledSum(sums, scales, TVector.BroadcastFloat(scale), y)), (byte*)y);
 }
 
 /// <summary>Signed bytes.</summary>
@@ -86,12 +95,42 @@ internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
     public static TVector Prepare(TVector codes) => TVector.Magnitudes(codes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* sum, int zeroShift) => TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(sum, TVector.SignedOffsetShift);
+    public static TVector Start(int* start) => TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(start, TVector.SignedOffsetShift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddSignedDot(sums, codes, prepared, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector s, TVector t, float* scales, float* minima, float* scale, float* scaledSum) =>
-        UnsignedTile<TVector>.Add(y, s, t, scales, minima, scale, scaledSum);
+    public static TVector Integers(TVector sums) => sums;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, sums);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+        CentredTile<TVector>.Add(y, sums, scales, minima, scale, scaledSum);
+}
+
+/// <summary>Unsigned codes around 32, with sub-scales for half groups.</summary>
+internal readonly unsafe struct SubScaledTile<TVector> : ITileKind<TVector>
+    where TVector : struct, IPanelVector<TVector>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Prepare(TVector codes) => codes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Start(int* start) => TVector.StartPartial(start);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Integers(TVector sums) => TVector.Widen(sums);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddScaled(integers, sums, TVector.Load(subScales));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+        CentredTile<TVector>.Add(y, sums, scales, minima, scale, scaledSum);
 }

@@ -36,10 +36,10 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
         switch (weight.Format.Block.Type)
         {
             case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, UnsignedTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, CentredTile<TVector>>(weight, panel, tokens, y); break;
             case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
             case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, UnsignedTile<TVector>>(weight, panel, tokens, y); break;
+            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, SubScaledTile<TVector>>(weight, panel, tokens, y); break;
             case GgmlType.F32: TilesOfFloats<F32Floats>(weight, panel, tokens.Tokens, floats, y); break;
             case GgmlType.F16: TilesOfFloats<F16Floats>(weight, panel, tokens.Tokens, floats, y); break;
             case GgmlType.BF16: TilesOfFloats<BF16Floats>(weight, panel, tokens.Tokens, floats, y); break;
@@ -76,8 +76,11 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
             IntegerPanels<TVector, TCodes>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
             for (int group = 0; group < tokens.Groups; group++)
             {
-                IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(
-                    expanded, columns / QuantizedActivations.BlockColumns, tokens.Group(group, column / QuantizedActivations.BlockColumns), y + 64 * group);
+                QuantizedGroup x = tokens.Group(group, column / QuantizedActivations.BlockColumns);
+                if (IntegerPanels<TVector, TCodes>.ByHalves)
+                    IntegerPanels<TVector, TCodes>.MultiplyTileByHalves<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, y + 64 * group);
+                else
+                    IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, y + 64 * group);
             }
         }
     }

@@ -9,19 +9,16 @@ internal static class CanonicalCodes
     /// <summary>The most columns a block has.</summary>
     public const int MaxColumns = 256;
 
-    /// <summary>Columns that share a scale, and whose integer products are added up before they meet it.</summary>
-    public static int ColumnsOfScale(GgmlType type) => type == GgmlType.Q6_K ? 16 : 32;
-
     /// <summary>Whether sub-blocks have minima.</summary>
     public static bool HasMinima(GgmlType type) => type is GgmlType.Q4_K or GgmlType.Q5_K;
 
     /// <summary>Reads a block of which <c>value = scale · code − minimum</c>.</summary>
     /// <param name="type">Its format.</param>
     /// <param name="block">Its bytes.</param>
-    /// <param name="codes">Receives [columns].</param>
-    /// <param name="scales">Receives [columns / <see cref="ColumnsOfScale"/>].</param>
+    /// <param name="codes">Receives [columns]; where a format has integer sub-scales, their products with them.</param>
+    /// <param name="scales">Receives [columns / 32].</param>
     /// <param name="minima">Receives [columns / 32] where the format has minima.</param>
-    public static void Read(GgmlType type, ReadOnlySpan<byte> block, Span<sbyte> codes, Span<float> scales, Span<float> minima)
+    public static void Read(GgmlType type, ReadOnlySpan<byte> block, Span<short> codes, Span<float> scales, Span<float> minima)
     {
         switch (type)
         {
@@ -34,26 +31,24 @@ internal static class CanonicalCodes
                 scales[0] = HalfAt(block, 0);
                 for (int i = 0; i < 16; i++)
                 {
-                    codes[i] = (sbyte)((block[2 + i] & 15) - 8);
-                    codes[16 + i] = (sbyte)((block[2 + i] >> 4) - 8);
+                    codes[i] = (short)((block[2 + i] & 15) - 8);
+                    codes[16 + i] = (short)((block[2 + i] >> 4) - 8);
                 }
                 break;
             case GgmlType.Q4_K:
                 ReadScalesAndMinima(block, scales, minima);
                 for (int i = 0; i < 256; i++)
-                    codes[i] = (sbyte)RunNibble(block[16..], i);
+                    codes[i] = (short)RunNibble(block[16..], i);
                 break;
             case GgmlType.Q5_K:
                 ReadScalesAndMinima(block, scales, minima);
                 for (int i = 0; i < 256; i++)
-                    codes[i] = (sbyte)(RunNibble(block[48..], i) | ((block[16 + i % 32] >> (i / 32)) & 1) << 4);
+                    codes[i] = (short)(RunNibble(block[48..], i) | ((block[16 + i % 32] >> (i / 32)) & 1) << 4);
                 break;
             case GgmlType.Q6_K:
-                float d = HalfAt(block, 208);
-                for (int s = 0; s < 16; s++)
-                    scales[s] = d * (sbyte)block[192 + s];
+                scales[..8].Fill(HalfAt(block, 208));
                 for (int i = 0; i < 256; i++)
-                    codes[i] = (sbyte)(SixBits(block, i) - 32);
+                    codes[i] = (short)((SixBits(block, i) - 32) * (sbyte)block[192 + i / 16]);
                 break;
             default:
                 throw new NotSupportedException($"{type} blocks have no integer codes.");

@@ -11,7 +11,7 @@ namespace MeKi.Kernels.Scalar;
 /// </summary>
 /// <remarks>
 /// <code>
-/// codes    per group of columns with one scale, in order:  y ← fma(float(Σ code · x), scale · a, y)       Σ exact in 32 bits
+/// codes    per 32 columns, in order:                       y ← fma(float(Σ sub-scale · code · x), scale · a, y)       Σ exact in 32 bits
 ///          per 32 columns that have a minimum, after that: y ← fma(−minimum, a · Σ x, y)
 /// floats   even columns and odd ones apart, in order:      y ← fma(w, x, y);   at the end even + odd
 /// </code>
@@ -50,11 +50,10 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
     {
         const int Group = QuantizedActivations.BlockColumns;
         BlockFormat format = weight.Format.Block;
-        int width = CanonicalCodes.ColumnsOfScale(format.Type);
         bool hasMinima = CanonicalCodes.HasMinima(format.Type);
         Span<byte> bytes = stackalloc byte[format.BlockBytes];
-        Span<sbyte> codes = stackalloc sbyte[CanonicalCodes.MaxColumns];
-        Span<float> scales = stackalloc float[16], minima = stackalloc float[8];
+        Span<short> codes = stackalloc short[CanonicalCodes.MaxColumns];
+        Span<float> scales = stackalloc float[8], minima = stackalloc float[8];
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             for (int t = 0; t < tokens.Count; t++)
@@ -69,14 +68,10 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
                     {
                         int block = b * format.BlockSize / Group + group;
                         sbyte* x = tokens.Codes(t, block);
-                        float a = tokens.Scale(t, block), sum = y[16 * t + row];
-                        for (int from = Group * group; from < Group * (group + 1); from += width)
-                        {
-                            int integers = 0;
-                            for (int i = from; i < from + width; i++)
-                                integers += codes[i] * x[(i % Group / 4 * tokens.Interleave * 4) + i % 4];
-                            sum = MathF.FusedMultiplyAdd(integers, scales[from / width] * a, sum);
-                        }
+                        int integers = 0;
+                        for (int i = 0; i < Group; i++)
+                            integers += codes[Group * group + i] * x[(i / 4 * tokens.Interleave * 4) + i % 4];
+                        float sum = MathF.FusedMultiplyAdd(integers, scales[group] * tokens.Scale(t, block), y[16 * t + row]);
                         y[16 * t + row] = hasMinima ? MathF.FusedMultiplyAdd(-minima[group], tokens.ScaledSum(t, block), sum) : sum;
                     }
                 }

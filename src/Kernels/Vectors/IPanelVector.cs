@@ -44,8 +44,11 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>Bytes shifted left; bits that cross a byte's border are unspecified, so a mask follows.</summary>
     static abstract TSelf ShiftLeft(TSelf bytes, int bits);
 
-    /// <summary>How many dot products of unsigned codes of so many bits a partial sum holds before <see cref="Widen"/>.</summary>
+    /// <summary>How many dot products of unsigned codes of so many bits a partial sum holds before <see cref="Widen"/>; of codes around zero it holds as many as of codes one bit shorter.</summary>
     static abstract int DotsPerSum(int codeBits);
+
+    /// <summary>What a partial sum begins with: two 16-bit numbers, the first for the first two columns of every four, the second for the others.</summary>
+    static abstract TSelf StartPartial(int* packed);
 
     /// <summary>The first four of sixteen signed bytes for every lane, for dot products with the index 0. All sixteen may be read: SDOT picks its four from sixteen.</summary>
     static abstract TSelf Four(sbyte* x);
@@ -64,6 +67,12 @@ internal unsafe interface IPanelVector<TSelf>
 
     /// <summary>A partial sum as 32-bit integers.</summary>
     static abstract TSelf Widen(TSelf partial);
+
+    /// <summary>Eight signed bytes, one for each lane, in the form that <see cref="AddScaled"/> takes.</summary>
+    static abstract TSelf LoadSubScales(byte* from);
+
+    /// <summary>Adds to each 32-bit lane its partial sum times its sub-scale.</summary>
+    static abstract TSelf AddScaled(TSelf sums, TSelf partial, TSelf subScales);
 
     /// <summary>What <see cref="AddSignedDot"/> wants to know of the codes, computed once for several tokens.</summary>
     static abstract TSelf Magnitudes(TSelf codes);
@@ -93,6 +102,12 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>c − a · b, rounded once.</summary>
     static abstract TSelf NegatedMultiplyAdd(TSelf a, TSelf b, TSelf c);
 
+    /// <summary>c − a · b, rounded once, with a in memory.</summary>
+    static abstract TSelf NegatedMultiplyAdd(float* a, TSelf b, TSelf c);
+
+    /// <summary><c>integers · (scales · a) + y</c>, rounded as <see cref="Multiply"/> and <see cref="MultiplyAdd"/> do: scales and y are operands in memory where the machine has such.</summary>
+    static abstract TSelf ScaledSum(TSelf integers, float* scales, TSelf a, float* y);
+
     /// <summary>Eight half-precision numbers, exactly, infinities and NaN included.</summary>
     static abstract TSelf LoadHalves(byte* from);
 
@@ -101,7 +116,4 @@ internal unsafe interface IPanelVector<TSelf>
 
     /// <summary>Eight unsigned bytes as float32.</summary>
     static abstract TSelf LoadBytesAsFloat(byte* from);
-
-    /// <summary>Eight signed bytes as float32.</summary>
-    static abstract TSelf LoadSignedBytesAsFloat(byte* from);
 }

@@ -7,6 +7,7 @@ namespace MeKi.Kernels.X86;
 
 /// <summary>Panel vectors in AVX2 registers, with FMA. Dot products of bytes are what x86 machines differ in: <typeparamref name="TDot"/>.</summary>
 /// <typeparam name="TDot">The dot product.</typeparam>
+// No properties that change the element type: each is one more call in IL that counts against the compiler's limit for inlining.
 internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelVector<Avx2Vector<TDot>>
     where TDot : struct, IByteDot
 {
@@ -23,10 +24,6 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static int SignedOffsetShift => TDot.SignedOffsetShift;
 
     public static bool Prefetches => true;
-
-    private Vector256<float> Floats => _bits.AsSingle();
-
-    private Vector256<int> Integers => _bits.AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> Load(byte* from) => new(Vector256.Load(from));
@@ -59,6 +56,9 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static int DotsPerSum(int codeBits) => TDot.DotsPerSum(codeBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> StartPartial(int* packed) => new(TDot.Start(Avx2.BroadcastScalarToVector256(packed)).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> Four(sbyte* x) => new(Avx2.BroadcastScalarToVector256((int*)x).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -66,13 +66,20 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddDot(Avx2Vector<TDot> partial, Avx2Vector<TDot> codes, Avx2Vector<TDot> four, int index) =>
-        new(TDot.Add(partial.Integers, codes._bits, four._bits.AsSByte()).AsByte());
+        new(TDot.Add(partial._bits.AsInt32(), codes._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> AddPartial(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(TDot.AddPartial(a.Integers, b.Integers).AsByte());
+    public static Avx2Vector<TDot> AddPartial(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(TDot.AddPartial(a._bits.AsInt32(), b._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> Widen(Avx2Vector<TDot> partial) => new(TDot.Widen(partial.Integers).AsByte());
+    public static Avx2Vector<TDot> Widen(Avx2Vector<TDot> partial) => new(TDot.Widen(partial._bits.AsInt32()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> LoadSubScales(byte* from) => new(TDot.SubScales(Avx2.ConvertToVector256Int32((sbyte*)from)).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> AddScaled(Avx2Vector<TDot> sums, Avx2Vector<TDot> partial, Avx2Vector<TDot> subScales) =>
+        new((sums._bits.AsInt32() + TDot.Scale(partial._bits.AsInt32(), subScales._bits.AsInt32())).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> Magnitudes(Avx2Vector<TDot> codes) => new(TDot.Magnitudes(codes._bits));
@@ -80,31 +87,38 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddSignedDot(
         Avx2Vector<TDot> sums, Avx2Vector<TDot> codes, Avx2Vector<TDot> magnitudes, Avx2Vector<TDot> four, int index) =>
-        new(TDot.AddSigned(sums.Integers, codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
+        new(TDot.AddSigned(sums._bits.AsInt32(), codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a.Integers + b.Integers).AsByte());
+    public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> BroadcastNegated(int* value, int shift) => new((Vector256<int>.Zero - (Avx2.BroadcastScalarToVector256(value) << shift)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> ToFloat(Avx2Vector<TDot> integers) => new(Avx.ConvertToVector256Single(integers.Integers).AsByte());
+    public static Avx2Vector<TDot> ToFloat(Avx2Vector<TDot> integers) => new(Avx.ConvertToVector256Single(integers._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> BroadcastFloat(float* value) => new(Avx.BroadcastScalarToVector256(value).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> AddFloats(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a.Floats + b.Floats).AsByte());
+    public static Avx2Vector<TDot> AddFloats(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() + b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> Multiply(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a.Floats * b.Floats).AsByte());
+    public static Avx2Vector<TDot> Multiply(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() * b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAdd(a.Floats, b.Floats, c.Floats).AsByte());
+    public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> NegatedMultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAddNegated(a.Floats, b.Floats, c.Floats).AsByte());
+    public static Avx2Vector<TDot> NegatedMultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAddNegated(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> NegatedMultiplyAdd(float* a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAddNegated(Vector256.Load(a), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> ScaledSum(Avx2Vector<TDot> integers, float* scales, Avx2Vector<TDot> a, float* y) =>
+        new(Fma.MultiplyAdd(Avx.ConvertToVector256Single(integers._bits.AsInt32()), Avx.Multiply(a._bits.AsSingle(), Vector256.Load(scales)), Vector256.Load(y)).AsByte());
 
     // .NET 10 has no class for VCVTPH2PS. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,7 +135,4 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadBytesAsFloat(byte* from) => new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(from)).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> LoadSignedBytesAsFloat(byte* from) => new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32((sbyte*)from)).AsByte());
 }

@@ -11,11 +11,20 @@ internal interface IByteDot
 
     static abstract int DotsPerSum(int codeBits);
 
+    /// <summary>Both 16-bit numbers of every lane, as a partial sum.</summary>
+    static abstract Vector256<int> Start(Vector256<int> packed);
+
     static abstract Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x);
 
     static abstract Vector256<int> AddPartial(Vector256<int> a, Vector256<int> b);
 
     static abstract Vector256<int> Widen(Vector256<int> partial);
+
+    /// <summary>Sub-scales in the form that <see cref="Scale"/> takes.</summary>
+    static abstract Vector256<int> SubScales(Vector256<int> scales);
+
+    /// <summary>Partial sums times sub-scales, as 32-bit integers.</summary>
+    static abstract Vector256<int> Scale(Vector256<int> partial, Vector256<int> subScales);
 
     static abstract Vector256<byte> Magnitudes(Vector256<byte> codes);
 

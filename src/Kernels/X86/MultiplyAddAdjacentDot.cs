@@ -6,7 +6,8 @@ namespace MeKi.Kernels.X86;
 
 /// <summary>
 /// Plain AVX2. VPMADDUBSW adds two products in 16 bits: codes below 16 leave 2 · 15 · 127 = 3,810, so eight dot products fit below 32,768; codes below 32 four,
-/// below 64 two. Signed codes go in as |w| against x with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones widens.
+/// codes around zero as many as those one bit shorter, because a sum that ends within 16 bits may leave them on its way. Signed codes go in as |w| against x with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones
+/// widens, by sub-scales it multiplies as well.
 /// </summary>
 internal readonly struct MultiplyAddAdjacentDot : IByteDot
 {
@@ -18,6 +19,9 @@ internal readonly struct MultiplyAddAdjacentDot : IByteDot
     public static int DotsPerSum(int codeBits) => 128 >> codeBits;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Start(Vector256<int> packed) => packed;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x) =>
         (partial.AsInt16() + Avx2.MultiplyAddAdjacent(codes, x)).AsInt32();
 
@@ -26,6 +30,13 @@ internal readonly struct MultiplyAddAdjacentDot : IByteDot
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Widen(Vector256<int> partial) => Avx2.MultiplyAddAdjacent(partial.AsInt16(), Vector256<short>.One);
+
+    // In both halves of a lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SubScales(Vector256<int> scales) => (scales & Vector256.Create(0xFFFF)) | (scales << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Scale(Vector256<int> partial, Vector256<int> subScales) => Avx2.MultiplyAddAdjacent(partial.AsInt16(), subScales.AsInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Magnitudes(Vector256<byte> codes) => Avx2.Abs(codes.AsSByte());

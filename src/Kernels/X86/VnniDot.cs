@@ -20,6 +20,9 @@ internal readonly struct VnniDot<TInstruction> : IByteDot
     public static int DotsPerSum(int codeBits) => int.MaxValue;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Start(Vector256<int> packed) => Avx2.MultiplyAddAdjacent(packed.AsInt16(), Vector256<short>.One);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x) => TInstruction.MultiplyWideningAndAdd(partial, codes, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -27,6 +30,12 @@ internal readonly struct VnniDot<TInstruction> : IByteDot
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Widen(Vector256<int> partial) => partial;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SubScales(Vector256<int> scales) => scales;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Scale(Vector256<int> partial, Vector256<int> subScales) => partial * subScales;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Magnitudes(Vector256<byte> codes) => codes ^ Vector256.Create((byte)0x80);

@@ -94,6 +94,10 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.Multiply(va, vb), i => a[i] * b[i], "Multiply");
             Check(TVector.MultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(a[i], b[i], c[i]), "MultiplyAdd");
             Check(TVector.NegatedMultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd");
+            Check(TVector.NegatedMultiplyAdd(pa, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd of memory");
+            int[] integers = [random.Next(), -random.Next(), random.Next(1 << 24), 0, 1, -1, int.MinValue, int.MaxValue];
+            fixed (int* pi = integers)
+                Check(TVector.ScaledSum(TVector.Load((byte*)pi), pa, vb, pc), i => MathF.FusedMultiplyAdd(integers[i], a[i] * b[i], c[i]), "ScaledSum");
         }
 
         static float Some(Random random) => random.Next(2) == 0 ? Interesting[random.Next(Interesting.Length)] : BitConverter.Int32BitsToSingle(random.Next() * (random.Next(2) * 2 - 1));
@@ -123,7 +127,6 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             {
                 int at = first;
                 Check(TVector.LoadBytesAsFloat(from + first), i => (float)(at + i), "LoadBytesAsFloat");
-                Check(TVector.LoadSignedBytesAsFloat(from + first), i => (float)(sbyte)(at + i), "LoadSignedBytesAsFloat");
             }
         }
     }
@@ -131,13 +134,24 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
     public override void DotsOfUnsignedCodes(int codeBits, Random random)
     {
         // As many as a partial sum is said to hold, or as many as a block of 256 columns has; two partial sums share them.
-        int dots = Math.Min(TVector.DotsPerSum(codeBits), 64);
+        Dots(codeBits, Math.Min(TVector.DotsPerSum(codeBits), 64), zero: 0, random);
+        // Around zero: as many as of codes one bit shorter, as far as the correction fits its 16 bits.
+        int zero = 1 << (codeBits - 1);
+        Dots(codeBits, Math.Min(TVector.DotsPerSum(codeBits - 1), short.MaxValue / (2 * 127 * zero)), zero, random);
+    }
+
+    private static void Dots(int codeBits, int dots, int zero, Random random)
+    {
         byte[] codes = new byte[VectorBytes];
         sbyte[] x = new sbyte[Sixteen];
-        int[] expected = new int[Lanes];
+        int[] expected = new int[Lanes], pairs = new int[2];
         int style = random.Next(3);
+        sbyte[] subScales = new sbyte[Lanes];
+        for (int i = 0; i < Lanes; i++)
+            subScales[i] = (sbyte)(style < 2 ? -128 + 255 * random.Next(2) : random.Next(-128, 128));
+        int offset = random.Next(-1_000_000, 1_000_000), packed;
         fixed (byte* pcodes = codes)
-        fixed (sbyte* px = x)
+        fixed (sbyte* px = x, psub = subScales)
         {
             TVector first = TVector.Zero, second = TVector.Zero;
             for (int dot = 0; dot < dots; dot++)
@@ -148,8 +162,10 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 for (int i = 0; i < VectorBytes; i++)
                 {
                     codes[i] = (byte)(style < 2 ? (1 << codeBits) - 1 : random.Next(1 << codeBits));
-                    expected[i / 4] += codes[i] * x[4 * index + i % 4];
+                    expected[i / 4] += (codes[i] - zero) * x[4 * index + i % 4];
                 }
+                for (int i = 0; i < 4; i++)
+                    pairs[i / 2] -= zero * x[4 * index + i];
                 TVector four = TVector.Four(px);
                 if (index > 0)
                     four = TVector.NextFour(four, px, index);
@@ -158,7 +174,12 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 else
                     second = TVector.AddDot(second, TVector.Load(pcodes), four, index);
             }
-            Check(TVector.Widen(TVector.AddPartial(first, second)), i => expected[i], $"{dots} dot products of {codeBits} bits");
+            packed = (ushort)pairs[0] | pairs[1] << 16;
+            TVector partial = TVector.AddPartial(TVector.AddPartial(first, second), TVector.StartPartial(&packed));
+            Check(TVector.Widen(partial), i => expected[i], $"{dots} dot products of {codeBits} bits around {zero}");
+            int[] sums = [.. Enumerable.Repeat(offset, Lanes)];
+            fixed (int* psums = sums)
+                Check(TVector.AddScaled(TVector.Load((byte*)psums), partial, TVector.LoadSubScales((byte*)psub)), i => offset + expected[i] * subScales[i], $"{dots} scaled dot products of {codeBits} bits around {zero}");
         }
     }
 
