@@ -7,7 +7,7 @@ using MeKi.Quant.Panels;
 
 namespace MeKi.Regress;
 
-/// <summary>Every kernel at the Qwen3-0.6B shape against a yardstick: reading memory for those that stream, multiply-adds on registers for the rest.</summary>
+/// <summary>Every kernel at the Qwen3-0.6B shape against a yardstick: reading memory for those that stream, multiply-adds or dot products on registers for the rest.</summary>
 internal sealed unsafe class KernelCases : IDisposable
 {
     private const int Hidden = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDimension = 128, MemoryDimension = 128;
@@ -19,12 +19,14 @@ internal sealed unsafe class KernelCases : IDisposable
     private readonly ComputePool _one = new(1);
     private readonly MemoryRead _memory;
     private readonly FusedMultiplyAddPeak _peak;
+    private readonly DotProductPeak _dotProducts;
     private readonly List<NativeWeights> _weights = [];
 
     public KernelCases()
     {
         _memory = new(_pool, 128L << 20);
         _peak = new(_pool);
+        _dotProducts = new(_pool);
     }
 
     public IEnumerable<RatioCase> All()
@@ -38,7 +40,10 @@ internal sealed unsafe class KernelCases : IDisposable
             Func<double> product = Product(_pool, stream.Matrix, 1, stream.Matrix.ByteLength);
             yield return new($"matvec {format.Name} / memory", product, _memory.Run);
             yield return new($"matvec {format.Name} / multiply-adds", product, _peak.Run);
-            yield return new($"matmul {format.Name} / multiply-adds", Product(_pool, weights.Matrix, PromptTokens, (long)PromptTokens * FeedForward * Hidden), _peak.Run);
+            Func<double> tiles = Product(_pool, weights.Matrix, PromptTokens, (long)PromptTokens * FeedForward * Hidden);
+            yield return format.BlockSize > 1
+                ? new($"matmul {format.Name} / dot products", tiles, _dotProducts.Run)
+                : new($"matmul {format.Name} / multiply-adds", tiles, _peak.Run);
         }
         PanelMatrix matrix = _weights[^1].Matrix;
         yield return new("matmul, all threads / one", Product(_pool, matrix, PromptTokens, 1), Product(_one, matrix, PromptTokens, 1));

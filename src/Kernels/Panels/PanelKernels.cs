@@ -10,6 +10,9 @@ internal abstract unsafe class PanelKernels
 {
     private static PanelKernels? s_selected;
 
+    /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
+    public const int DotProductsOfStep = 8;
+
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
     public abstract string Name { get; }
 
@@ -37,6 +40,11 @@ internal abstract unsafe class PanelKernels
     /// <param name="floats">The activations, [tokens up to a multiple of 4 × columns], for formats of floats.</param>
     /// <param name="y">Receives [tokens up to a multiple of 4 × 16].</param>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y);
+
+    /// <summary>Dot products of signed bytes and nothing else: what the machine can do at most.</summary>
+    /// <param name="steps">How many steps.</param>
+    /// <returns>A sum of the results, so that they are computed.</returns>
+    public abstract int DotProducts(int steps);
 
     /// <summary>The set of a name, whatever its case; the fastest where there is no name.</summary>
     internal static PanelKernels Select(string? name)

@@ -47,6 +47,36 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
         }
     }
 
+    // The tile's inner loop with its weights in registers. The activations change from step to step, so that no product is computed once and kept.
+    public override int DotProducts(int steps)
+    {
+        sbyte* x = stackalloc sbyte[256];
+        int* sums = stackalloc int[8];
+        new Span<sbyte>(x, 256).Fill(3);
+        TVector w = TVector.Load((byte*)x), v = TVector.Load((byte*)x + 32), wm = TVector.Magnitudes(w), vm = TVector.Magnitudes(v);
+        TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+        for (int step = 0; step < steps; step++)
+        {
+            sbyte* at = x + 16 * (step & 15);
+            TVector four = TVector.Four(at);
+            s0 = TVector.AddSignedDot(s0, w, wm, four, 0);
+            t0 = TVector.AddSignedDot(t0, v, vm, four, 0);
+            four = TVector.NextFour(four, at, 1);
+            s1 = TVector.AddSignedDot(s1, w, wm, four, 1);
+            t1 = TVector.AddSignedDot(t1, v, vm, four, 1);
+            four = TVector.NextFour(four, at, 2);
+            s2 = TVector.AddSignedDot(s2, w, wm, four, 2);
+            t2 = TVector.AddSignedDot(t2, v, vm, four, 2);
+            four = TVector.NextFour(four, at, 3);
+            s3 = TVector.AddSignedDot(s3, w, wm, four, 3);
+            t3 = TVector.AddSignedDot(t3, v, vm, four, 3);
+        }
+        TVector s = TVector.AddIntegers(TVector.AddIntegers(s0, s1), TVector.AddIntegers(s2, s3));
+        TVector t = TVector.AddIntegers(TVector.AddIntegers(t0, t1), TVector.AddIntegers(t2, t3));
+        TVector.Store(TVector.AddIntegers(s, t), (byte*)sums);
+        return sums[0];
+    }
+
     private static void VectorOfCodes<TCodes>(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* y)
         where TCodes : struct, IPanelCodes
     {

@@ -45,6 +45,19 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         }
     }
 
+    public override int DotProducts(int steps)
+    {
+        Span<sbyte> x = stackalloc sbyte[256];
+        x.Fill(3);
+        int sum = 0;
+        for (int step = 0; step < steps; step++)
+        {
+            for (int i = 0; i < 32 * DotProductsOfStep; i++)
+                sum += x[i] * x[(i + step) & 255];
+        }
+        return sum;
+    }
+
     // y: 16 floats from token to token.
     private static void MultiplyCodes(PanelMatrix weight, int panel, in Tokens tokens, float* y)
     {
