@@ -28,6 +28,8 @@ public class PolicyTests
 
     [Theory]
     [InlineData(1, "AABBA", "-+-+-")]
+    [InlineData(3, "ABCADA", "---+--")] // one use is not enough: D sends A out of the small queue
+    [InlineData(3, "ABCAADBAACDEFEFA", "---++--++------+")] // A's two uses in main outlast its two passes (for D and F); B, C and D have none
     [InlineData(3, "ABCAADBEFAB", "---++----++")] // A was used twice, B came back as a ghost: E and F pass through the small queue
     [InlineData(3, "ABCDEAFGHIA", "----------+")] // two ghosts: after two evictions A is remembered, and stays in main while F to I pass
     [InlineData(3, "ABCDEFAGHIA", "-----------")] // after three it is forgotten, and passes like them
