@@ -1,30 +1,46 @@
 using BenchmarkDotNet.Attributes;
+using MeKi.Bench;
 using MeKi.Kernels;
+using MeKi.Quant;
 
 namespace MeKi.Benchmarks;
 
 /// <summary>The passes over one token's activations.</summary>
 public class ElementwiseBenchmarks
 {
-    private ActivationMatrix _hidden = null!, _normalized = null!, _heads = null!, _gate = null!, _up = null!, _inner = null!, _expert = null!, _memory = null!;
+    private ActivationMatrix _hidden = null!, _normalized = null!, _heads = null!, _gate = null!, _up = null!, _inner = null!, _memory = null!;
     private float[] _norm = [];
     private Rope _rope = null!;
+    private RowFusion _fusion = null!;
+    private NativeWeights _output = null!;
+    private byte[] _row = [], _scales = [];
 
     public static IEnumerable<ModelShape> Shapes => ModelShape.All;
 
     [ParamsSource(nameof(Shapes))]
     public ModelShape Shape { get; set; } = ModelShape.All[0];
 
+    [Params(RowType.F16, RowType.Int8, RowType.Int4)]
+    public RowType RowType { get; set; }
+
     [GlobalSetup]
     public void Setup()
     {
         (_hidden, _normalized, _heads) = (Row(Shape.Hidden), Row(Shape.Hidden), Row(Shape.Heads * Shape.HeadDimension));
         (_gate, _up, _inner) = (Row(Shape.FeedForward), Row(Shape.FeedForward), Row(Shape.FeedForward));
-        (_expert, _memory) = (Row(Shape.Memory), Row(Shape.Memory));
+        _memory = Row(Shape.Memory);
+        (_row, _scales) = (new byte[StoredRow.RowBytes(RowType, Shape.Memory)], new byte[StoredRow.ScaleBytes(RowType, Shape.Memory)]);
+        StoredRow.Encode(RowType, _memory.Row(0), _row, _scales);
+        _output = new(BlockFormat.Of(GgmlType.Q8_0), Shape.Hidden, Shape.Memory);
+        _fusion = new(Shape.Memory, Fusion.AdditiveSigmoid);
+        _fusion.Reserve(1, _output.Matrix);
         _norm = [.. Enumerable.Repeat(1f, Shape.Hidden)];
         _rope = new(Shape.HeadDimension, 1e6f);
         _rope.Prepare(1000, 1);
     }
+
+    [GlobalCleanup]
+    public void Cleanup() => _output.Dispose();
 
     [Benchmark]
     public void RmsNormOfHidden() => RmsNorm.Normalize(_hidden.Row(0), _norm, 1e-6f, _normalized.Row(0));
@@ -36,7 +52,7 @@ public class ElementwiseBenchmarks
     public void SwiGluOfFeedForward() => SwiGlu.Activate(_gate.Row(0), _up.Row(0), _inner.Row(0));
 
     [Benchmark]
-    public void SigmoidAddOfMemory() => SigmoidAdd.Fuse(_expert.Row(0), _memory.Row(0), _memory.Row(0));
+    public void GatherAddOfMemory() => _fusion.Fuse(0, new(RowType, _row, _scales), _memory.Row(0));
 
     private static ActivationMatrix Row(int columns)
     {

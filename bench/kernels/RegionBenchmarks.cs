@@ -6,14 +6,14 @@ using MeKi.Quant.Panels;
 
 namespace MeKi.Benchmarks;
 
-/// <summary>The regions of a layer, decode (1 token) and prefill (64), at the three shapes: {q, k, v}, {o}, {gate, up, meki gate}, {down}, {meki out}.</summary>
+/// <summary>The regions of a layer, decode (1 token) and prefill (64), at the three shapes: {q, k, v}, {o}, {gate, up, meki gate}, {down, meki out}.</summary>
 public class RegionBenchmarks : IStreams
 {
     private readonly List<NativeWeights> _weights = [];
     private ComputePool _pool = null!;
     private MatMul _matMul = null!;
     private ActivationMatrix _hidden = null!, _heads = null!, _inner = null!, _memory = null!;
-    private (PanelMatrix, ActivationMatrix)[] _qkv = [], _output = [], _gateUp = [], _down = [], _mekiOut = [];
+    private (ActivationMatrix, PanelMatrix?, ActivationMatrix)[] _qkv = [], _output = [], _gateUp = [], _down = [];
 
     public static IEnumerable<ModelShape> Shapes => ModelShape.All;
 
@@ -35,11 +35,10 @@ public class RegionBenchmarks : IStreams
         _matMul = new(_pool);
         int queries = Shape.Heads * Shape.HeadDimension, keys = Shape.KvHeads * Shape.HeadDimension;
         (_hidden, _heads, _inner, _memory) = (Input(Shape.Hidden), Input(queries), Input(Shape.FeedForward), Input(Shape.Memory));
-        _qkv = [Weight(queries, Shape.Hidden), Weight(keys, Shape.Hidden), Weight(keys, Shape.Hidden)];
-        _output = [Weight(Shape.Hidden, queries)];
-        _gateUp = [Weight(Shape.FeedForward, Shape.Hidden), Weight(Shape.FeedForward, Shape.Hidden), Weight(Shape.Memory, Shape.Hidden)];
-        _down = [Weight(Shape.Hidden, Shape.FeedForward)];
-        _mekiOut = [Weight(Shape.Hidden, Shape.Memory)];
+        _qkv = [Product(_hidden, queries), Product(_hidden, keys), Product(_hidden, keys)];
+        _output = [Product(_heads, Shape.Hidden)];
+        _gateUp = [Product(_hidden, Shape.FeedForward), Product(_hidden, Shape.FeedForward), Product(_hidden, Shape.Memory)];
+        _down = [Product(_inner, Shape.Hidden), Product(_memory, Shape.Hidden)];
     }
 
     [GlobalCleanup]
@@ -50,19 +49,16 @@ public class RegionBenchmarks : IStreams
     }
 
     [Benchmark]
-    public void QueryKeyValue() => _matMul.Run(_hidden, 0, Tokens, _qkv);
+    public void QueryKeyValue() => _matMul.Run(Tokens, _qkv);
 
     [Benchmark]
-    public void AttentionOutput() => _matMul.Run(_heads, 0, Tokens, _output);
+    public void AttentionOutput() => _matMul.Run(Tokens, _output);
 
     [Benchmark]
-    public void GateUpMeKiGate() => _matMul.Run(_hidden, 0, Tokens, _gateUp);
+    public void GateUpMeKiGate() => _matMul.Run(Tokens, _gateUp);
 
     [Benchmark]
-    public void Down() => _matMul.Run(_inner, 0, Tokens, _down);
-
-    [Benchmark]
-    public void MeKiOutput() => _matMul.Run(_memory, 0, Tokens, _mekiOut);
+    public void DownMeKiOutput() => _matMul.Run(Tokens, _down);
 
     public long BytesOf(string method)
     {
@@ -72,17 +68,16 @@ public class RegionBenchmarks : IStreams
             nameof(QueryKeyValue) => (queries + 2 * keys, Shape.Hidden),
             nameof(AttentionOutput) => (Shape.Hidden, queries),
             nameof(GateUpMeKiGate) => (2 * Shape.FeedForward + Shape.Memory, Shape.Hidden),
-            nameof(Down) => (Shape.Hidden, Shape.FeedForward),
-            _ => (Shape.Hidden, Shape.Memory),
+            _ => (Shape.Hidden, Shape.FeedForward + Shape.Memory),
         };
         return rows * BlockFormat.Of(Type).RowBytes(columns);
     }
 
-    private (PanelMatrix, ActivationMatrix) Weight(int rows, int columns)
+    private (ActivationMatrix, PanelMatrix?, ActivationMatrix) Product(ActivationMatrix x, int rows)
     {
-        NativeWeights weights = new(BlockFormat.Of(Type), rows, columns);
+        NativeWeights weights = new(BlockFormat.Of(Type), rows, x.Columns);
         _weights.Add(weights);
-        return (weights.Matrix, new(rows));
+        return (x, weights.Matrix, new(rows));
     }
 
     private ActivationMatrix Input(int columns)

@@ -53,7 +53,7 @@ internal sealed unsafe class KernelCases : IDisposable
         yield return new("RMSNorm / multiply-adds", Repeat(1000, RmsNormOnce(), Hidden), _peak.Run);
         yield return new("RoPE / multiply-adds", Repeat(100, RopeOnce(), Heads * HeadDimension), _peak.Run);
         yield return new("SwiGLU / multiply-adds", Repeat(200, SwiGluOnce(), FeedForward), _peak.Run);
-        yield return new("sigmoid-add / multiply-adds", Repeat(2000, SigmoidAddOnce(), MemoryDimension), _peak.Run);
+        yield return new("gather-add / multiply-adds", Repeat(2000, GatherAddOnce(), MemoryDimension), _peak.Run);
     }
 
     public void Dispose()
@@ -68,7 +68,7 @@ internal sealed unsafe class KernelCases : IDisposable
     {
         MatMul matMul = new(pool);
         ActivationMatrix x = Activations(tokens, weight.Columns), y = new(weight.Rows);
-        return Repeat(1, () => matMul.Run(x, 0, tokens, (weight, y)), work);
+        return Repeat(1, () => matMul.Run(tokens, (x, weight, y)), work);
     }
 
     private Func<double> AttentionAtDepth()
@@ -104,10 +104,16 @@ internal sealed unsafe class KernelCases : IDisposable
         return () => SwiGlu.Activate(gate.Row(0), up.Row(0), y.Row(0));
     }
 
-    private static Action SigmoidAddOnce()
+    private Action GatherAddOnce()
     {
-        ActivationMatrix e = Activations(1, MemoryDimension), gate = Activations(1, MemoryDimension), v = Activations(1, MemoryDimension);
-        return () => SigmoidAdd.Fuse(e.Row(0), gate.Row(0), v.Row(0));
+        NativeWeights output = new(BlockFormat.Of(GgmlType.Q8_0), Hidden, MemoryDimension);
+        _weights.Add(output);
+        byte[] row = new byte[MemoryDimension], scale = new byte[sizeof(float)];
+        StoredRow.Encode(RowType.Int8, Activations(1, MemoryDimension).Row(0), row, scale);
+        ActivationMatrix gate = Activations(1, MemoryDimension);
+        RowFusion fusion = new(MemoryDimension, Fusion.AdditiveSigmoid);
+        fusion.Reserve(1, output.Matrix);
+        return () => fusion.Fuse(0, new(RowType.Int8, row, scale), gate.Row(0));
     }
 
     private static Func<double> Repeat(int times, Action run, double work = 1) => () =>

@@ -12,6 +12,9 @@ public sealed class ActivationMatrix(int columns)
     /// <summary>Values of a row.</summary>
     public int Columns => columns;
 
+    /// <summary>The rows in 8-bit blocks, where whoever filled the matrix made them instead of the values: a product takes them as they are.</summary>
+    internal QuantizedActivations? Codes { get; set; }
+
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
     public void Reserve(int rows)
     {

@@ -4,8 +4,8 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// <c>y = x · Wᵀ</c> for one or several matrices that share their input, as one region of panels: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].
-/// Weights in block formats meet activations quantised once per region to 8-bit blocks; float weights meet them as they are.
+/// <c>y = x · Wᵀ</c> for several matrices and inputs as one region of panels: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].
+/// Weights in block formats meet activations in 8-bit blocks, made once per input and region, or by whoever made the input; float weights meet them as they are.
 /// </summary>
 /// <remarks>
 /// Each output is computed by one thread in one order, the same for one token and for many: the bits depend neither on the number of threads nor on how a prompt is cut
@@ -15,54 +15,53 @@ public sealed unsafe class MatMul : Region
 {
     // What a thread claims of a product by one token: 4 µs at 16 GB/s, long against a claim (50 ns), short against a region's end.
     private const long ChunkBytes = 64 << 10;
+    private const int MostProducts = 4;
 
     [ThreadStatic]
     private static float[]? t_results;
 
-    private readonly (PanelMatrix Weight, ActivationMatrix Output)[] _products = new (PanelMatrix, ActivationMatrix)[4];
-    private readonly QuantizedActivations _quantized = new();
+    private readonly Product[] _products = new Product[MostProducts];
+    private readonly QuantizedActivations[] _codes = [.. Enumerable.Range(0, MostProducts).Select(_ => new QuantizedActivations())];
     private readonly ComputePool _pool;
     private readonly TokenLoop _groups;
     private readonly Action<int> _quantizeGroup;
     private readonly PanelKernels _kernels = PanelKernels.Selected;
-    private int _count;
-    private ActivationMatrix _input = null!;
-    private int _firstToken;
     private int _tokens;
+    private Product _quantized;
 
     /// <summary>Prepares to multiply.</summary>
     /// <param name="pool">The threads to run on.</param>
     public MatMul(ComputePool pool)
     {
         (_pool, _groups) = (pool, new(pool));
-        _quantizeGroup = group => _quantized.Quantize(_input, _firstToken, group);
+        _quantizeGroup = group => _quantized.Codes.Quantize(_quantized.Input, group);
     }
 
-    /// <summary>Computes every product for the tokens <paramref name="first"/> … <paramref name="first"/> + <paramref name="tokens"/> − 1 of the input; outputs start at row 0.</summary>
-    /// <param name="x">The input, [tokens × columns].</param>
-    /// <param name="first">First row of the input.</param>
-    /// <param name="tokens">Rows of the input.</param>
-    /// <param name="products">Up to four matrices of as many columns, and where each one's result goes, [tokens × its rows].</param>
-    /// <exception cref="ArgumentException">Columns or output widths do not fit.</exception>
-    public void Run(ActivationMatrix x, int first, int tokens, params ReadOnlySpan<(PanelMatrix Weight, ActivationMatrix Output)> products)
+    /// <summary>Computes every product for the first <paramref name="tokens"/> rows of its input.</summary>
+    /// <param name="tokens">Rows of the inputs and outputs.</param>
+    /// <param name="products">
+    /// Up to four: the input, [tokens × columns], a matrix of as many columns, and where the result goes, [tokens × its rows]. What has no weight is left out.
+    /// </param>
+    /// <exception cref="ArgumentException">Columns, output widths, tokens or the form of a fused input do not fit.</exception>
+    public void Run(int tokens, params ReadOnlySpan<(ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output)> products)
     {
         if (tokens == 0)
             return;
-        int chunks = 0;
-        bool quantized = false;
-        foreach ((PanelMatrix weight, ActivationMatrix output) in products)
+        _tokens = tokens;
+        int count = 0, chunks = 0;
+        foreach ((ActivationMatrix input, PanelMatrix? weight, ActivationMatrix output) in products)
         {
-            if (weight.Columns != x.Columns || weight.Rows != output.Columns)
-                throw new ArgumentException($"A weight of [{weight.Rows} × {weight.Columns}] does not map {x.Columns} values to {output.Columns}.", nameof(products));
+            if (weight is null)
+                continue;
+            if (weight.Columns != input.Columns || weight.Rows != output.Columns)
+                throw new ArgumentException($"A weight of [{weight.Rows} × {weight.Columns}] does not map {input.Columns} values to {output.Columns}.", nameof(products));
+            if (input.Codes is { } made && (!weight.TakesCodes || made.Tokens != tokens))
+                throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.", nameof(products));
             output.Reserve(tokens);
+            _products[count] = new(input, weight, output, CodesOf(input, weight, count));
             chunks += ChunksOf(weight, tokens);
-            quantized |= weight.Format.Block.BlockSize > 1;
+            count++;
         }
-        products.CopyTo(_products);
-        (_count, _input, _firstToken, _tokens) = (products.Length, x, first, tokens);
-        _quantized.Reserve(tokens, quantized ? x.Columns : 0);
-        if (quantized)
-            _groups.Run(_quantized.Groups, _quantizeGroup);
         _pool.Run(this, chunks, chunk: 1);
     }
 
@@ -75,14 +74,33 @@ public sealed unsafe class MatMul : Region
             int p = 0;
             while (chunk >= ChunksOf(_products[p].Weight, _tokens))
                 chunk -= ChunksOf(_products[p++].Weight, _tokens);
-            (PanelMatrix weight, ActivationMatrix output) = _products[p];
-            int panels = PanelsOfChunk(weight, _tokens), first = chunk * panels;
-            panels = Math.Min(panels, weight.Panels - first);
+            Product product = _products[p];
+            int panels = PanelsOfChunk(product.Weight, _tokens), first = chunk * panels;
             if (_tokens == 1)
-                MultiplyVector(weight, first, panels, output);
+                MultiplyVector(product, first, Math.Min(panels, product.Weight.Panels - first));
             else
-                MultiplyTiles(weight, first, output);
+                MultiplyTiles(product, first);
         }
+    }
+
+    /// <summary>The input in the form that the weight takes: made with the input, for a product before, or now.</summary>
+    private QuantizedActivations CodesOf(ActivationMatrix input, PanelMatrix weight, int product)
+    {
+        if (input.Codes is { } made)
+            return made;
+        for (int before = 0; before < product; before++)
+        {
+            if (_products[before].Input == input && _products[before].Weight.TakesCodes == weight.TakesCodes)
+                return _products[before].Codes;
+        }
+        QuantizedActivations codes = _codes[product];
+        codes.Reserve(_tokens, weight.TakesCodes ? input.Columns : 0);
+        if (weight.TakesCodes)
+        {
+            _quantized = new(input, weight, input, codes);
+            _groups.Run(codes.Groups, _quantizeGroup);
+        }
+        return codes;
     }
 
     private static int PanelsOfChunk(PanelMatrix weight, int tokens) => tokens > 1 ? 2 : (int)Math.Max(1, ChunkBytes / weight.PanelBytes);
@@ -100,29 +118,35 @@ public sealed unsafe class MatMul : Region
         return t_results;
     }
 
-    private void MultiplyVector(PanelMatrix weight, int first, int panels, ActivationMatrix output)
+    private void MultiplyVector(in Product product, int first, int panels)
     {
         float[] results = Results(PanelFormat.Rows * panels);
-        fixed (float* y = results, x = _input.Row(_firstToken))
-            _kernels.MultiplyVector(weight, first, panels, _quantized.Group(0), x, y);
+        fixed (float* y = results, x = product.Floats)
+            _kernels.MultiplyVector(product.Weight, first, panels, product.Codes.Group(0), x, y);
         int row = first * PanelFormat.Rows;
-        results.AsSpan(0, Math.Min(PanelFormat.Rows * panels, weight.Rows - row)).CopyTo(output.Row(0)[row..]);
+        results.AsSpan(0, Math.Min(PanelFormat.Rows * panels, product.Weight.Rows - row)).CopyTo(product.Output.Row(0)[row..]);
     }
 
-    private void MultiplyTiles(PanelMatrix weight, int panel, ActivationMatrix output)
+    private void MultiplyTiles(in Product product, int panel)
     {
         const int Pair = 2 * PanelFormat.Rows;
         float[] results = Results(Pair * (_tokens + QuantizedActivations.TileTokens));
-        fixed (float* y = results, x = _input.Row(_firstToken))
-            _kernels.MultiplyTiles(weight, panel, _quantized, x, y);
-        int row = panel * PanelFormat.Rows, rows = Math.Min(Pair, weight.Rows - row);
+        fixed (float* y = results, x = product.Floats)
+            _kernels.MultiplyTiles(product.Weight, panel, product.Codes, x, y);
+        int row = panel * PanelFormat.Rows, rows = Math.Min(Pair, product.Weight.Rows - row);
         // A copy of constant length is two vector moves; of unknown length it is a call, 5 % of a prompt's time.
         for (int token = 0; token < _tokens; token++)
         {
             if (rows == Pair)
-                results.AsSpan(Pair * token, Pair).CopyTo(output.Row(token).Slice(row, Pair));
+                results.AsSpan(Pair * token, Pair).CopyTo(product.Output.Row(token).Slice(row, Pair));
             else
-                results.AsSpan(Pair * token, rows).CopyTo(output.Row(token)[row..]);
+                results.AsSpan(Pair * token, rows).CopyTo(product.Output.Row(token)[row..]);
         }
+    }
+
+    private readonly record struct Product(ActivationMatrix Input, PanelMatrix Weight, ActivationMatrix Output, QuantizedActivations Codes)
+    {
+        /// <summary>The input's values, for weights of floats.</summary>
+        public ReadOnlySpan<float> Floats => Weight.TakesCodes ? default : Input.Row(0);
     }
 }

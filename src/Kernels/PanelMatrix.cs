@@ -62,6 +62,9 @@ public sealed unsafe class PanelMatrix
     /// <summary>The format of the rows that were packed, where they had to be encoded anew; else null.</summary>
     public GgmlType? ReencodedFrom { get; private init; }
 
+    /// <summary>Whether products meet activations in 8-bit blocks; else as floats.</summary>
+    internal bool TakesCodes => Format.Block.BlockSize > 1;
+
     /// <summary>Blocks of a panel.</summary>
     internal int Blocks => Columns / Format.Block.BlockSize;
 

@@ -43,20 +43,23 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Groups of <see cref="Interleave"/> tokens.</summary>
     public int Groups => (Tokens + Interleave - 1) / Interleave;
 
-    /// <summary>Makes room for tokens of so many columns, a multiple of 32.</summary>
+    /// <summary>Makes room for tokens of so many columns, a multiple of 32, and fills the last group up with zeros.</summary>
     public void Reserve(int tokens, int columns)
     {
         (Tokens, Columns) = (tokens, columns);
         int padded = Groups * Interleave, blocks = padded * (columns / BlockColumns);
         if (_codes.Length < (long)padded * columns)
             _codes = GC.AllocateUninitializedArray<sbyte>(checked(padded * columns), pinned: true);
-        if (_scales.Length >= blocks)
-            return;
-        _scales = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
-        _scaledSums = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
-        _sums = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
-        _starts = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
-        _halfStarts = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
+        if (_scales.Length < blocks)
+        {
+            _scales = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
+            _scaledSums = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
+            _sums = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
+            _starts = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
+            _halfStarts = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
+        }
+        for (int token = tokens; token < padded; token++)
+            ClearToken(token);
     }
 
     /// <summary>Where a group of tokens lies, from a block of columns on.</summary>
@@ -70,33 +73,28 @@ internal sealed unsafe class QuantizedActivations
             return new(codes + (long)blocks * BlockColumns, scales + blocks, scaledSums + blocks, sums + blocks, starts + blocks, halfStarts + 2 * blocks);
     }
 
-    /// <summary>Quantises a group of tokens: rows <paramref name="firstRow"/> + group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
-    public void Quantize(ActivationMatrix x, int firstRow, int group)
+    /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
+    public void Quantize(ActivationMatrix x, int group)
     {
         QuantizedGroup to = Group(group);
-        for (int t = 0; t < Interleave; t++)
+        int first = group * Interleave;
+        for (int t = 0; t < Interleave && first + t < Tokens; t++)
         {
-            int token = group * Interleave + t;
-            if (token < Tokens)
-                QuantizeToken(x.Row(firstRow + token), to, t);
-            else
-                ClearToken(to, t);
+            fixed (float* values = x.Row(first + t))
+            {
+                for (int block = 0; block < Columns / BlockColumns; block++)
+                    QuantizeBlock(values + block * BlockColumns, to, t, block, Interleave);
+            }
         }
     }
 
-    private void QuantizeToken(ReadOnlySpan<float> values, in QuantizedGroup to, int t)
-    {
-        int stride = Interleave;
-        fixed (float* x = values)
-        {
-            for (int block = 0; block < Columns / BlockColumns; block++)
-                QuantizeBlock(x + block * BlockColumns, to.Codes + block * BlockColumns * stride + 4 * t, to, block * stride + t, stride);
-        }
-    }
+    /// <summary>Quantises a token's 32 columns from 32 · <paramref name="block"/> on.</summary>
+    public void QuantizeBlock(int token, int block, float* x) => QuantizeBlock(x, Group(token / Interleave), token % Interleave, block, Interleave);
 
     // Eight vectors of four: the same on every instruction set that has 128 bits.
-    private static void QuantizeBlock(float* x, sbyte* codes, in QuantizedGroup to, int at, int stride)
+    private static void QuantizeBlock(float* x, in QuantizedGroup to, int t, int block, int stride)
     {
+        sbyte* codes = to.Codes + (block * BlockColumns * stride) + 4 * t;
         Vector128<float> largest = Vector128.Abs(Vector128.Load(x));
         for (int i = 4; i < BlockColumns; i += 4)
             largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)));
@@ -115,11 +113,12 @@ internal sealed unsafe class QuantizedActivations
         // Lanes are columns modulo four.
         Vector128<int> both = first + second;
         int sum = Vector128.Sum(both);
+        int at = block * stride + t;
         to.Scales[at] = scale;
         to.Sums[at] = sum;
         to.ScaledSums[at] = scale * sum;
         to.Starts[at] = Packed(-8 * both);
-        int half = (at / stride * 2 * stride) + at % stride;
+        int half = 2 * block * stride + t;
         to.HalfStarts[half] = Packed(-32 * first);
         to.HalfStarts[half + stride] = Packed(-32 * second);
     }
@@ -127,9 +126,10 @@ internal sealed unsafe class QuantizedActivations
     // The pairs' sums fit 16 bits: 16 columns · 127 · 8, 8 columns · 127 · 32.
     private static int Packed(Vector128<int> sums) => (ushort)(sums[0] + sums[1]) | (sums[2] + sums[3]) << 16;
 
-    private void ClearToken(in QuantizedGroup to, int t)
+    private void ClearToken(int token)
     {
-        int stride = Interleave;
+        int stride = Interleave, t = token % stride;
+        QuantizedGroup to = Group(token / stride);
         for (int chunk = 0; chunk < Columns / 4; chunk++)
             *(int*)(to.Codes + (chunk * stride + t) * 4) = 0;
         for (int block = 0; block < Columns / BlockColumns; block++)

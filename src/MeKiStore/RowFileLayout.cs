@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MeKi.Quant;
 
 namespace MeKi.Store;
 
@@ -6,7 +7,7 @@ namespace MeKi.Store;
 /// What the header page of a row file says, and where things lie. Token-major: all layers' rows of one token are one record, so that a token costs one read.
 /// <code>
 /// header page (4096 bytes) | record 0 | record 1 | … | record V−1 | one CRC-32C per group of records
-/// record:  scales [L × f32, Int8 only], padded to 64 | row of layer 0, padded to 64 | … | row of layer L−1
+/// record:  scales of layer 0, of layer 1, … (Int8, Int4), padded to 64 | row of layer 0, padded to 64 | … | row of layer L−1
 /// </code>
 /// Byte offsets: docs/formats.md.
 /// </summary>
@@ -40,13 +41,16 @@ public sealed record RowFileLayout
     public required RowType Type { get; init; }
 
     /// <summary>Bytes of a row's values, without padding.</summary>
-    public int RowBytes => Dimension * (Type switch { RowType.F32 => 4, RowType.F16 => 2, _ => 1 });
+    public int RowBytes => StoredRow.RowBytes(Type, Dimension);
 
     /// <summary>Bytes from one layer's row to the next: a multiple of 64.</summary>
     public int RowStride => Align(RowBytes);
 
     /// <summary>Bytes of the scales before the first row of a record: a multiple of 64, or 0 where the type has none.</summary>
-    public int ScaleBytes => Type == RowType.Int8 ? Align(Layers * sizeof(float)) : 0;
+    public int ScaleBytes => Align(Layers * RowScaleBytes);
+
+    /// <summary>Bytes of one row's scales.</summary>
+    public int RowScaleBytes => StoredRow.ScaleBytes(Type, Dimension);
 
     /// <summary>Bytes from one record to the next: a multiple of 64.</summary>
     public int RecordStride => checked(ScaleBytes + Layers * RowStride);
@@ -64,7 +68,8 @@ public sealed record RowFileLayout
     public long RecordOffset(int token) => DataOffset + (long)token * RecordStride;
 
     /// <summary>A layer's row within a record's bytes.</summary>
-    public ReadOnlySpan<byte> Row(ReadOnlySpan<byte> record, int layer) => record.Slice(ScaleBytes + layer * RowStride, RowBytes);
+    public StoredRow Row(ReadOnlySpan<byte> record, int layer) =>
+        new(Type, record.Slice(ScaleBytes + layer * RowStride, RowBytes), record.Slice(layer * RowScaleBytes, RowScaleBytes));
 
     internal byte[] ToHeader()
     {
@@ -101,7 +106,7 @@ public sealed record RowFileLayout
         };
         if (!Enum.IsDefined(layout.Type))
             throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
-        if ((long)layout.Layers * layout.RowStride + layout.ScaleBytes > int.MaxValue)
+        if (layout.Layers * (long)(layout.RowStride + layout.RowScaleBytes) > int.MaxValue - Alignment)
             throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB", "Convert the checkpoint again");
         // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
         foreach ((int at, uint value) in layout.Words())

@@ -79,12 +79,18 @@ public sealed class RowLease : IThreadPoolWorkItem, IDisposable
     /// <param name="row">Receives the row, [m].</param>
     /// <exception cref="RowFileException">Reading failed.</exception>
     /// <exception cref="ObjectDisposedException">The lease is disposed, or the store was closed before the rows were read.</exception>
-    public void Decode(int index, int layer, Span<float> row)
+    public void Decode(int index, int layer, Span<float> row) => RowCodec.Decode(_store.Layout, Record(index), layer, row);
+
+    /// <summary>The record of one token, waiting until it has been read; several threads may ask. Valid until the lease is renewed or disposed.</summary>
+    /// <param name="index">The token's place in the batch.</param>
+    /// <exception cref="RowFileException">Reading failed.</exception>
+    /// <exception cref="ObjectDisposedException">The lease is disposed, or the store was closed before the rows were read.</exception>
+    public ReadOnlySpan<byte> Record(int index)
     {
         if (_state != State.Read)
             Wait();
         int stride = _store.Layout.RecordStride;
-        RowCodec.Decode(_store.Layout, _records.AsSpan(_slots[index] * stride, stride), layer, row);
+        return _records.AsSpan(_slots[index] * stride, stride);
     }
 
     /// <summary>Lets go of the rows, after a read in progress has ended.</summary>

@@ -1,4 +1,4 @@
-using MeKi.Kernels;
+using MeKi.Quant;
 using MeKi.Store;
 
 namespace MeKi.Model;
@@ -7,6 +7,7 @@ namespace MeKi.Model;
 internal sealed class FoldedRows(RowStore store) : IExpertRows
 {
     private RowLease? _lease;
+    private int _layer;
 
     public void Prefetch(int token) => Request([token]);
 
@@ -17,12 +18,9 @@ internal sealed class FoldedRows(RowStore store) : IExpertRows
             Request(tokens);
     }
 
-    public void Read(int layer, ActivationMatrix experts)
-    {
-        experts.Reserve(_lease!.Count);
-        for (int i = 0; i < _lease.Count; i++)
-            _lease.Decode(i, layer, experts.Row(i));
-    }
+    public void BeginLayer(int layer) => _layer = layer;
+
+    public StoredRow Row(int token) => store.Layout.Row(_lease!.Record(token), _layer);
 
     public void Dispose()
     {

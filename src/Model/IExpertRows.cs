@@ -1,4 +1,4 @@
-using MeKi.Kernels;
+using MeKi.Quant;
 
 namespace MeKi.Model;
 
@@ -11,6 +11,9 @@ internal interface IExpertRows : IDisposable
     /// <summary>Begins a batch; returns before its rows are there.</summary>
     void Begin(ReadOnlySpan<int> tokens);
 
-    /// <summary>Writes the batch's vectors of a layer, [n × m], waiting for them where it must.</summary>
-    void Read(int layer, ActivationMatrix experts);
+    /// <summary>Turns to a layer, on the thread that began the batch.</summary>
+    void BeginLayer(int layer);
+
+    /// <summary>The vector of a token of the batch in the layer turned to, [m], waiting for it where it must. From any thread; valid until the next batch or layer.</summary>
+    StoredRow Row(int token);
 }

@@ -1,6 +1,10 @@
+using System.Globalization;
+using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
+
 namespace MeKi.Model;
 
-/// <summary>What the MeKi branch's gate sees (paper, equation 4; the released Megatron code differs).</summary>
+/// <summary>What the MeKi branch's gate sees (paper, equation 4; the released Megatron code differs). For other places than beside the FFN see <see cref="Placement"/>.</summary>
 public enum GateInput
 {
     /// <summary>H, the normalised input of the FFN: the paper and the demo.</summary>
@@ -55,8 +59,23 @@ public sealed record ModelConfig
     /// <summary>What the branch's gate sees.</summary>
     public GateInput GateInput { get; init; }
 
+    /// <summary>How the branch's expert vectors meet its gate.</summary>
+    public Fusion Fusion { get; init; }
+
+    /// <summary>Where the branch stands in a layer.</summary>
+    public Placement Placement { get; init; }
+
     /// <summary>Whether the model has the MeKi branch.</summary>
     public bool HasMeKi => MemoryDimension > 0;
+
+    /// <summary>The shape as text, for a model's identity: the same as long as files are paired by it. What came later is named only where it differs from what all had before.</summary>
+    internal string ToIdentityText()
+    {
+        string text = string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, FeedForwardSize = {FeedForwardSize}, ")
+            + string.Create(CultureInfo.InvariantCulture, $"Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, RopeTheta = {RopeTheta}, ")
+            + $"ContextLength = {ContextLength}, QkNorm = {QkNorm}, TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, HasMeKi = {HasMeKi} }}";
+        return (Fusion, Placement) == default ? text : $"{text} {VariantNames.Fusion.Of(Fusion)} {VariantNames.Placement.Of(Placement)}";
+    }
 
     /// <summary>Checks that the numbers make a decoder.</summary>
     /// <param name="path">The file they came from; the error names it.</param>

@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using MeKi.Kernels;
 using MeKi.Model.Checkpoints;
+using MeKi.Quant;
 
 namespace MeKi.Model;
 
@@ -22,6 +24,7 @@ internal sealed class TrainingForm : IExpertRows
     private readonly ActivationMatrix _up;          //                   [n × d/2]
     private readonly ActivationMatrix _inner;       //                   [n × d/2]
     private readonly ActivationMatrix _dynamic;     // G(E[x])           [n × m]
+    private readonly ActivationMatrix _experts;     // e                 [n × m]
     private int[] _tokens = [];
     private int _count;
     private ProjectionPanels? _packed;
@@ -32,6 +35,7 @@ internal sealed class TrainingForm : IExpertRows
         _matMul = new(pool);
         int inner = layers.Max(layer => layer.Projection?.Gate.Rows ?? 0);
         (_embeddings, _normalized, _dynamic) = (new(config.HiddenSize), new(config.HiddenSize), new(config.MemoryDimension));
+        _experts = new(config.MemoryDimension);
         (_gate, _up, _inner) = (new(inner), new(inner), new(inner));
     }
 
@@ -51,6 +55,11 @@ internal sealed class TrainingForm : IExpertRows
             _wordEmbedding.DecodeRow(tokens[i], _embeddings.Row(i));
     }
 
+    public void BeginLayer(int layer) => Read(layer, _experts);
+
+    public StoredRow Row(int token) => new(RowType.F32, MemoryMarshal.AsBytes(_experts.Row(token)), default);
+
+    /// <summary>Computes the batch's vectors of a layer, [n × m].</summary>
     public void Read(int layer, ActivationMatrix experts)
     {
         int n = _count;
@@ -86,11 +95,11 @@ internal sealed class TrainingForm : IExpertRows
             input = _normalized;
         }
         ProjectionPanels panels = projection.Panels ?? (_packed = projection.Pack(_pool, _packed));
-        _matMul.Run(input, 0, n, (panels.Gate, _gate), (panels.Up, _up));
+        _matMul.Run(n, (input, panels.Gate, _gate), (input, panels.Up, _up));
         _inner.Reserve(n);
         for (int i = 0; i < n; i++)
             SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
-        _matMul.Run(_inner, 0, n, (panels.Down, _dynamic));
+        _matMul.Run(n, (_inner, panels.Down, _dynamic));
     }
 }
 

@@ -30,9 +30,10 @@ internal sealed class Transformer
     private readonly ActivationMatrix _gate;      // FFN                           [n × FFN]
     private readonly ActivationMatrix _up;        //                               [n × FFN]
     private readonly ActivationMatrix _inner;     // SiLU(gate) ⊙ up               [n × FFN]
-    private readonly ActivationMatrix _branch;    // attention's and the FFN's sum [n × d]
-    private readonly ActivationMatrix _expert;    // e, then v                     [n × m]
+    private readonly ActivationMatrix _branch;    // attention's or the FFN's sum  [n × d]
     private readonly ActivationMatrix _mekiGate;  // W_g h                         [n × m]
+    private readonly ActivationMatrix _gateInput; // h: _h or _a                   [n × d]
+    private readonly RowFusion _fusion;           // v                             [n × m]
     private readonly ActivationMatrix _injected;  // y                             [n × d]
     private readonly ActivationMatrix _logits;    //                               [n × V]
 
@@ -40,6 +41,7 @@ internal sealed class Transformer
     private readonly Action<int> _embed, _normalizeForAttention, _prepareHeads, _addBranch, _normalizeForFeedForward, _activate, _fuse, _inject;
     private int[] _ids = [];
     private LayerWeights _w = null!;
+    private MeKiWeights? _meki;                   // the branch, while at its place
     private KeyValuePages _kv = null!;
     private int _position;
 
@@ -54,7 +56,8 @@ internal sealed class Transformer
         (_a, _h, _branch, _injected) = (new(d), new(d), new(d), new(d));
         (_queries, _attended, _keys, _values) = (new(queries), new(queries), new(keys), new(keys));
         (_gate, _up, _inner) = (new(config.FeedForwardSize), new(config.FeedForwardSize), new(config.FeedForwardSize));
-        (_expert, _mekiGate) = (new(config.MemoryDimension), new(config.MemoryDimension));
+        (_mekiGate, _fusion) = (new(config.MemoryDimension), new(config.MemoryDimension, config.Fusion));
+        _gateInput = config.GateInput == GateInput.Normalized ? _h : _a;
         _logits = new(config.VocabularySize);
         (_embed, _normalizeForAttention, _prepareHeads, _addBranch) = (Embed, NormalizeForAttention, PrepareHeads, AddBranch);
         (_normalizeForFeedForward, _activate, _fuse, _inject) = (NormalizeForFeedForward, Activate, Fuse, Inject);
@@ -75,8 +78,9 @@ internal sealed class Transformer
             int silent = Math.Clamp(unscored - first, 0, n);
             if (silent == n)
                 continue;
-            RmsNorm.Normalize(_a, n, _weights.FinalNorm, _config.NormEps, _h);
-            _matMul.Run(_h, silent, n - silent, (_weights.Head, _logits));
+            for (int i = silent; i < n; i++)
+                RmsNorm.Normalize(_a.Row(i), _weights.FinalNorm, _config.NormEps, _h.Row(i - silent));
+            _matMul.Run(n - silent, (_h, _weights.Head, _logits));
             _logits.Rows(0, n - silent).CopyTo(logits[((first + silent - unscored) * _config.VocabularySize)..]);
         }
     }
@@ -93,50 +97,60 @@ internal sealed class Transformer
         for (int layer = 0; layer < _config.Layers; layer++)
         {
             (_w, _kv) = (_weights.Layers[layer], cache.Layers[layer]);
+            _experts?.BeginLayer(layer);
             Attend(n);
-            FeedForwardAndInject(n, layer);
+            InjectAfter(Placement.AfterAttention, n);
+            FeedForward(n);
+            InjectAfter(Placement.AfterFeedForward, n);
         }
         cache.Length += n;
     }
 
-    /// <summary>A ← A + W_output · attention(RMSNorm(A))</summary>
+    /// <summary>A ← A + W_output · attention(h), h = RMSNorm(A)</summary>
     private void Attend(int n)
     {
+        TurnTo(Placement.ParallelAttention, n);
         _tokens.Run(n, _normalizeForAttention);
-        _matMul.Run(_h, 0, n, (_w.Query, _queries), (_w.Key, _keys), (_w.Value, _values));
+        _matMul.Run(n, (_h, _w.Query, _queries), (_h, _w.Key, _keys), (_h, _w.Value, _values), (_gateInput, _meki?.Gate, _mekiGate));
         _kv.Reserve(_position + n);
         _tokens.Run(n, _prepareHeads);
         _attention.Run(_queries, n, _position, _kv, _attended);
-        _matMul.Run(_attended, 0, n, (_w.AttentionOutput, _branch));
+        if (_meki is not null)
+            _tokens.Run(n, _fuse);
+        _matMul.Run(n, (_attended, _w.AttentionOutput, _branch), (_fusion.Fused, _meki?.Output, _injected));
         _tokens.Run(n, _addBranch);
     }
 
-    /// <summary>A' = FFN(H) + y + A, H = RMSNorm(A) (7, 8), with y from the MeKi branch, parallel to the FFN: it shares the FFN's two regions.</summary>
-    private void FeedForwardAndInject(int n, int layer)
+    /// <summary>A' = FFN(H) + y + A, H = RMSNorm(A) (7, 8). The MeKi branch beside the FFN shares its two regions and the steps between them.</summary>
+    private void FeedForward(int n)
     {
+        TurnTo(Placement.ParallelFeedForward, n);
         _tokens.Run(n, _normalizeForFeedForward);
-        if (_w.MeKi is not { } meki)
-        {
-            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up));
-            _tokens.Run(n, _activate);
-            _matMul.Run(_inner, 0, n, (_w.Down, _branch));
-            _tokens.Run(n, _addBranch);
-            return;
-        }
+        _matMul.Run(n, (_h, _w.Gate, _gate), (_h, _w.Up, _up), (_gateInput, _meki?.Gate, _mekiGate));       // W_g h (4)
+        _tokens.Run(n, _activate);                                                                          // v (5)
+        _matMul.Run(n, (_inner, _w.Down, _branch), (_fusion.Fused, _meki?.Output, _injected));              // W_o v
+        _tokens.Run(n, _addBranch);
+    }
 
+    /// <summary>A ← A + y, where the branch has that place and no block beside it</summary>
+    private void InjectAfter(Placement block, int n)
+    {
+        TurnTo(block, n);
+        if (_meki is null)
+            return;
         if (_config.GateInput == GateInput.Normalized)
-            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up), (meki.Gate, _mekiGate));      // W_g h (4)
-        else
-        {
-            _matMul.Run(_h, 0, n, (_w.Gate, _gate), (_w.Up, _up));
-            _matMul.Run(_a, 0, n, (meki.Gate, _mekiGate));
-        }
-        _tokens.Run(n, _activate);
-        _experts!.Read(layer, _expert);                                                         // e (3), folded: one stored row
+            _tokens.Run(n, _normalizeForFeedForward);
+        _matMul.Run(n, (_gateInput, _meki.Gate, _mekiGate));
         _tokens.Run(n, _fuse);
-        _matMul.Run(_inner, 0, n, (_w.Down, _branch));
-        _matMul.Run(_mekiGate, 0, n, (meki.Output, _injected));                                 // W_o v
+        _matMul.Run(n, (_fusion.Fused, _meki.Output, _injected));
         _tokens.Run(n, _inject);
+    }
+
+    private void TurnTo(Placement placement, int n)
+    {
+        _meki = _config.Placement == placement ? _w.MeKi : null;
+        if (_meki is not null)
+            _fusion.Reserve(n, _meki.Output);
     }
 
     private void Embed(int i) => _weights.Embedding.DecodeRow(_ids[i], _a.Row(i));
@@ -155,20 +169,30 @@ internal sealed class Transformer
         _kv.Store(_position + i, _keys.Row(i), _values.Row(i));
     }
 
-    private void AddBranch(int i) => TensorPrimitives.Add(_a.Row(i), _branch.Row(i), _a.Row(i));
-
     private void NormalizeForFeedForward(int i) => RmsNorm.Normalize(_a.Row(i), _w.FeedForwardNorm, _config.NormEps, _h.Row(i));
 
-    private void Activate(int i) => SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+    private void Activate(int i)
+    {
+        SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+        if (_meki is not null)
+            Fuse(i);
+    }
 
-    /// <summary>v = e + sigmoid(W_g h) (5)</summary>
-    private void Fuse(int i) => SigmoidAdd.Fuse(_expert.Row(i), _mekiGate.Row(i), _mekiGate.Row(i));
+    /// <summary>v = e + sigmoid(W_g h) (5) or a variant (17); e (3) is one stored row, or computed in the training form</summary>
+    private void Fuse(int i) => _fusion.Fuse(i, _experts!.Row(i), _mekiGate.Row(i));
 
-    /// <summary>A ← A + FFN(H) + y, y = RMSNorm(W_o v) (6)</summary>
+    /// <summary>A ← A + attention or FFN, + y where the branch is beside it</summary>
+    private void AddBranch(int i)
+    {
+        TensorPrimitives.Add(_a.Row(i), _branch.Row(i), _a.Row(i));
+        if (_meki is not null)
+            Inject(i);
+    }
+
+    /// <summary>A ← A + y, y = RMSNorm(W_o v) (6)</summary>
     private void Inject(int i)
     {
-        RmsNorm.Normalize(_injected.Row(i), _w.MeKi!.PostNorm, _config.NormEps, _injected.Row(i));
-        AddBranch(i);
+        RmsNorm.Normalize(_injected.Row(i), _meki!.PostNorm, _config.NormEps, _injected.Row(i));
         TensorPrimitives.Add(_a.Row(i), _injected.Row(i), _a.Row(i));
     }
 

@@ -21,16 +21,12 @@ public class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Lengths))]
-    public void SwiGlu_and_the_sigmoid_fuse_are_their_formulas(int length)
+    public void SwiGlu_is_its_formula(int length)
     {
         (float[] a, float[] b, float[] y) = (Values(length, 3), Values(length, 4), new float[length]);
         SwiGlu.Activate(a, b, y);
         for (int i = 0; i < length; i++)
             Assert.Equal(a[i] / (1 + Math.Exp(-a[i])) * b[i], y[i], 1e-5);
-        SigmoidAdd.Fuse(a, b, b);
-        float[] gate = Values(length, 4);
-        for (int i = 0; i < length; i++)
-            Assert.Equal(a[i] + 1 / (1 + Math.Exp(-gate[i])), b[i], 1e-5);
     }
 
     [Fact]

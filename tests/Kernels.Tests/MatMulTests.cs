@@ -32,7 +32,10 @@ public unsafe class MatMulTests
                     for (int first = 0; first < Tokens; first += group)
                     {
                         int count = Math.Min(group, Tokens - first);
-                        matMul.Run(x, first, count, (weight, y));
+                        ActivationMatrix part = new(Columns);
+                        part.Reserve(count);
+                        x.Rows(first, count).CopyTo(part.Rows(0, count));
+                        matMul.Run(count, (part, weight, y));
                         all.AddRange(y.Rows(0, count));
                     }
                     expected ??= [.. all];
@@ -52,26 +55,54 @@ public unsafe class MatMulTests
         {
             PanelMatrix weight = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.Q8_0), 0, 32, pointer), pool);
             Assert.Equal((0, 0L), (weight.Panels, weight.ByteLength));
-            new MatMul(pool).Run(x, 0, 3, (weight, y));
-            new MatMul(pool).Run(x, 0, 0, (weight, y));
+            new MatMul(pool).Run(3, (x, weight, y));
+            new MatMul(pool).Run(0, (x, weight, y));
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(70)]
+    public void Products_of_several_inputs_and_forms_in_one_region_are_those_of_each_alone(int tokens)
+    {
+        using ComputePool pool = new(2);
+        MatMul matMul = new(pool);
+        (GgmlType Type, int Rows, int Columns, int Input)[] parts = [(GgmlType.Q8_0, 20, 64, 0), (GgmlType.F16, 3, 96, 1), (GgmlType.Q4_0, 9, 96, 1), (GgmlType.F32, 40, 64, 0)];
+        ActivationMatrix[] inputs = [Weights.RandomActivations(tokens, 64, seed: 7), Weights.RandomActivations(tokens, 96, seed: 8)];
+        PanelMatrix[] weights = [.. parts.Select((part, i) => Packed(part.Type, part.Rows, part.Columns, i, pool))];
+        ActivationMatrix[] together = [.. parts.Select(part => new ActivationMatrix(part.Rows))];
+        // Twice, in another order: what a region leaves behind the next must not take.
+        foreach (int[] order in new int[][] { [0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2] })
+        {
+            matMul.Run(tokens, [.. order.Select(i => (inputs[parts[i].Input], (PanelMatrix?)weights[i], together[i]))]);
+            for (int i = 0; i < parts.Length; i++)
+            {
+                ActivationMatrix alone = new(parts[i].Rows);
+                new MatMul(pool).Run(tokens, (inputs[parts[i].Input], weights[i], alone));
+                Bits.AssertSame(alone.Rows(0, tokens), together[i].Rows(0, tokens), $"product {i} of {string.Join(' ', order)}");
+            }
         }
     }
 
     [Fact]
-    public void Several_matrices_of_one_input_are_one_region()
+    public void A_product_without_a_weight_is_left_out_and_one_that_does_not_fit_is_refused()
     {
         using ComputePool pool = new(2);
-        byte[] first = Weights.Random(BlockFormat.Of(GgmlType.F16), 20, 40, seed: 5), second = Weights.Random(BlockFormat.Of(GgmlType.F32), 3, 40, seed: 6);
-        ActivationMatrix x = Weights.RandomActivations(3, 40, seed: 7), a = new(20), b = new(3), alone = new(3);
-        fixed (byte* p = first, q = second)
-        {
-            PanelMatrix other = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F32), 3, 40, q), pool);
-            MatMul matMul = new(pool);
-            matMul.Run(x, 0, 3, (PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), 20, 40, p), pool), a), (other, b));
-            matMul.Run(x, 0, 3, (other, alone));
-            Assert.Equal(alone.Rows(0, 3), b.Rows(0, 3));
-            Assert.Throws<ArgumentException>(() => matMul.Run(x, 0, 3, (other, a)));
-        }
+        MatMul matMul = new(pool);
+        PanelMatrix weight = Packed(GgmlType.F32, 3, 40, 6, pool);
+        ActivationMatrix x = Weights.RandomActivations(3, 40, seed: 7), y = new(3), alone = new(3), other = new(20);
+        matMul.Run(3, (x, weight, alone));
+        matMul.Run(3, (x, null, other), (x, weight, y), (x, null, other));
+        Assert.Equal(alone.Rows(0, 3), y.Rows(0, 3));
+        Assert.Throws<ArgumentException>(() => matMul.Run(3, (x, weight, other)));
+        Assert.Throws<ArgumentException>(() => matMul.Run(3, (other, weight, y)));
+    }
+
+    private static PanelMatrix Packed(GgmlType type, int rows, int columns, int seed, ComputePool pool)
+    {
+        fixed (byte* data = Weights.Random(BlockFormat.Of(type), rows, columns, seed))
+            return PanelMatrix.Pack(new(BlockFormat.Of(type), rows, columns, data), pool);
     }
 
     [Fact]

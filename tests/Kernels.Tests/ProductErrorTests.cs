@@ -42,7 +42,7 @@ public unsafe class ProductErrorTests
             fixed (byte* pointer = data)
             {
                 PanelMatrix weight = PanelMatrix.Pack(new(format, sample.Rows, columns, pointer), pool);
-                new MatMul(pool).Run(x, 0, sample.Tokens, (weight, y));
+                new MatMul(pool).Run(sample.Tokens, (x, weight, y));
                 for (int token = 0; token < sample.Tokens; token++)
                 {
                     double[] exact = [.. x.Row(token).ToArray().Select(value => (double)value)];
@@ -77,7 +77,11 @@ public unsafe class ProductErrorTests
     {
         QuantizedActivations quantized = new();
         quantized.Reserve(1, x.Columns);
-        quantized.Quantize(x, token, 0);
+        fixed (float* values = x.Row(token))
+        {
+            for (int block = 0; block < x.Columns / QuantizedActivations.BlockColumns; block++)
+                quantized.QuantizeBlock(0, block, values + block * QuantizedActivations.BlockColumns);
+        }
         QuantizedGroup group = quantized.Group(0);
         double[] used = new double[x.Columns], halfSteps = new double[x.Columns];
         for (int i = 0; i < used.Length; i++)

@@ -9,12 +9,11 @@ public unsafe class QuantizedActivationsTests
 {
     private const int Width = QuantizedActivations.BlockColumns;
 
-    private static readonly Arbitrary<(int Tokens, int Blocks, int First, int Seed)> Samples =
+    private static readonly Arbitrary<(int Tokens, int Blocks, int Seed)> Samples =
         (from tokens in Gen.Choose(1, 9)
          from blocks in Gen.Choose(1, 12)
-         from first in Gen.Choose(0, 3)
          from seed in Gen.Choose(0, int.MaxValue)
-         select (tokens, blocks, first, seed)).ToArbitrary();
+         select (tokens, blocks, seed)).ToArbitrary();
 
     [Fact]
     public void Codes_scales_and_sums_are_those_of_a_plain_loop()
@@ -23,21 +22,21 @@ public unsafe class QuantizedActivationsTests
         QuantizedActivations quantized = new();
         Prop.ForAll(Samples, sample =>
         {
-            (int tokens, int blocks, int first, int seed) = sample;
+            (int tokens, int blocks, int seed) = sample;
             Random random = new(seed);
             ActivationMatrix x = new(blocks * Width);
-            x.Reserve(first + tokens);
-            for (int row = 0; row < first + tokens; row++)
+            x.Reserve(tokens);
+            for (int row = 0; row < tokens; row++)
                 PanelBytes.FillToken(x.Row(row), random);
             quantized.Reserve(tokens, x.Columns);
             Assert.Equal((tokens == 1 ? 1 : 4, (tokens + 3) / 4), (quantized.Interleave, quantized.Groups));
             for (int group = 0; group < quantized.Groups; group++)
-                quantized.Quantize(x, first, group);
+                quantized.Quantize(x, group);
             int padded = quantized.Groups * quantized.Interleave;
             for (int token = 0; token < padded; token++)
             {
                 for (int block = 0; block < blocks; block++)
-                    AssertBlock(quantized, token, block, token < tokens ? x.Row(first + token).Slice(block * Width, Width) : new float[Width]);
+                    AssertBlock(quantized, token, block, token < tokens ? x.Row(token).Slice(block * Width, Width) : new float[Width]);
             }
         }).QuickCheckThrowOnFailure();
     }
@@ -88,7 +87,7 @@ public unsafe class QuantizedActivationsTests
         token.CopyTo(x.Row(0));
         QuantizedActivations quantized = new();
         quantized.Reserve(1, token.Length);
-        quantized.Quantize(x, 0, 0);
+        quantized.Quantize(x, 0);
         return quantized;
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Quant;
 
 namespace MeKi.Store.Tests;
 
@@ -41,7 +42,7 @@ public sealed class RowFileTests : IDisposable
             {
                 lease.Decode(i, layer, row);
                 float[] expected = rows[tokens[i] * table.Layers + layer];
-                float tolerance = table.Type switch { RowType.F32 => 0, RowType.F16 => 1 / 2048f, _ => expected.Max(Math.Abs) / 254 * 1.001f };
+                float tolerance = table.Type switch { RowType.F32 => 0, RowType.F16 => 1 / 2048f, RowType.Int8 => expected.Max(Math.Abs) / 254 * 1.001f, _ => expected.Max(Math.Abs) / 4 };
                 Assert.All(row.Zip(expected), pair => Assert.InRange(pair.First, pair.Second - tolerance, pair.Second + tolerance));
             }
         }
@@ -73,9 +74,29 @@ public sealed class RowFileTests : IDisposable
     }
 
     [Fact]
-    public void Every_changed_byte_of_the_header_is_noticed()
+    public void An_int4_record_has_its_golden_bytes()
     {
-        Write(Layout(10, 2, 8, RowType.Int8), 1);
+        // 40 values are two blocks, the second with 24 to spare. Scales of 0.5 and 1: f16 0x3800 and 0x3C00.
+        float[] row = [.. Enumerable.Range(0, 32).Select(i => (i % 16 - 8) * 0.5f), -8, -7, -6, -5, -4, -3, -2, -1];
+        RowFileLayout layout = Layout(1, 2, row.Length, RowType.Int4);
+        Assert.Equal((32, 64, 64, 192), (layout.RowBytes, layout.RowStride, layout.ScaleBytes, layout.RecordStride));
+        byte[] record = new byte[layout.RecordStride];
+        RowCodec.Encode(layout, row, 1, record);
+        byte[] expected = new byte[layout.RecordStride];
+        Convert.FromHexString("0038003C").CopyTo(expected, 4);
+        Convert.FromHexString("00112233445566778899AABBCCDDEEFF" + "80818283848586878888888888888888").CopyTo(expected, 128);
+        Assert.Equal(expected, record);
+        float[] decoded = new float[row.Length];
+        RowCodec.Decode(layout, record, 1, decoded);
+        Assert.Equal(row, decoded);
+    }
+
+    [Theory]
+    [InlineData(RowType.Int8)]
+    [InlineData(RowType.Int4)]
+    public void Every_changed_byte_of_the_header_is_noticed(RowType type)
+    {
+        Write(Layout(10, 2, 8, type), 1);
         byte[] good = File.ReadAllBytes(FilePath);
         for (int at = 0; at < 4096; at += at < 128 || at > 4080 ? 1 : 37)
         {

@@ -1,3 +1,5 @@
+using MeKi.Quant;
+
 namespace MeKi.Store.Tests;
 
 /// <summary>One lease given batch after batch, in every overlap of its owner with the thread that reads.</summary>

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Model.Conversion;
-using MeKi.Store;
+using MeKi.Quant;
 
 namespace MeKi.Tool;
 
@@ -9,7 +9,7 @@ namespace MeKi.Tool;
 internal static class ConvertCommand
 {
     internal static readonly Dictionary<string, WeightRecipe> WeightTypes = WeightRecipe.All.ToDictionary(recipe => recipe.Name);
-    internal static readonly Dictionary<string, RowType> RowTypes = new() { ["f32"] = RowType.F32, ["f16"] = RowType.F16, ["int8"] = RowType.Int8 };
+    internal static readonly Dictionary<string, RowType> RowTypes = Enum.GetValues<RowType>().ToDictionary(type => type.ToString().ToLowerInvariant());
 
     internal static void Report(ConversionResult result)
     {

@@ -121,7 +121,13 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         new(Vector128.ConvertToSingle(integers._low.AsInt32()).AsSByte(), Vector128.ConvertToSingle(integers._high.AsInt32()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> ShiftLanesLeft(NeonVector<TNeon, TDot> integers, int bits) => new((integers._low.AsInt32() << bits).AsSByte(), (integers._high.AsInt32() << bits).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> BroadcastFloat(float* value) => Both(TNeon.LoadAndReplicate((int*)value).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> Constant(float value) => Both(Vector128.Create(value).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> AddFloats(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
@@ -130,6 +136,14 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Multiply(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
         new((a._low.AsSingle() * b._low.AsSingle()).AsSByte(), (a._high.AsSingle() * b._high.AsSingle()).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> Divide(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
+        new((a._low.AsSingle() / b._low.AsSingle()).AsSByte(), (a._high.AsSingle() / b._high.AsSingle()).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> Max(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
+        new(Vector128.Max(a._low.AsSingle(), b._low.AsSingle()).AsSByte(), Vector128.Max(a._high.AsSingle(), b._high.AsSingle()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> MultiplyAdd(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b, NeonVector<TNeon, TDot> c) => new(
@@ -164,14 +178,21 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> LoadBytesAsFloat(byte* from)
-    {
-        Vector128<short> values = TNeon.ZeroExtendWidening(Vector64.Load(from));
-        return ToFloat(new(TNeon.ShiftLeftLogicalWideningLower(values, 0).AsSByte(), TNeon.ShiftLeftLogicalWideningUpper(values, 0).AsSByte()));
-    }
+    public static NeonVector<TNeon, TDot> LoadBytes(byte* from) => ShortsToIntegers(TNeon.ZeroExtendWidening(Vector64.Load(from)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> LoadBytesAsFloat(byte* from) => ToFloat(LoadBytes(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> LoadSignedBytesAsFloat(byte* from) => ToFloat(ShortsToIntegers(TNeon.SignExtendWidening(Vector64.Load((sbyte*)from))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static NeonVector<TNeon, TDot> Both(Vector128<sbyte> half) => new(half, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static NeonVector<TNeon, TDot> ShortsToIntegers(Vector128<short> values) => new(
+        TNeon.ShiftLeftLogicalWideningLower(values, 0).AsSByte(),
+        TNeon.ShiftLeftLogicalWideningUpper(values, 0).AsSByte());
 
     // .NET 10 has no FCVTL for half precision. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN,
     // whose exponent is larger by another 112.

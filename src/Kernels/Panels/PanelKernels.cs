@@ -1,4 +1,5 @@
 using MeKi.Kernels.Arm;
+using MeKi.Kernels.Rows;
 using MeKi.Kernels.Scalar;
 using MeKi.Kernels.Vectors;
 using MeKi.Kernels.X86;
@@ -15,6 +16,9 @@ internal abstract unsafe class PanelKernels
 
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
     public abstract string Name { get; }
+
+    /// <summary>The fuse of the same instruction set.</summary>
+    public required FusionKernels Fusion { get; init; }
 
     /// <summary>Every kernel set this process can execute, the fastest first; emulations of other machines' instructions and the scalar reference come last.</summary>
     public static IReadOnlyList<PanelKernels> Available { get; } = List();
@@ -62,7 +66,7 @@ internal abstract unsafe class PanelKernels
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
-        all.Add(new ScalarPanelKernels());
+        all.Add(new ScalarPanelKernels { Fusion = new ScalarFusionKernels() });
         // Instruction by instruction, slower than scalar code: there to test what runs on ARM64.
         Add<NeonVector<EmulatedNeon, DotProductDot>>("EmulatedNeonDot");
         Add<NeonVector<EmulatedNeon, MultiplyWideningDot>>("EmulatedNeon");
@@ -72,7 +76,7 @@ internal abstract unsafe class PanelKernels
             where TVector : struct, IPanelVector<TVector>
         {
             if (TVector.IsSupported)
-                all.Add(new VectorPanelKernels<TVector>(name));
+                all.Add(new VectorPanelKernels<TVector>(name) { Fusion = new VectorFusionKernels<TVector>() });
         }
     }
 }

@@ -90,11 +90,22 @@ internal unsafe interface IPanelVector<TSelf>
 
     static abstract TSelf ToFloat(TSelf integers);
 
+    /// <summary>32-bit lanes shifted left.</summary>
+    static abstract TSelf ShiftLanesLeft(TSelf integers, int bits);
+
     static abstract TSelf BroadcastFloat(float* value);
+
+    /// <summary>One number in every lane.</summary>
+    static abstract TSelf Constant(float value);
 
     static abstract TSelf AddFloats(TSelf a, TSelf b);
 
     static abstract TSelf Multiply(TSelf a, TSelf b);
+
+    static abstract TSelf Divide(TSelf a, TSelf b);
+
+    /// <summary>The larger number; NaN where either is.</summary>
+    static abstract TSelf Max(TSelf a, TSelf b);
 
     /// <summary>a · b + c, rounded once.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
@@ -114,6 +125,12 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>Eight brain floats.</summary>
     static abstract TSelf LoadBrainFloats(byte* from);
 
+    /// <summary>Eight unsigned bytes as 32-bit integers.</summary>
+    static abstract TSelf LoadBytes(byte* from);
+
     /// <summary>Eight unsigned bytes as float32.</summary>
     static abstract TSelf LoadBytesAsFloat(byte* from);
+
+    /// <summary>Eight signed bytes as float32.</summary>
+    static abstract TSelf LoadSignedBytesAsFloat(byte* from);
 }

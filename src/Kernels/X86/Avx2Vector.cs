@@ -99,13 +99,25 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> ToFloat(Avx2Vector<TDot> integers) => new(Avx.ConvertToVector256Single(integers._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> ShiftLanesLeft(Avx2Vector<TDot> integers, int bits) => new((integers._bits.AsInt32() << bits).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> BroadcastFloat(float* value) => new(Avx.BroadcastScalarToVector256(value).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> Constant(float value) => new(Vector256.Create(value).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddFloats(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() + b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> Multiply(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() * b._bits.AsSingle()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> Divide(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() / b._bits.AsSingle()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> Max(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(Vector256.Max(a._bits.AsSingle(), b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
@@ -134,5 +146,11 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> LoadBrainFloats(byte* from) => new((Avx2.ConvertToVector256Int32((ushort*)from) << 16).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> LoadBytes(byte* from) => new(Avx2.ConvertToVector256Int32(from).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadBytesAsFloat(byte* from) => new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(from)).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> LoadSignedBytesAsFloat(byte* from) => new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32((sbyte*)from)).AsByte());
 }

@@ -78,9 +78,9 @@ internal sealed class GgufModel : WeightSource
         if (config.HasMeKi)
         {
             metadata[$"{a}.meki.dimension"] = (uint)config.MemoryDimension;
-            metadata[$"{a}.meki.gate_input"] = config.GateInput == GateInput.Residual ? "residual" : "normalized";
-            metadata[$"{a}.meki.fusion"] = "additive_sigmoid";
-            metadata[$"{a}.meki.placement"] = "parallel_ffn";
+            metadata[$"{a}.meki.gate_input"] = VariantNames.GateInput.Of(config.GateInput);
+            metadata[$"{a}.meki.fusion"] = VariantNames.Fusion.Of(config.Fusion);
+            metadata[$"{a}.meki.placement"] = VariantNames.Placement.Of(config.Placement);
         }
     }
 
@@ -145,18 +145,9 @@ internal sealed class GgufModel : WeightSource
         Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
         Refuse((metadata.TryGetInt($"{a}.rope.dimension_count") ?? head) != head, "rope.dimension_count", "the key length");
 
-        GateInput gate = GateInput.Normalized;
-        int memory = 0;
-        if (a == MeKiArchitecture)
-        {
-            memory = metadata.GetInt($"{a}.meki.dimension");
-            string input = metadata.Get<string>($"{a}.meki.gate_input");
-            Refuse(input is not ("normalized" or "residual"), "meki.gate_input", "'normalized' or 'residual'");
-            Refuse(metadata.Get<string>($"{a}.meki.fusion") != "additive_sigmoid", "meki.fusion", "'additive_sigmoid'");
-            Refuse(metadata.Get<string>($"{a}.meki.placement") != "parallel_ffn", "meki.placement", "'parallel_ffn'");
-            Refuse(memory == 0, "meki.dimension", "a positive number");
-            gate = input == "residual" ? GateInput.Residual : GateInput.Normalized;
-        }
+        bool folded = a == MeKiArchitecture;
+        int memory = folded ? metadata.GetInt($"{a}.meki.dimension") : 0;
+        Refuse(folded && memory == 0, "meki.dimension", "a positive number");
         return new ModelConfig
         {
             VocabularySize = file.GetTensor("token_embd.weight").Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
@@ -172,8 +163,20 @@ internal sealed class GgufModel : WeightSource
             QkNorm = file.TryGetTensor("blk.0.attn_q_norm.weight", out _),
             TiedHead = !file.TryGetTensor("output.weight", out _),
             MemoryDimension = memory,
-            GateInput = gate,
+            GateInput = Variant("meki.gate_input", VariantNames.GateInput),
+            Fusion = Variant("meki.fusion", VariantNames.Fusion),
+            Placement = Variant("meki.placement", VariantNames.Placement),
         }.Checked(path);
+
+        T Variant<T>(string key, VariantNames<T> names)
+            where T : struct, Enum
+        {
+            if (!folded)
+                return default;
+            T? variant = names.Find(metadata.Get<string>($"{a}.{key}"));
+            Refuse(variant is null, key, names.List);
+            return variant!.Value;
+        }
 
         void Refuse(bool unsupported, string key, string supported)
         {

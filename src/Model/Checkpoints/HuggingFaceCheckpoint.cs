@@ -114,8 +114,6 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         Refuse(config.TryFlag("attention_bias") == true, "attention_bias", "false");
         Refuse(config.TryFlag("use_sliding_window") == true, "use_sliding_window", "false");
         Refuse(config.TryField("rope_scaling") is not null, "rope_scaling", "null");
-        Refuse(config.TryText("meki_fusion") is not (null or "additive_sigmoid"), "meki_fusion", "additive_sigmoid");
-        Refuse(config.TryText("meki_placement") is not (null or "parallel_ffn"), "meki_placement", "parallel_ffn");
         int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads");
         return new ModelConfig
         {
@@ -144,15 +142,14 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     private void CompleteConfig(JsonPlace config, string path)
     {
-        string? gate = config.TryText("meki_gate_input");
-        if (gate is not (null or "normalized" or "residual"))
-            throw new ModelFileException(path, "$.meki_gate_input", $"{UntrustedText.Quote(gate)} is not known", "Write 'normalized' or 'residual'");
         Config = Config with
         {
             MemoryDimension = Config.HasMeKi ? Config.MemoryDimension : LengthOf("blk.0.meki_mix_norm.weight"),
             QkNorm = config.TryFlag("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
             TiedHead = config.TryFlag("tie_word_embeddings") ?? !Has("output.weight"),
-            GateInput = gate switch { "residual" => GateInput.Residual, "normalized" => GateInput.Normalized, _ => _naming.DefaultGateInput },
+            GateInput = Variant("meki_gate_input", VariantNames.GateInput) ?? _naming.DefaultGateInput,
+            Fusion = Variant("meki_fusion", VariantNames.Fusion) ?? default,
+            Placement = Variant("meki_placement", VariantNames.Placement) ?? default,
         };
         bool normed = Has("blk.0.meki_projection_norm.weight");
         if (config.TryFlag("meki_projection_norm") is { } told && told != normed)
@@ -160,6 +157,11 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             throw new ModelFileException(path, "$.meki_projection_norm",
                 $"is {(told ? "true" : "false")}, but the tensor '{OriginalName("blk.0.meki_projection_norm.weight")}' is {(normed ? "present" : "absent")}", "Correct the configuration");
         }
+
+        T? Variant<T>(string field, VariantNames<T> names)
+            where T : struct, Enum
+            => config.TryText(field) is not { } name ? null
+                : names.Find(name) ?? throw new ModelFileException(path, $"$.{field}", $"{UntrustedText.Quote(name)} is not known", $"Write one of {names.List}");
     }
 
     private bool Has(string name) => _naming.Places(name, Config).Any(place => _folder.Tensors.ContainsKey(place.Name));

@@ -30,7 +30,7 @@ internal static class CheckpointScan
         });
 
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(checkpoint.Config.ToString()));
+        hash.AppendData(Encoding.UTF8.GetBytes(checkpoint.Config.ToIdentityText()));
         string tokenizer = Path.Combine(checkpoint.Path, "tokenizer.json");
         if (File.Exists(tokenizer))
             hash.AppendData(SHA256.HashData(File.ReadAllBytes(tokenizer)));

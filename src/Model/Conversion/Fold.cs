@@ -50,7 +50,10 @@ internal sealed class Fold(TrainingForm trainingForm, RowFileLayout layout)
         float largest = Math.Abs(TensorPrimitives.MaxMagnitude(row));
         if (!float.IsFinite(largest))
             throw new ModelFileException(path, $"layer {layer}", $"the expert row of token {token} is not finite", "Check alpha, beta and mix_norm of the layer; nothing was written");
-        if (layout.Type == RowType.F16 && largest > F16.MaxValue)
-            throw new ModelFileException(path, $"layer {layer}", $"the expert row of token {token} holds {largest}, beyond the range of f16", "Convert with --rows int8");
+        if (largest > StoredRow.MaxMagnitude(layout.Type))
+        {
+            string type = layout.Type.ToString().ToLowerInvariant();
+            throw new ModelFileException(path, $"layer {layer}", $"the expert row of token {token} holds {largest}, beyond the range of {type}", "Convert with --rows int8");
+        }
     }
 }

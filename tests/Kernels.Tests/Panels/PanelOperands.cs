@@ -37,7 +37,7 @@ internal sealed unsafe class PanelOperands : IDisposable
             PanelBytes.FillToken(_x.Row(token), random);
         _quantized.Reserve(tokens, format.Block.BlockSize > 1 ? columns : 0);
         for (int group = 0; group < _quantized.Groups && format.Block.BlockSize > 1; group++)
-            _quantized.Quantize(_x, 0, group);
+            _quantized.Quantize(_x, group);
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);

@@ -76,6 +76,8 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             foreach (int bits in new[] { 1, 3, 5, 7 })
                 Check(TVector.BroadcastNegated(value, bits), _ => -(broadcast[0] << bits), $"BroadcastNegated {bits}");
             Check(TVector.ToFloat(va), i => (float)a[i], "ToFloat");
+            foreach (int bits in new[] { 1, 13, 23, 31 })
+                Check(TVector.ShiftLanesLeft(va, bits), i => a[i] << bits, $"ShiftLanesLeft {bits}");
         }
 
         int[] Mixed(Random values) => [int.MinValue, int.MaxValue, 0, -1, 16_777_217, -33_554_435, values.Next(), -values.Next()];
@@ -92,6 +94,9 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.BroadcastFloat(pa + 3), _ => a[3], "BroadcastFloat");
             Check(TVector.AddFloats(va, vb), i => a[i] + b[i], "AddFloats");
             Check(TVector.Multiply(va, vb), i => a[i] * b[i], "Multiply");
+            Check(TVector.Constant(a[3]), _ => a[3], "Constant");
+            Check(TVector.Divide(va, vb), i => a[i] / b[i], "Divide");
+            Check(TVector.Max(va, vb), i => MathF.Max(a[i], b[i]), "Max");
             Check(TVector.MultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(a[i], b[i], c[i]), "MultiplyAdd");
             Check(TVector.NegatedMultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd");
             Check(TVector.NegatedMultiplyAdd(pa, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd of memory");
@@ -126,7 +131,9 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             for (int first = 0; first < 256; first += Lanes)
             {
                 int at = first;
+                Check(TVector.LoadBytes(from + first), i => at + i, "LoadBytes");
                 Check(TVector.LoadBytesAsFloat(from + first), i => (float)(at + i), "LoadBytesAsFloat");
+                Check(TVector.LoadSignedBytesAsFloat(from + first), i => (float)(sbyte)(at + i), "LoadSignedBytesAsFloat");
             }
         }
     }

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using MeKi.Model.Conversion;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
-using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.BadInput;
@@ -161,8 +160,9 @@ public sealed class BadCheckpointTests : IDisposable
     [InlineData("rope_scaling", "{\"type\":\"yarn\"}", "$.rope_scaling")]
     [InlineData("hidden_act", "\"gelu\"", "$.hidden_act")]
     [InlineData("meki_gate_input", "\"both\"", "$.meki_gate_input: 'both' is not known")]
+    [InlineData("meki_fusion", "\"additive\"", "$.meki_fusion: 'additive' is not known. Write one of 'additive_sigmoid', ")]
+    [InlineData("meki_placement", "\"PARALLEL_FFN\"", "$.meki_placement: 'PARALLEL_FFN' is not known. Write one of 'parallel_ffn', ")]
     [InlineData("meki_projection_norm", "true", "$.meki_projection_norm: is true, but the tensor")]
-    [InlineData("meki_fusion", "\"multiplicative_silu\"", "$.meki_fusion")]
     [InlineData("tie_word_embeddings", "1", "$.tie_word_embeddings: is neither true nor false")]
     public void Configuration_that_is_wrong(string key, string value, string problem)
     {
@@ -230,6 +230,7 @@ public sealed class BadCheckpointTests : IDisposable
     {
         new TinyCheckpoint { Damage = tensors => tensors["model.layers.1.meki.alpha"].Values[0] = 1e6f }.Write(_folder["c"]);
         ConversionRefused(new() { RowType = RowType.F16 }, $"{_folder["c"]}: layer 1: the expert row of token 0 holds ");
+        ConversionRefused(new() { RowType = RowType.Int4 }, "beyond the range of int4. Convert with --rows int8.");
     }
 
     [Fact]

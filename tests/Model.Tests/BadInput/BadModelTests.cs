@@ -4,6 +4,7 @@ using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Gguf;
+using MeKi.Quant;
 using MeKi.Store;
 using MeKi.Tests;
 

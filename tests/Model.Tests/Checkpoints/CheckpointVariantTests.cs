@@ -1,8 +1,8 @@
 using MeKi.Model.Conversion;
+using MeKi.Model.Tests.Evaluation;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Reference;
 using MeKi.Quant;
-using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Checkpoints;
@@ -107,6 +107,79 @@ public sealed class CheckpointVariantTests : IDisposable
         Assert.True(distance < 1e-5, $"relative distance {distance:g3}");
     }
 
+    public static TheoryData<string, string, string> Branches
+    {
+        get
+        {
+            TheoryData<string, string, string> all = [];
+            foreach (string fusion in new[] { "additive_sigmoid", "additive_silu", "multiplicative_sigmoid", "multiplicative_silu" })
+            {
+                foreach (string placement in new[] { "parallel_ffn", "parallel_attention", "after_attention", "after_ffn" })
+                {
+                    foreach (string gate in new[] { "normalized", "residual" })
+                        all.Add(fusion, placement, gate);
+                }
+            }
+            return all;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Branches))]
+    public void Every_fusion_and_placement_is_its_formula_in_float64_folded_and_in_training_form(string fusion, string placement, string gate)
+    {
+        TinyCheckpoint checkpoint = new() { Fusion = fusion, Placement = placement, GateInput = gate, ProjectionNorm = gate == "residual" };
+        float[] trained = Logits(checkpoint, out _), folded = Logits(checkpoint, out string converted, convert: true);
+        using DoublePass reference = new(converted);
+        double[] expected = reference.Nll(Tokens);
+        // Float32 arithmetic of two layers; a gate's input taken from elsewhere moves them by more than a tenth (the test below).
+        Assert.All(GoldenAssert.Nll(folded, Tokens).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 2e-4));
+        Assert.All(GoldenAssert.Nll(trained, Tokens).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 2e-4));
+    }
+
+    [Fact]
+    public void No_two_fusions_and_placements_are_alike_and_what_is_not_named_is_the_papers_best()
+    {
+        List<float[]> all = [];
+        foreach (object[] row in Branches)
+        {
+            float[] logits = Logits(new TinyCheckpoint { Fusion = (string)row[0], Placement = (string)row[1], GateInput = (string)row[2] });
+            Assert.All(all, other => Assert.True(GoldenAssert.RelativeDistance(other, logits) > 1e-3, string.Join(' ', row)));
+            all.Add(logits);
+        }
+        Assert.Equal(all[0], Logits(new()));
+    }
+
+    [Theory]
+    [InlineData("additive_silu", "after_attention")]
+    [InlineData("multiplicative_sigmoid", "parallel_attention")]
+    [InlineData("multiplicative_silu", "after_ffn")]
+    public void Prompt_and_single_tokens_of_every_placement_agree_to_the_bit_in_small_types(string fusion, string placement)
+    {
+        string path = new TinyCheckpoint { Fusion = fusion, Placement = placement }.Write(_folder[$"{_written++}"]), converted = Path.Combine(path, "converted");
+        Converter.Convert(path, converted, new() { WeightType = GgmlType.Q8_0, RowType = RowType.Int4 });
+        using MeKiModel model = MeKiModel.Load(converted);
+        float[] prompt = GoldenAssert.AllLogits(model, Tokens), single = new float[prompt.Length];
+        using MeKiSession session = model.CreateSession();
+        for (int i = 0; i < Tokens.Length; i++)
+            session.Forward([Tokens[i]], single.AsSpan(i * model.Config.VocabularySize, model.Config.VocabularySize));
+        Assert.Equal(prompt, single);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(45)]
+    [InlineData(72)]
+    public void Rows_of_any_length_run_in_every_type(int memory)
+    {
+        TinyCheckpoint checkpoint = new() { Memory = memory };
+        float[] expected = Logits(checkpoint);
+        Assert.InRange(GoldenAssert.RelativeDistance(Logits(checkpoint, convert: true), expected), 0, 1e-5);
+        Assert.InRange(GoldenAssert.RelativeDistance(Logits(checkpoint, convert: true, GgmlType.F16, RowType.F16), expected), 1e-7, 2e-3);
+        Assert.InRange(GoldenAssert.RelativeDistance(Logits(checkpoint, convert: true, GgmlType.Q8_0, RowType.Int8), expected), 1e-7, 0.05);
+        Assert.InRange(GoldenAssert.RelativeDistance(Logits(checkpoint, convert: true, GgmlType.Q8_0, RowType.Int4), expected), 1e-7, 0.15);
+    }
+
     [Fact]
     public void Static_dynamic_and_full_models_differ()
     {
@@ -118,6 +191,7 @@ public sealed class CheckpointVariantTests : IDisposable
     [Theory]
     [InlineData(GgmlType.Q8_0, RowType.Int8, 0.05)]
     [InlineData(GgmlType.F16, RowType.F16, 2e-3)]
+    [InlineData(GgmlType.F16, RowType.Int4, 0.15)]
     public void Smaller_types_stay_near_the_training_form(GgmlType weights, RowType rows, double limit)
     {
         TinyCheckpoint checkpoint = new();
@@ -125,9 +199,12 @@ public sealed class CheckpointVariantTests : IDisposable
         Assert.InRange(distance, 1e-7, limit);
     }
 
-    private float[] Logits(TinyCheckpoint checkpoint, bool convert = false, GgmlType weights = GgmlType.F32, RowType rows = RowType.F32)
+    private float[] Logits(TinyCheckpoint checkpoint, bool convert = false, GgmlType weights = GgmlType.F32, RowType rows = RowType.F32) =>
+        Logits(checkpoint, out _, convert, weights, rows);
+
+    private float[] Logits(TinyCheckpoint checkpoint, out string path, bool convert = false, GgmlType weights = GgmlType.F32, RowType rows = RowType.F32)
     {
-        string path = checkpoint.Write(_folder[$"{_written++}"]);
+        path = checkpoint.Write(_folder[$"{_written++}"]);
         if (convert)
         {
             string converted = Path.Combine(path, "converted");

@@ -63,6 +63,10 @@ internal sealed record TinyCheckpoint
 
     public string? GateInput { get; init; } = "normalized";
 
+    public string? Fusion { get; init; }
+
+    public string? Placement { get; init; }
+
     /// <summary>False adds a head that favours the printable ASCII characters, so that generated text is readable.</summary>
     public bool Tied { get; init; } = true;
 
@@ -120,6 +124,10 @@ internal sealed record TinyCheckpoint
         };
         if (GateInput is not null)
             config["meki_gate_input"] = GateInput;
+        if (Fusion is not null)
+            config["meki_fusion"] = Fusion;
+        if (Placement is not null)
+            config["meki_placement"] = Placement;
         return config;
     }
 

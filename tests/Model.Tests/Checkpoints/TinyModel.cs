@@ -1,7 +1,6 @@
 using MeKi.Model.Conversion;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
-using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Checkpoints;

@@ -17,6 +17,7 @@ public sealed class ConverterTests : IDisposable
     [InlineData(GgmlType.F32, RowType.F32)]
     [InlineData(GgmlType.F16, RowType.F16)]
     [InlineData(GgmlType.Q8_0, RowType.Int8)]
+    [InlineData(GgmlType.Q4_0, RowType.Int4)]
     public void The_same_checkpoint_gives_the_same_bytes(GgmlType weights, RowType rows)
     {
         string checkpoint = new TinyCheckpoint { ProjectionNorm = true }.Write(_folder["c"]);

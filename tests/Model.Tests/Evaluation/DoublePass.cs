@@ -15,6 +15,8 @@ internal sealed class DoublePass : IDisposable
     private readonly Dictionary<string, double[][]> _matrices = [];
     private readonly int _layers, _heads, _kvHeads, _headSize;
     private readonly double _eps, _theta;
+    private readonly bool _gateSeesNorm;
+    private readonly string _fusion, _placement;
 
     public DoublePass(string folder)
     {
@@ -26,7 +28,9 @@ internal sealed class DoublePass : IDisposable
         _headSize = _file.Metadata.GetInt($"{Architecture}.attention.key_length");
         _eps = _file.Metadata.Get<float>($"{Architecture}.attention.layer_norm_rms_epsilon");
         _theta = _file.Metadata.Get<float>($"{Architecture}.rope.freq_base");
-        Assert.Equal("normalized", _file.Metadata.Get<string>($"{Architecture}.meki.gate_input"));
+        _gateSeesNorm = _file.Metadata.Get<string>($"{Architecture}.meki.gate_input") == "normalized";
+        _fusion = _file.Metadata.Get<string>($"{Architecture}.meki.fusion");
+        _placement = _file.Metadata.Get<string>($"{Architecture}.meki.placement");
     }
 
     public void Dispose()
@@ -44,21 +48,34 @@ internal sealed class DoublePass : IDisposable
         for (int layer = 0; layer < _layers; layer++)
         {
             string name = $"blk.{layer}";
-            double[][] attended = Attend(name, [.. a.Select(x => Norm(x, $"{name}.attn_norm.weight"))]);
+            double[][] normalized = [.. a.Select(x => Norm(x, $"{name}.attn_norm.weight"))], attended = Attend(name, normalized);
             for (int t = 0; t < a.Length; t++)
             {
+                double[] gateInput = _gateSeesNorm ? normalized[t] : [.. a[t]];
                 Add(a[t], Times($"{name}.attn_output.weight", attended[t]));
-                double[] h = Norm(a[t], $"{name}.ffn_norm.weight");
+                InjectAt("parallel_attention", gateInput);
+                InjectAt("after_attention", Seen());
 
+                gateInput = Seen();
+                double[] h = Norm(a[t], $"{name}.ffn_norm.weight");
                 double[] gate = Times($"{name}.ffn_gate.weight", h), up = Times($"{name}.ffn_up.weight", h);
                 double[] inner = [.. gate.Select((g, i) => g * Sigmoid(g) * up[i])];
-
-                float[] expert = new float[_rows.Layout.Dimension];
-                lease.Decode(t, layer, expert);
-                double[] v = [.. Times($"{name}.meki_gate.weight", h).Select((g, i) => expert[i] + Sigmoid(g))];
-
                 Add(a[t], Times($"{name}.ffn_down.weight", inner));
-                Add(a[t], Norm(Times($"{name}.meki_out.weight", v), $"{name}.meki_post_norm.weight"));
+                InjectAt("parallel_ffn", gateInput);
+                InjectAt("after_ffn", Seen());
+
+                // What a gate beside or behind the FFN sees of the stream as it is now.
+                double[] Seen() => _gateSeesNorm ? Norm(a[t], $"{name}.ffn_norm.weight") : [.. a[t]];
+
+                void InjectAt(string placement, double[] seen)
+                {
+                    if (placement != _placement)
+                        return;
+                    float[] expert = new float[_rows.Layout.Dimension];
+                    lease.Decode(t, layer, expert);
+                    double[] v = [.. Times($"{name}.meki_gate.weight", seen).Select((g, i) => Fused(expert[i], g))];
+                    Add(a[t], Norm(Times($"{name}.meki_out.weight", v), $"{name}.meki_post_norm.weight"));
+                }
             }
         }
 
@@ -155,6 +172,15 @@ internal sealed class DoublePass : IDisposable
         }
         return rows;
     }
+
+    private double Fused(double e, double g) => _fusion switch
+    {
+        "additive_sigmoid" => e + Sigmoid(g),
+        "additive_silu" => e + g * Sigmoid(g),
+        "multiplicative_sigmoid" => e * Sigmoid(g),
+        "multiplicative_silu" => e * g * Sigmoid(g),
+        _ => throw new InvalidOperationException(_fusion),
+    };
 
     private static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
 

@@ -5,6 +5,7 @@ using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Reference;
 using MeKi.Model.Tokenization;
 using MeKi.Quant;
+using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Evaluation;
@@ -66,6 +67,40 @@ public class PerplexityTests
         Assert.Equal(Math.Sqrt(variance / expected.Count), result.NegativeLogLikelihood.StandardError, 1e-3);
         Assert.Equal(Math.Exp(mean), result.Perplexity, Math.Exp(mean) * perplexityBound);
         Assert.Equal(result.Perplexity * result.NegativeLogLikelihood.StandardError, result.StandardError, 12);
+    }
+
+    [Fact]
+    public void Four_bit_rows_move_the_demo_models_mean_nll_by_less_than_a_hundredth()
+    {
+        using TemporaryFolder folder = new();
+        File.Copy(Path.Combine(Folder, "model.gguf"), folder["model.gguf"]);
+        using (RowStore shipped = RowStore.Open(Path.Combine(Folder, "model.rows")))
+        using (FileStream stream = File.Create(folder["model.rows"]))
+        {
+            RowFileWriter writer = new(stream, shipped.Layout with { Type = RowType.Int4 });
+            byte[] record = new byte[writer.Layout.RecordStride];
+            float[] row = new float[writer.Layout.Dimension];
+            for (int token = 0; token < writer.Layout.VocabularySize; token++)
+            {
+                using RowLease lease = shipped.Lease([token]);
+                for (int layer = 0; layer < writer.Layout.Layers; layer++)
+                {
+                    lease.Decode(0, layer, row);
+                    RowCodec.Encode(writer.Layout, row, layer, record);
+                }
+                writer.Append(record);
+            }
+            writer.Complete();
+        }
+        double shippedNll = Nll(Folder), smallerNll = Nll(folder.FullName);
+        Assert.NotEqual(shippedNll, smallerNll);
+        Assert.Equal(shippedNll, smallerNll, 0.01);
+
+        static double Nll(string path)
+        {
+            using MeKiModel model = MeKiModel.Load(path);
+            return Perplexity.Measure(model, new(Text), 64, 16).NegativeLogLikelihood.Mean;
+        }
     }
 
     [Theory]

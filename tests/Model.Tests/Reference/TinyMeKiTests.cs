@@ -1,8 +1,8 @@
 using MeKi.Model.Conversion;
+using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
-using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Reference;
@@ -71,6 +71,28 @@ public class TinyMeKiTests
             scored += nll.Length;
         }
         Assert.InRange(sum / scored - expected.GetProperty("mean").GetDouble(), weights == GgmlType.F16 ? -0.001 : -0.01, weights == GgmlType.F16 ? 0.001 : 0.01);
+    }
+
+    /// <summary>The rows alone: the same f16 weights on 10,240 tokens of the text the model was validated on.</summary>
+    [SharedTheory(Checkpoint)]
+    [InlineData(RowType.Int8, 0.002)]
+    [InlineData(RowType.Int4, 0.01)]
+    [Trait("Length", "Long")]
+    public void Smaller_rows_move_the_mean_nll_of_f16_rows_by_less_than_the_limit(RowType rows, double limit)
+    {
+        using TemporaryFolder folder = new();
+        EvaluationText text = EvaluationText.Read(SharedMaterial.Path("data/tinyshakespeare.txt"));
+        text = new(text.Content[^30_000..]);
+        double f16 = Nll(RowType.F16), smaller = Nll(rows);
+        Assert.NotEqual(f16, smaller);
+        Assert.InRange(smaller - f16, -limit, limit);
+
+        double Nll(RowType type)
+        {
+            Converter.Convert(SharedMaterial.Path(Checkpoint), folder[$"{type}"], new() { WeightType = GgmlType.F16, RowType = type });
+            using MeKiModel model = MeKiModel.Load(folder[$"{type}"]);
+            return Perplexity.Measure(model, text, window: 256).NegativeLogLikelihood.Mean;
+        }
     }
 
     // With its weights decoded to f32 the engine takes activations as they are; with the q8_0 weights that ship it rounds them to 8 bits. The first token is a near-tie:
