@@ -33,12 +33,12 @@ internal static class ProcessStarts
         List<string> settings = [];
         foreach (string word in commands)
         {
-            // Sixteen tokens: the process still lives when its memory is read.
             if (word.Contains('=', StringComparison.Ordinal))
             {
                 settings.Add(word);
                 continue;
             }
+            // Sixteen tokens: the process still lives when its memory is read.
             ProcessStartInfo start = new(word, ["run", Prompt, "--model", model, "--max-tokens", "16", "--temp", "0"]) { RedirectStandardOutput = true, RedirectStandardError = true };
             foreach (string[] setting in settings.Select(setting => setting.Split('=', 2)))
                 start.Environment[setting[0]] = setting[1];

@@ -3,7 +3,7 @@ using MeKi.Model.Files;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Finds a token by its text, in UTF-8: open addressing. A vocabulary is looked up four times a merge while a model loads (half a million times),
+/// Finds a token by its text, in UTF-8: open addressing. A vocabulary is looked up two or three times a merge while a model loads (300,000 times and more),
 /// so a slot holds the hash too: a look-up touches the text only where it is the right one.
 /// </summary>
 internal sealed class TokenIndex
