@@ -31,18 +31,18 @@ public sealed class MeKiModel : IDisposable
     private readonly ComputePool _pool;
     private readonly BytePairTokenizer? _tokenizer;
 
-    private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, TokenizerData? tokenizer, LoadOptions options)
+    private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, BytePairTokenizer? tokenizer, LoadOptions options)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
         (_source, _store) = (source, store);
-        if (tokenizer is not null && tokenizer.Tokens.Count > config.VocabularySize)
+        if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
         {
-            throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.Tokens.Count} tokens where the embedding has {config.VocabularySize} rows",
+            throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.VocabularySize} tokens where the embedding has {config.VocabularySize} rows",
                 "Use the tokenizer that the model was trained with");
         }
-        _tokenizer = tokenizer is null ? null : new(tokenizer);
+        _tokenizer = tokenizer;
         _pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
         try
         {
@@ -158,7 +158,7 @@ public sealed class MeKiModel : IDisposable
         RowStore? store = null;
         try
         {
-            TokenizerData? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Read(source.Metadata) : null;
+            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity);
             return new(source, source.Config, store, tokenizer, options);
@@ -193,7 +193,7 @@ public sealed class MeKiModel : IDisposable
         try
         {
             string tokenizer = Path.Combine(path, "tokenizer.json");
-            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Read(tokenizer) : null, options);
+            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options);
         }
         catch
         {

@@ -38,10 +38,12 @@ public sealed class GgufFile : IDisposable
     /// <exception cref="ModelFileException">The file cannot be read, or is not a sound GGUF file of a supported version.</exception>
     public static GgufFile Open(string path)
     {
+        // The header is read through a mapping of its own: when that is gone, so are its pages, for a vocabulary of 151,936 tokens 6 MB that nobody reads again.
+        using MappedFile header = MappedFile.Open(path);
         MappedFile file = MappedFile.Open(path);
         try
         {
-            return Read(file);
+            return Read(header, file);
         }
         catch
         {
@@ -63,10 +65,10 @@ public sealed class GgufFile : IDisposable
     /// <summary>Releases the mapping; see <see cref="MappedFile.TryAddReference"/> for computations still in flight.</summary>
     public void Dispose() => File.Dispose();
 
-    private static GgufFile Read(MappedFile file)
+    private static GgufFile Read(MappedFile header, MappedFile file)
     {
-        int window = (int)Math.Min(file.Length, GgufLayout.MaxHeaderBytes);
-        var reader = new GgufHeaderReader(file.Path, file.Span(0, window), isCut: window < file.Length);
+        int window = (int)Math.Min(header.Length, GgufLayout.MaxHeaderBytes);
+        var reader = new GgufHeaderReader(file.Path, header.Span(0, window), isCut: window < header.Length);
         (int tensorCount, int keyValueCount) = reader.ReadCounts();
 
         var metadata = new GgufMetadata(file.Path);

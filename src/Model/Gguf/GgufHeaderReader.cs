@@ -103,7 +103,7 @@ internal ref struct GgufHeaderReader
         _ => throw UnknownType(type, what),
     };
 
-    private Array ReadArray(string what, int depth)
+    private object ReadArray(string what, int depth)
     {
         if (depth > GgufLayout.MaxArrayDepth)
             throw Wrong(_position, $"{what} nests arrays deeper than {GgufLayout.MaxArrayDepth}", "The file is damaged");
@@ -111,7 +111,7 @@ internal ref struct GgufHeaderReader
         ulong count = Read<ulong>(what);
         return type switch
         {
-            GgufValueType.UInt8 => (Array)ReadNumbers<byte>(count, what),
+            GgufValueType.UInt8 => ReadNumbers<byte>(count, what),
             GgufValueType.Int8 => ReadNumbers<sbyte>(count, what),
             GgufValueType.UInt16 => ReadNumbers<ushort>(count, what),
             GgufValueType.Int16 => ReadNumbers<short>(count, what),
@@ -143,13 +143,17 @@ internal ref struct GgufHeaderReader
         return values;
     }
 
-    private string[] ReadStrings(ulong count, string what)
+    private Utf8Strings ReadStrings(ulong count, string what)
     {
         CheckCount(count, sizeof(ulong), $"strings in {what}");
-        string[] values = new string[count];
-        for (int i = 0; i < values.Length; i++)
-            values[i] = ReadString(GgufLayout.MaxHeaderBytes, what);
-        return values;
+        int from = _position, total = 0;
+        int[] ends = new int[count];
+        for (int i = 0; i < ends.Length; i++)
+            ends[i] = total += ReadText(GgufLayout.MaxHeaderBytes, what).Length;
+        byte[] bytes = new byte[total];
+        for (int i = 0, start = 0; i < ends.Length; start = ends[i++])
+            _bytes[(from + (i + 1) * sizeof(ulong) + start)..][..(ends[i] - start)].CopyTo(bytes.AsSpan(start));
+        return new(bytes, ends);
     }
 
     private Array[] ReadArrays(ulong count, string what, int depth)
@@ -157,7 +161,7 @@ internal ref struct GgufHeaderReader
         CheckCount(count, sizeof(uint) + sizeof(ulong), $"arrays in {what}");
         var values = new Array[count];
         for (int i = 0; i < values.Length; i++)
-            values[i] = ReadArray(what, depth + 1);
+            values[i] = ReadArray(what, depth + 1) switch { Utf8Strings texts => texts.ToArray(), object array => (Array)array };
         return values;
     }
 
@@ -169,14 +173,16 @@ internal ref struct GgufHeaderReader
 
     private string ReadName(string what) => ReadString(GgufLayout.MaxNameBytes, what);
 
-    private string ReadString(int maxBytes, string what)
+    private string ReadString(int maxBytes, string what) => Encoding.UTF8.GetString(ReadText(maxBytes, what));
+
+    private ReadOnlySpan<byte> ReadText(int maxBytes, string what)
     {
         int start = _position;
         ulong length = Read<ulong>(what);
         if (length > (ulong)maxBytes)
             throw Wrong(start, $"{what} claims {length} bytes where at most {maxBytes} are allowed", "The file is damaged");
         ReadOnlySpan<byte> text = Take((long)length, what);
-        return Utf8.IsValid(text) ? Encoding.UTF8.GetString(text) : throw Wrong(start, $"{what} is not valid UTF-8", "The file is damaged");
+        return Utf8.IsValid(text) ? text : throw Wrong(start, $"{what} is not valid UTF-8", "The file is damaged");
     }
 
     // Models are little-endian and so is every machine this engine runs on.

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Gguf;
 
@@ -38,7 +39,7 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
             value = default;
             return false;
         }
-        value = raw is T typed ? typed : throw WrongType(key, raw, typeof(T).Name);
+        value = AsPublic(raw) is T typed ? typed : throw WrongType(key, raw, typeof(T).Name);
         return true;
     }
 
@@ -88,14 +89,23 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
         _ => throw WrongType(key, raw, "a float"),
     };
 
+    /// <summary>Reads an array of strings as the UTF-8 that the file has.</summary>
+    /// <exception cref="ModelFileException">The key is absent or has another type.</exception>
+    internal Utf8Strings GetTexts(string key) => _values.TryGetValue(key, out object? raw)
+        ? raw as Utf8Strings ?? Utf8Strings.Of(Get<string[]>(key))
+        : throw Missing(key);
+
     /// <inheritdoc/>
-    public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => _values.GetEnumerator();
+    public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => _values.Select(static pair => KeyValuePair.Create(pair.Key, AsPublic(pair.Value))).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    // An array of strings that was read stays UTF-8 until somebody asks for strings: of a vocabulary nobody does.
+    private static object AsPublic(object raw) => raw is Utf8Strings texts ? texts.ToArray() : raw;
 
     private ModelFileException Missing(string key) =>
         new(path, $"metadata key '{key}'", "is missing", "Convert the checkpoint again with a current tool");
 
     private ModelFileException WrongType(string key, object raw, string wanted) =>
-        new(path, $"metadata key '{key}'", $"has type {raw.GetType().Name} where {wanted} is needed", "Convert the checkpoint again with a current tool");
+        new(path, $"metadata key '{key}'", $"has type {(raw is Utf8Strings ? nameof(String) + "[]" : raw.GetType().Name)} where {wanted} is needed", "Convert the checkpoint again with a current tool");
 }

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
@@ -14,17 +12,45 @@ internal static class ByteLevelAlphabet
     /// <summary>The character that stands for a byte.</summary>
     public static char CharOf(byte value) => s_chars[value];
 
-    /// <summary>The bytes that a token text spells. Text outside the alphabet stands for itself, in UTF-8.</summary>
-    public static byte[] BytesOf(string token)
+    /// <summary>Spells bytes, in UTF-8: at most two for each.</summary>
+    /// <returns>How many there are.</returns>
+    public static int Spell(ReadOnlySpan<byte> bytes, Span<byte> utf8)
     {
-        byte[] bytes = new byte[token.Length];
-        for (int i = 0; i < token.Length; i++)
+        int length = 0;
+        foreach (byte value in bytes)
         {
-            if (token[i] >= s_bytes.Length || s_bytes[token[i]] < 0)
-                return Encoding.UTF8.GetBytes(token);
-            bytes[i] = (byte)s_bytes[token[i]];
+            char spelt = s_chars[value];
+            if (spelt >= 0x80)
+                utf8[length++] = (byte)(0xC0 | (spelt >> 6));
+            utf8[length++] = spelt >= 0x80 ? (byte)(0x80 | (spelt & 0x3F)) : (byte)spelt;
         }
-        return bytes;
+        return length;
+    }
+
+    /// <summary>The bytes that a token text spells. Text outside the alphabet stands for itself.</summary>
+    /// <param name="utf8">The text, valid UTF-8.</param>
+    /// <param name="bytes">Receives them; at least as long as the text.</param>
+    /// <returns>How many there are.</returns>
+    public static int Read(ReadOnlySpan<byte> utf8, Span<byte> bytes)
+    {
+        int length = 0;
+        for (int i = 0; i < utf8.Length; i++)
+        {
+            // The alphabet ends below U+0800: one byte, or two.
+            int spelt = utf8[i] switch
+            {
+                < 0x80 => utf8[i],
+                < 0xE0 => ((utf8[i] & 0x1F) << 6) | (utf8[++i] & 0x3F),
+                _ => int.MaxValue,
+            };
+            if (spelt >= s_bytes.Length || s_bytes[spelt] < 0)
+            {
+                utf8.CopyTo(bytes);
+                return utf8.Length;
+            }
+            bytes[length++] = (byte)s_bytes[spelt];
+        }
+        return length;
     }
 
     private static char[] BuildChars()

@@ -34,12 +34,15 @@ public sealed class BytePairTokenizer
         _added = new(data, static kind => kind is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown);
         _userDefined = new(data, static kind => kind is TokenKind.UserDefined);
         _endOfSequence = [.. data.EosIds];
-        byte[][] tokens = [.. data.Tokens.Select((text, id) => BytesOf(text, data.Kinds[id]))];
-        _bytes = [.. tokens.SelectMany(static token => token)];
-        _byteEnds = new int[tokens.Length];
-        for (int id = 0, end = 0; id < tokens.Length; id++)
-            _byteEnds[id] = end += tokens[id].Length;
-        _longestToken = data.Tokens.Select(static text => text.Length).DefaultIfEmpty().Max();
+        // No token has more bytes than its text.
+        _bytes = new byte[_vocabulary.Texts.TotalBytes];
+        _byteEnds = new int[data.Tokens.Count];
+        for (int id = 0, end = 0; id < _byteEnds.Length; id++)
+        {
+            int length = ReadBytes(_vocabulary.Texts.Bytes(id), data.Kinds[id], _bytes.AsSpan(end));
+            _byteEnds[id] = end += length;
+            _longestToken = Math.Max(_longestToken, length);
+        }
     }
 
     /// <summary>What the tokenizer was built from.</summary>
@@ -98,12 +101,15 @@ public sealed class BytePairTokenizer
         return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes));
     }
 
-    private static byte[] BytesOf(string text, TokenKind kind) => kind switch
+    private static int ReadBytes(ReadOnlySpan<byte> text, TokenKind kind, Span<byte> bytes)
     {
-        TokenKind.Normal or TokenKind.Byte => ByteLevelAlphabet.BytesOf(text),
-        TokenKind.UserDefined => Encoding.UTF8.GetBytes(text),
-        _ => [],
-    };
+        if (kind is TokenKind.Normal or TokenKind.Byte)
+            return ByteLevelAlphabet.Read(text, bytes);
+        if (kind is not TokenKind.UserDefined)
+            return 0;
+        text.CopyTo(bytes);
+        return text.Length;
+    }
 
     private void EncodePlain(ReadOnlySpan<char> text, PieceMerger merger, List<int> ids)
     {
@@ -146,10 +152,8 @@ public sealed class BytePairTokenizer
     {
         if (piece.Length > _longestToken)
             return -1;
-        Span<char> spelt = piece.Length <= 256 ? stackalloc char[piece.Length] : new char[piece.Length];
-        for (int i = 0; i < piece.Length; i++)
-            spelt[i] = ByteLevelAlphabet.CharOf(piece[i]);
-        int id = _vocabulary.IdOf(spelt);
+        Span<byte> spelt = piece.Length <= 128 ? stackalloc byte[2 * piece.Length] : new byte[2 * piece.Length];
+        int id = _vocabulary.IdOf(spelt[..ByteLevelAlphabet.Spell(piece, spelt)]);
         return id >= 0 && Data.Kinds[id] == TokenKind.Normal ? id : -1;
     }
 }

@@ -20,15 +20,19 @@ public static class GgufTokenizer
 
     /// <summary>Reads a byte-level BPE tokenizer. Text is not normalised unless the file asks for it with our key: llama.cpp never does.</summary>
     /// <exception cref="ModelFileException">A key is missing or of the wrong type, the tokenizer is of another kind, or it contradicts itself.</exception>
-    public static TokenizerData Read(GgufMetadata metadata)
+    public static TokenizerData Read(GgufMetadata metadata) => Load(metadata).Data;
+
+    /// <summary>Reads a byte-level BPE tokenizer and builds it.</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
+    internal static BytePairTokenizer Load(GgufMetadata metadata)
     {
         ArgumentNullException.ThrowIfNull(metadata);
         string model = metadata.Get<string>(Model);
         if (model != ByteLevelBpe)
             throw Fault(metadata, Model, $"the tokenizer {UntrustedText.Quote(model)} is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
         var (patterns, ignoreMerges, addBos) = ReadSplit(metadata);
-        string[] tokens = metadata.Get<string[]>(Tokens);
-        TokenKind[] kinds = ReadKinds(metadata, tokens.Length);
+        Utf8Strings tokens = metadata.GetTexts(Tokens);
+        TokenKind[] kinds = ReadKinds(metadata, tokens.Count);
         var data = new TokenizerData
         {
             Tokens = tokens,
@@ -37,19 +41,18 @@ public static class GgufTokenizer
             SplitPatterns = patterns,
             IgnoreMerges = ignoreMerges,
             NormalizeNfc = ReadNormalizer(metadata),
-            BosId = TryGetId(metadata, BosId, tokens.Length),
+            BosId = TryGetId(metadata, BosId, tokens.Count),
             AddBos = metadata.GetOr(AddBos, addBos),
             EosIds = metadata.TryGet<int[]>(EosIds, out int[]? own) ? own : ReadEos(metadata, tokens, kinds),
         };
         try
         {
-            _ = new Vocabulary(data);
+            return new(data);
         }
         catch (InvalidTokenizerException exception)
         {
             throw new ModelFileException(metadata.Path, $"tokenizer, {exception.Place}", exception.Problem, "Convert the checkpoint again", exception);
         }
-        return data;
     }
 
     /// <summary>Writes a tokenizer, so that <see cref="Read"/> gives back the same.</summary>
@@ -101,14 +104,16 @@ public static class GgufTokenizer
         return [.. types.Select(static type => (TokenKind)type)];
     }
 
-    private static (string, string)[] ReadMerges(GgufMetadata metadata) => [.. metadata.Get<string[]>(Merges).Select((merge, rank) =>
+    private static MergeTexts ReadMerges(GgufMetadata metadata)
     {
-        int space = merge.IndexOf(' ', StringComparison.Ordinal);
-        return space > 0 && space < merge.Length - 1
-            ? (merge[..space], merge[(space + 1)..])
-            : throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merge)}, is not two tokens with a space between",
-                "Convert the checkpoint again");
-    })];
+        Utf8Strings merges = metadata.GetTexts(Merges);
+        for (int rank = 0; rank < merges.Count; rank++)
+        {
+            if (!MergeTexts.IsMerge(merges.Bytes(rank)))
+                throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merges[rank])}, is not two tokens with a space between", "Convert the checkpoint again");
+        }
+        return new(merges);
+    }
 
     private static bool ReadNormalizer(GgufMetadata metadata)
     {
@@ -117,11 +122,11 @@ public static class GgufTokenizer
         return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser {UntrustedText.Quote(name)} is not known", $"'{Nfc}' is");
     }
 
-    private static int[] ReadEos(GgufMetadata metadata, string[] tokens, TokenKind[] kinds)
+    private static int[] ReadEos(GgufMetadata metadata, Utf8Strings tokens, TokenKind[] kinds)
     {
-        if (kinds.Length != tokens.Length)
-            throw Fault(metadata, TokenType, $"has {kinds.Length} entries for {tokens.Length} tokens", "Convert the checkpoint again");
-        return EndTokens.WithWellKnown(((string[])[EosId, EotId, EomId]).Select(key => TryGetId(metadata, key, tokens.Length)).OfType<int>(), tokens, kinds);
+        if (kinds.Length != tokens.Count)
+            throw Fault(metadata, TokenType, $"has {kinds.Length} entries for {tokens.Count} tokens", "Convert the checkpoint again");
+        return EndTokens.WithWellKnown(((string[])[EosId, EotId, EomId]).Select(key => TryGetId(metadata, key, tokens.Count)).OfType<int>(), tokens, kinds);
     }
 
     private static int? TryGetId(GgufMetadata metadata, string key, int count) => metadata.TryGetInt(key) switch

@@ -15,20 +15,23 @@ public static class TokenizerJson
     /// </summary>
     /// <param name="path">The <c>tokenizer.json</c>; its folder is searched for the other files.</param>
     /// <exception cref="ModelFileException">A file is absent, damaged, or asks for something unsupported; the message names the place.</exception>
-    public static TokenizerData Read(string path)
+    public static TokenizerData Read(string path) => Load(path).Data;
+
+    /// <summary>Reads the tokenizer and builds it.</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
+    internal static BytePairTokenizer Load(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         var folder = new SpecialTokenFiles(Path.GetDirectoryName(path) ?? "");
         var data = JsonPlace.Read(path, root => ReadTokenizer(root, folder));
         try
         {
-            _ = new Vocabulary(data);
+            return new(data);
         }
         catch (InvalidTokenizerException exception)
         {
             throw new ModelFileException(path, exception.Place, exception.Problem, "", exception);
         }
-        return data;
     }
 
     private static TokenizerData ReadTokenizer(JsonPlace root, SpecialTokenFiles folder)
