@@ -48,7 +48,8 @@ public sealed class RowFileTests : IDisposable
         }
         int distinct = tokens.Distinct().Count();
         Assert.Equal((long)distinct * table.Layers, store.Counters.RowsRead);
-        Assert.Equal((long)distinct * layout.RecordStride, store.Counters.BytesRead);
+        // Merged reads bring what lies between their records.
+        Assert.InRange(store.Counters.BytesRead, (long)distinct * layout.RecordStride, (long)layout.VocabularySize * layout.RecordStride);
     }).QuickCheckThrowOnFailure();
 
     [Theory]

@@ -57,12 +57,11 @@ internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeK
             long before = GC.GetTotalAllocatedBytes(precise: true);
             long start = Stopwatch.GetTimestamp();
             if (item.PromptTokens > 0)
-                Forward(model, session, tokens, logits, waited);
+                Forward(model, session, tokens, logits, waited, cancellationToken);
             for (int i = 0; i < item.GeneratedTokens; i++)
             {
-                cancellationToken.ThrowIfCancellationRequested();
                 session.Prefetch(tokens[i]);
-                Forward(model, session, tokens.AsSpan(i, 1), logits, waited);
+                Forward(model, session, tokens.AsSpan(i, 1), logits, waited, cancellationToken);
             }
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (repetition >= 0)
@@ -88,20 +87,17 @@ internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeK
         };
     }
 
-    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited)
+    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited, CancellationToken cancellationToken)
     {
         TimeSpan before = model.StoreCounters.WaitTime;
-        session.Forward(tokens, logits);
+        session.Forward(tokens, logits, cancellationToken);
         waited.Add((model.StoreCounters.WaitTime - before).TotalSeconds / tokens.Length);
     }
 
     private static void Fill(MeKiSession session, int depth, Random random, int vocabulary, CancellationToken cancellationToken)
     {
         while (session.Position < depth)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), []);
-        }
+            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), [], cancellationToken);
     }
 
     private static int[] RandomTokens(Random random, int count, int vocabulary)
