@@ -9,8 +9,8 @@ namespace MeKi.Store;
 /// <param name="source">The row file.</param>
 /// <param name="layout">Its layout.</param>
 /// <param name="pieceBytes">Bytes read at a time.</param>
-/// <param name="afterPiece">Told how long each piece took, in stopwatch ticks.</param>
-internal sealed class GroupChecksums(RecordSource source, RowFileLayout layout, int pieceBytes, Action<long> afterPiece)
+/// <param name="afterPiece">Told the bytes of each piece and how long it took, in stopwatch ticks.</param>
+internal sealed class GroupChecksums(RecordSource source, RowFileLayout layout, int pieceBytes, Action<int, long> afterPiece)
 {
     private readonly Memory<byte> _piece = Slab.Piece(pieceBytes);
 
@@ -28,7 +28,7 @@ internal sealed class GroupChecksums(RecordSource source, RowFileLayout layout, 
             source.ReadFully(piece, at);
             state = Crc32C.Append(state, piece);
             at += piece.Length;
-            afterPiece(Stopwatch.GetTimestamp() - start);
+            afterPiece(piece.Length, Stopwatch.GetTimestamp() - start);
         }
         Span<byte> stored = stackalloc byte[sizeof(uint)];
         source.ReadFully(stored, layout.ChecksumOffset + (long)group * sizeof(uint));

@@ -50,7 +50,7 @@ public sealed class RowStore : IDisposable
     public static RowStore Open(string path, RowStoreOptions? options = null)
     {
         options ??= new();
-        RecordSource source = OpenSource(path, options.MemoryMapped);
+        RecordSource source = RecordSource.Open(path, options.MemoryMapped);
         if (options.Before is not null)
             source = options.Before(source);
         try
@@ -115,18 +115,5 @@ public sealed class RowStore : IDisposable
                 bytes.Slice((slot.Token - first) * stride, stride).CopyTo(slot.Bytes);
         }
         Meter.Read(run.Length, bytes.Length, Stopwatch.GetTimestamp() - start);
-    }
-
-    private static RecordSource OpenSource(string path, bool mapped)
-    {
-        try
-        {
-            return mapped ? new MappedSource(path) : new FileSource(path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
-            throw new RowFileException(path, "", missing ? "the row file does not exist" : failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
-        }
     }
 }

@@ -14,6 +14,8 @@ namespace MeKi.Store.Reading;
 /// </remarks>
 internal sealed class GroupVerifier : IDisposable
 {
+    public const string ThreadName = "MeKi row verifier";
+
     private const int PieceBytes = 64 << 10;
     private const int RestPerWork = 99;
 
@@ -53,7 +55,7 @@ internal sealed class GroupVerifier : IDisposable
             Monitor.Pulse(_gate);
             if (_worker is null)
             {
-                _worker = new(Work) { IsBackground = true, Name = "MeKi row verifier" };
+                _worker = new(Work) { IsBackground = true, Name = ThreadName };
                 _worker.Start();
             }
         }
@@ -102,7 +104,7 @@ internal sealed class GroupVerifier : IDisposable
         }
     }
 
-    private void Rest(long workTicks)
+    private void Rest(int bytes, long workTicks)
     {
         long end = Stopwatch.GetTimestamp() + RestPerWork * workTicks;
         lock (_gate)

@@ -9,6 +9,23 @@ internal abstract class RecordSource : IDisposable
     /// <summary>Bytes of the file now.</summary>
     public abstract long Length { get; }
 
+    /// <summary>Opens a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="mapped">Whether to read through a memory map.</param>
+    /// <exception cref="RowFileException">The file is missing or cannot be opened.</exception>
+    public static RecordSource Open(string path, bool mapped)
+    {
+        try
+        {
+            return mapped ? new MappedSource(path) : new FileSource(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
+            throw new RowFileException(path, "", missing ? "the row file does not exist" : failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
+        }
+    }
+
     /// <summary>Reads to the last byte asked for: a storage device may give fewer at a time.</summary>
     /// <param name="target">Receives the bytes.</param>
     /// <param name="offset">The first byte's place in the file.</param>
