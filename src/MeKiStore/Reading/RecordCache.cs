@@ -138,12 +138,12 @@ internal sealed class RecordCache
 
     private RecordSlot Request(int token, Stack<RecordSlot> own, int outstanding)
     {
+        bool justLeft = _order.JustLeft(token);
         RecordSlot slot = Vacant(own, outstanding);
         slot.Token = token;
-        slot.Uses = 0;
         slot.Failure = null;
         if (slot.Resident)
-            _order.Admit(slot);
+            _order.Admit(slot, justLeft);
         _slots.Add(token, slot);
         slot.State = RecordState.Requested;
         _reads.Add(slot);

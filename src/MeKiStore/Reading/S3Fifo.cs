@@ -20,11 +20,14 @@ internal sealed class S3Fifo(int slots, int tokens)
     private readonly int _ghostSlots = slots - Math.Max(1, slots / 10);
     private int _departures = slots;
 
+    /// <summary>Whether a record left the small queue so short a while ago that it should not have: then it is to enter the main one.</summary>
+    public bool JustLeft(int token) => unchecked((uint)(_departures - _departed[token])) <= _ghostSlots;
+
     /// <summary>Takes in a record that was not in the cache.</summary>
-    public void Admit(RecordSlot slot)
+    public void Admit(RecordSlot slot, bool justLeft)
     {
         slot.Uses = 0;
-        bool justLeft = unchecked(_departures - _departed[slot.Token]) < _ghostSlots;
+        _departed[slot.Token] = unchecked(_departures - _ghostSlots - 1);
         (justLeft ? _main : _small).AddLast(slot.Place);
     }
 

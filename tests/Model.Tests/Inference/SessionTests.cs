@@ -258,7 +258,8 @@ public sealed class SessionTests(TinyModel tiny) : IClassFixture<TinyModel>
         foreach (string name in new[] { "model.gguf", "model.rows" })
             File.Copy(Path.Combine(tiny.Converted, name), Path.Combine(copy, name));
         string rows = Path.Combine(copy, "model.rows");
-        using MeKiModel model = MeKiModel.Load(copy);
+        // One record in memory: the row of 299 is read from the file, not kept from what is expected.
+        using MeKiModel model = MeKiModel.Load(copy, new() { Rows = new() { CacheBytes = 0 } });
         using MeKiSession session = model.CreateSession();
         float[] before = new float[Vocabulary], expected = GoldenAssert.AllLogits(model, [1, 2, 299])[^Vocabulary..];
         session.Forward([1, 2], before);
