@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Quant;
 
 namespace MeKi.Store.Tests;
 

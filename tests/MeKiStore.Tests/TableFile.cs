@@ -1,3 +1,5 @@
+using MeKi.Quant;
+
 namespace MeKi.Store.Tests;
 
 /// <summary>A row file of random bytes, and what its records should be.</summary>
