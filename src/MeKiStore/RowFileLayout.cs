@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MeKi.Quant;
+using MeKi.Store.Storage;
 
 namespace MeKi.Store;
 
@@ -70,6 +71,19 @@ public sealed record RowFileLayout
     /// <summary>A layer's row within a record's bytes.</summary>
     public StoredRow Row(ReadOnlySpan<byte> record, int layer) =>
         new(Type, record.Slice(ScaleBytes + layer * RowStride, RowBytes), record.Slice(layer * RowScaleBytes, RowScaleBytes));
+
+    /// <summary>Reads a file's header and checks it and the file's length.</summary>
+    internal static RowFileLayout Read(RecordSource source)
+    {
+        long length = source.Length;
+        if (length < HeaderBytes)
+            throw new RowFileException(source.Path, "header", $"the file has {length} bytes, less than its header's {HeaderBytes}", "Copy the file again or convert again");
+        byte[] header = new byte[HeaderBytes];
+        source.ReadFully(header, 0);
+        RowFileLayout layout = FromHeader(header, source.Path);
+        return length == layout.FileBytes ? layout
+            : throw new RowFileException(source.Path, "length", $"the file has {length} bytes, not the {layout.FileBytes} its header tells", "Copy the file again or convert again");
+    }
 
     internal byte[] ToHeader()
     {

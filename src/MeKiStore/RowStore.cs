@@ -1,110 +1,119 @@
 using System.Diagnostics;
-using Microsoft.Win32.SafeHandles;
+using MeKi.Store.Reading;
+using MeKi.Store.Storage;
 
 namespace MeKi.Store;
 
 /// <summary>
-/// An open row file: hands out the expert rows of tokens. A lease starts its reads at once and is waited for where a row is needed,
-/// so the caller's work up to there hides the storage's latency. Safe for any number of threads.
+/// An open row file: hands out the expert rows of tokens. A lease starts its reads at once and is waited for where a row is needed, so the caller's work up to
+/// there hides the storage's latency. Records that were used stay in a cache of limited size, shared by all leases. Safe for any number of threads.
 /// </summary>
+/// <remarks>
+/// What is in memory: the cache's budget (<see cref="RowStoreOptions.CacheBytes"/>), beyond it only what leases hold that did not fit, 128 KB for each of at most four threads that
+/// read and 64 KB for the one that verifies; 12 bytes for each token of the vocabulary at most. Nothing grows with the file.
+/// </remarks>
 public sealed class RowStore : IDisposable
 {
-    private readonly SafeFileHandle _file;
-    private long _rowsRead;
-    private long _bytesRead;
-    private long _waitTicks;
+    private readonly RecordSource _source;
+    private readonly ReadQueue _reads;
+    private readonly GroupVerifier _verifier;
 
-    private RowStore(SafeFileHandle file, RowFileLayout layout, string path) => (_file, Layout, Path) = (file, layout, path);
+    private RowStore(RecordSource source, RowFileLayout layout, long cacheBytes)
+    {
+        (_source, Layout) = (source, layout);
+        Meter = new(source.Path);
+        _reads = new(layout.RecordStride, Read);
+        Cache = new(layout, cacheBytes, _reads);
+        _verifier = new(source, layout, Cache.Condemn);
+    }
 
     /// <summary>The file's layout.</summary>
     public RowFileLayout Layout { get; }
 
     /// <summary>The file.</summary>
-    public string Path { get; }
+    public string Path => _source.Path;
 
     /// <summary>What the store has done so far.</summary>
-    public StoreCounters Counters =>
-        new(Interlocked.Read(ref _rowsRead), Interlocked.Read(ref _bytesRead), Stopwatch.GetElapsedTime(0, Interlocked.Read(ref _waitTicks)));
+    public StoreCounters Counters => Meter.Sums(Layout.Layers);
+
+    /// <summary>Groups of records that have been checked against their checksums: each once, some time after its first use.</summary>
+    internal int VerifiedGroups => _verifier.Verified;
+
+    internal RecordCache Cache { get; }
+
+    internal StoreMeter Meter { get; }
 
     /// <summary>Opens a row file and checks its header and length.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">Null for the defaults.</param>
     /// <exception cref="RowFileException">The file is missing, unreadable, damaged, truncated or of another version.</exception>
-    public static RowStore Open(string path)
+    public static RowStore Open(string path, RowStoreOptions? options = null)
     {
-        SafeFileHandle file;
+        options ??= new();
+        RecordSource source = RecordSource.Open(path, options.MemoryMapped);
+        if (options.Before is not null)
+            source = options.Before(source);
         try
         {
-            file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
-            throw new RowFileException(path, "", missing ? "the row file does not exist" : failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
-        }
-        try
-        {
-            byte[] header = new byte[RowFileLayout.HeaderBytes];
-            long length = RandomAccess.GetLength(file);
-            if (length < header.Length)
-                throw new RowFileException(path, "header", $"the file has {length} bytes, less than its header's {header.Length}", "Copy the file again or convert again");
-            ReadFully(file, header, 0, path);
-            RowFileLayout layout = RowFileLayout.FromHeader(header, path);
-            if (length != layout.FileBytes)
-                throw new RowFileException(path, "length", $"the file has {length} bytes, not the {layout.FileBytes} its header tells", "Copy the file again or convert again");
-            return new(file, layout, path);
+            return new(source, RowFileLayout.Read(source), options.CacheBytes);
         }
         catch
         {
-            file.Dispose();
+            source.Dispose();
             throw;
         }
     }
 
-    /// <summary>Begins to read the records of some tokens; each distinct token is read once.</summary>
+    /// <summary>Begins to read the records of some tokens; each distinct token is read once, and not at all where it is in the cache.</summary>
     /// <param name="tokens">Token ids; the lease's rows come in this order.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
     public RowLease Lease(ReadOnlySpan<int> tokens) => new(this, tokens);
 
-    /// <summary>Closes the file. Reads that have not begun end with an error.</summary>
-    public void Dispose() => _file.Dispose();
-
-    internal void ReadRecords(int token, int count, Span<byte> records)
+    /// <summary>Ends the threads that read and closes the file, after the reads in progress. Reads that have not begun end with an error; rows that were read stay.</summary>
+    public void Dispose()
     {
-        Span<byte> target = records[..(count * Layout.RecordStride)];
-        bool held = false;
-        try
-        {
-            // The file stays open until a read that has begun is over.
-            _file.DangerousAddRef(ref held);
-            ReadFully(_file, target, Layout.RecordOffset(token), Path);
-        }
-        finally
-        {
-            if (held)
-                _file.DangerousRelease();
-        }
-        Interlocked.Add(ref _rowsRead, (long)count * Layout.Layers);
-        Interlocked.Add(ref _bytesRead, target.Length);
+        _reads.Dispose();
+        _verifier.Dispose();
+        _source.Dispose();
     }
 
-    internal void AddWait(long ticks) => Interlocked.Add(ref _waitTicks, ticks);
-
-    private static void ReadFully(SafeFileHandle file, Span<byte> target, long offset, string path)
+    /// <summary>Reads records that the caller has taken for reading.</summary>
+    /// <param name="run">Slots in ascending order of token.</param>
+    /// <param name="staging">Memory for the file's bytes from the first to the last; not needed for one record.</param>
+    internal void Read(ReadOnlySpan<RecordSlot> run, Span<byte> staging)
     {
-        while (target.Length > 0)
+        Exception? failure = null;
+        try
         {
-            int read;
-            try
-            {
-                read = RandomAccess.Read(file, target, offset);
-            }
-            catch (IOException failure)
-            {
-                throw new RowFileException(path, $"byte {offset}", failure.Message.TrimEnd('.'), "Check the storage device", failure);
-            }
-            if (read == 0)
-                throw new RowFileException(path, $"byte {offset}", "the file ends here; it was truncated while open", "Copy the file again and reload the model");
-            target = target[read..];
-            offset += read;
+            ReadBytes(run, staging);
         }
+        catch (Exception reason)
+        {
+            failure = reason;
+        }
+        if (failure is not null && run.Length > 1)
+        {
+            // What is wrong with one record, or between two, is no fault of the others.
+            for (int i = 0; i < run.Length; i++)
+                Read(run.Slice(i, 1), default);
+            return;
+        }
+        Cache.Complete(run, failure);
+        foreach (RecordSlot slot in run)
+            _verifier.Use(slot.Token);
+    }
+
+    private void ReadBytes(ReadOnlySpan<RecordSlot> run, Span<byte> staging)
+    {
+        long start = Stopwatch.GetTimestamp();
+        int stride = Layout.RecordStride, first = run[0].Token;
+        Span<byte> bytes = run.Length == 1 ? run[0].Bytes : staging[..((run[^1].Token - first + 1) * stride)];
+        _source.ReadFully(bytes, Layout.RecordOffset(first));
+        if (run.Length > 1)
+        {
+            foreach (RecordSlot slot in run)
+                bytes.Slice((slot.Token - first) * stride, stride).CopyTo(slot.Bytes);
+        }
+        Meter.Read(run.Length, bytes.Length, Stopwatch.GetTimestamp() - start);
     }
 }

@@ -3,36 +3,32 @@ using MeKi.Store;
 
 namespace MeKi.Model;
 
-/// <summary>Expert vectors of a folded model: rows of the row file. One lease serves all batches, so that decoding allocates nothing.</summary>
+/// <summary>Expert vectors of a folded model: rows of the row file. Two leases serve all batches, one computing and one being read ahead, so that decoding allocates nothing.</summary>
 internal sealed class FoldedRows(RowStore store) : IExpertRows
 {
-    private RowLease? _lease;
+    private RowLease _current = store.Lease([]);
+    private RowLease _next = store.Lease([]);
     private int _layer;
 
-    public void Prefetch(int token) => Request([token]);
+    public void Prefetch(ReadOnlySpan<int> tokens) => _next.Renew(tokens);
 
-    public void Begin(ReadOnlySpan<int> tokens)
+    public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
     {
         // A read that failed is not kept: the next attempt at these tokens reads again.
-        if (_lease?.IsFor(tokens) != true)
-            Request(tokens);
+        if (_next.IsFor(tokens))
+            (_current, _next) = (_next, _current);
+        else if (!_current.IsFor(tokens))
+            _current.Renew(tokens);
+        _current.Cancellation = cancellationToken;
     }
 
     public void BeginLayer(int layer) => _layer = layer;
 
-    public StoredRow Row(int token) => store.Layout.Row(_lease!.Record(token), _layer);
+    public StoredRow Row(int token) => store.Layout.Row(_current.Record(token), _layer);
 
     public void Dispose()
     {
-        _lease?.Dispose();
-        _lease = null;
-    }
-
-    private void Request(ReadOnlySpan<int> tokens)
-    {
-        if (_lease is null)
-            _lease = store.Lease(tokens);
-        else
-            _lease.Renew(tokens);
+        _current.Dispose();
+        _next.Dispose();
     }
 }

@@ -5,11 +5,13 @@ namespace MeKi.Model;
 /// <summary>Where the forward pass gets the expert vectors e of its tokens (equation 3): folded rows from storage, or the training form computed anew.</summary>
 internal interface IExpertRows : IDisposable
 {
-    /// <summary>Says early which token comes next, so that its rows are on their way while the caller does other things.</summary>
-    void Prefetch(int token);
+    /// <summary>Says early which batch comes next, so that its rows are on their way while the caller does other things.</summary>
+    void Prefetch(ReadOnlySpan<int> tokens);
 
     /// <summary>Begins a batch; returns before its rows are there.</summary>
-    void Begin(ReadOnlySpan<int> tokens);
+    /// <param name="tokens">The batch.</param>
+    /// <param name="cancellationToken">Ends waiting for the batch's rows.</param>
+    void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken);
 
     /// <summary>Turns to a layer, on the thread that began the batch.</summary>
     void BeginLayer(int layer);

@@ -1,3 +1,4 @@
+using MeKi.Store;
 using Microsoft.Extensions.Logging;
 
 namespace MeKi.Model;
@@ -10,6 +11,9 @@ public sealed record LoadOptions
 
     /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
     public bool WithoutMeKi { get; init; }
+
+    /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
+    public RowStoreOptions Rows { get; init; } = new();
 
     /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
     public ILogger? Logger { get; init; }

@@ -160,7 +160,7 @@ public sealed class MeKiModel : IDisposable
         {
             BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             if (source.Identity is { } identity && !options.WithoutMeKi)
-                store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity);
+                store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity, options.Rows);
             return new(source, source.Config, store, tokenizer, options);
         }
         catch
@@ -172,9 +172,9 @@ public sealed class MeKiModel : IDisposable
     }
 
     /// <summary>Opens the rows of a model and refuses those of another.</summary>
-    internal static RowStore OpenRows(string path, GgufModel source, ModelIdentity identity)
+    internal static RowStore OpenRows(string path, GgufModel source, ModelIdentity identity, RowStoreOptions? options = null)
     {
-        RowStore store = RowStore.Open(path);
+        RowStore store = RowStore.Open(path, options);
         (RowFileLayout layout, ModelConfig config) = (store.Layout, source.Config);
         string? difference =
             layout.Identity != identity ? $"it was made from checkpoint {layout.Identity}, {source.Path} from {identity}"

@@ -32,13 +32,15 @@ public sealed class MeKiSession : IDisposable
     /// <param name="logits">
     /// Receives the logits of the last k tokens, [k × vocabulary], the oldest first. Its length says k, from 0 (none) to n.
     /// </param>
+    /// <param name="cancellationToken">Ends the work between two batches of <see cref="BatchTokens"/>, or where it waits for rows. The tokens are then not appended.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary; the message says which.</exception>
     /// <exception cref="ArgumentException"><paramref name="logits"/> is not k × vocabulary with k ≤ n.</exception>
     /// <exception cref="ContextOverflowException">The context has no room for the tokens.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read. The tokens are not appended; the call may be repeated.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> asked to stop.</exception>
     /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits)
+    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
         try
@@ -46,7 +48,7 @@ public sealed class MeKiSession : IDisposable
             Check(tokens, logits);
             if (Interlocked.Exchange(ref _busy, true))
                 throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
-            ForwardAlone(tokens, logits);
+            ForwardAlone(tokens, logits, cancellationToken);
         }
         finally
         {
@@ -59,7 +61,7 @@ public sealed class MeKiSession : IDisposable
     public void Prefetch(int token)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_config.VocabularySize, nameof(token));
-        _experts?.Prefetch(token);
+        _experts?.Prefetch([token]);
     }
 
     /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
@@ -87,12 +89,12 @@ public sealed class MeKiSession : IDisposable
             throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
     }
 
-    private void ForwardAlone(ReadOnlySpan<int> tokens, Span<float> logits)
+    private void ForwardAlone(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken)
     {
         int before = _cache.Length;
         try
         {
-            _transformer.Forward(tokens, _cache, logits);
+            _transformer.Forward(tokens, _cache, logits, cancellationToken);
         }
         catch
         {

@@ -39,12 +39,12 @@ internal sealed class TrainingForm : IExpertRows
         (_gate, _up, _inner) = (new(inner), new(inner), new(inner));
     }
 
-    public void Prefetch(int token)
+    public void Prefetch(ReadOnlySpan<int> tokens)
     {
         // Nothing is on storage that could be read ahead; pages of the mapped checkpoint come when touched.
     }
 
-    public void Begin(ReadOnlySpan<int> tokens)
+    public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
     {
         if (_tokens.Length < tokens.Length)
             _tokens = new int[tokens.Length];

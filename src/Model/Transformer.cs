@@ -67,12 +67,18 @@ internal sealed class Transformer
     /// <param name="tokens">Ids within the vocabulary, [n].</param>
     /// <param name="cache">The sequence so far.</param>
     /// <param name="logits">Receives the logits of the last tokens, [k × V]; its length says how many, k may be 0.</param>
-    public void Forward(ReadOnlySpan<int> tokens, KvCache cache, Span<float> logits)
+    /// <param name="cancellationToken">Ends the work between two batches, or where it waits for rows.</param>
+    public void Forward(ReadOnlySpan<int> tokens, KvCache cache, Span<float> logits, CancellationToken cancellationToken)
     {
         int unscored = tokens.Length - logits.Length / _config.VocabularySize;
         for (int first = 0, n; first < tokens.Length; first += n)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             n = Math.Min(MaxBatch, tokens.Length - first);
+            _experts?.Begin(tokens.Slice(first, n), cancellationToken);
+            ReadOnlySpan<int> following = tokens[(first + n)..];
+            if (following.Length > 0)
+                _experts?.Prefetch(following[..Math.Min(MaxBatch, following.Length)]);
             ForwardBatch(tokens.Slice(first, n), cache);
 
             int silent = Math.Clamp(unscored - first, 0, n);
@@ -92,7 +98,6 @@ internal sealed class Transformer
         tokens.CopyTo(_ids);
         _position = cache.Length;
         _rope.Prepare(_position, n);
-        _experts?.Begin(tokens);
         _tokens.Run(n, _embed);
         for (int layer = 0; layer < _config.Layers; layer++)
         {

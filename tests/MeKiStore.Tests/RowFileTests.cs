@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Quant;
+using MeKi.Store.Reading;
 
 namespace MeKi.Store.Tests;
 
@@ -48,7 +49,9 @@ public sealed class RowFileTests : IDisposable
         }
         int distinct = tokens.Distinct().Count();
         Assert.Equal((long)distinct * table.Layers, store.Counters.RowsRead);
-        Assert.Equal((long)distinct * layout.RecordStride, store.Counters.BytesRead);
+        // Merged reads bring whole records that lie between, some of them twice.
+        Assert.InRange(store.Counters.BytesRead, (long)distinct * layout.RecordStride, store.Counters.Reads * ReadQueue.StagingBytes);
+        Assert.Equal(0, store.Counters.BytesRead % layout.RecordStride);
     }).QuickCheckThrowOnFailure();
 
     [Theory]

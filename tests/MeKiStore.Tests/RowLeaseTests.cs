@@ -102,9 +102,10 @@ public sealed class RowLeaseTests : IDisposable
         for (int round = 0; round < 200; round++)
         {
             lease.Renew([3, 50]);
-            Assert.Throws<RowFileException>(() => lease.Decode(0, 0, new float[Dimension]));
+            Assert.Throws<RowFileException>(() => lease.Decode(1, 0, new float[Dimension]));
             Assert.False(lease.IsFor([3, 50]));
-            Assert.Throws<RowFileException>(() => lease.Decode(0, 0, new float[Dimension]));
+            Assert.Throws<RowFileException>(() => lease.Decode(1, 0, new float[Dimension]));
+            Check(lease, [3]);
             lease.Renew([49, 3]);
             Check(lease, [49, 3]);
         }

@@ -49,7 +49,22 @@ public class BenchCommandTests
         Assert.Contains(",cold,", cold.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_slower_machine_is_emulated_and_named()
+    {
+        ProgramResult slow = await MekiProgram.Run("bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "8", "-r", "1", "-o", "json", "--storage", "sd", "--pace", "40", "--row-cache", "0", "--map-rows");
+        Assert.True(slow.ExitCode == 0, slow.Errors.LastOrDefault());
+        JsonElement row = JsonDocument.Parse(slow.Output).RootElement[0];
+        Assert.Equal("row cache 0 MB, mapped rows, sd, pace 40", row.GetProperty("variant").GetString());
+        Assert.InRange(row.GetProperty("tokens_per_second").GetDouble(), 0, 40);
+        // 1,500 reads of 4 KB a second at most.
+        Assert.True(row.GetProperty("row_read_microseconds_median").GetDouble() > 500);
+    }
+
     [Theory]
+    [InlineData("'floppy'", "--storage", "floppy")]
+    [InlineData("--pace takes", "--pace", "0")]
+    [InlineData("--row-cache takes", "--row-cache", "-1")]
     [InlineData("--n-prompt: 'x'", "-p", "x")]
     [InlineData("--threads: '0'", "-t", "0")]
     [InlineData("--repetitions", "-r", "0")]

@@ -31,9 +31,10 @@ public sealed partial class RunCommandTests : IDisposable
         Assert.InRange(generated, 1, 24);
         Assert.True(prompt > 0 && prefill > 0 && decode > 0 && waited >= 0);
         Assert.InRange(resident, 10, 4_000);
-        // Every token but the last costs a row per layer, repeated ones of the prompt once; a row of 64 bytes has its scale beside it.
-        Assert.InRange(rows, 6 * generated, 6 * (prompt + generated - 1));
-        Assert.InRange(kilobytes, rows * 64 / 1e3 - 0.1, rows * 128 / 1e3);
+        // Every token but the last costs a row per layer, repeated ones once; a row has 64 bytes, merged reads bring others with it.
+        Assert.InRange(rows, 6, 6 * (prompt + generated - 1));
+        Assert.Equal(0, rows % 6);
+        Assert.InRange(kilobytes, rows * 64 / 1e3 - 0.1, double.PositiveInfinity);
     }
 
     [Fact]
@@ -42,7 +43,7 @@ public sealed partial class RunCommandTests : IDisposable
         ProgramResult run = await MekiProgram.Run("run", Prompt, "-n", "8", "--temp", "0", "--threads", "2", "--stats");
         Assert.Equal((0, 3), (run.ExitCode, run.Errors.Length));
         Assert.Matches(@"^loaded in \d+\.\d\d s \| kernels \w+ \| 2 threads \| weights \d+\.\d MB mapped, \d+\.\d MB packed$", run.Errors[0]);
-        Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token, waited [\d.]+ µs$");
+        Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token \| [\d.]+ % in the cache \| a read took \d+ µs \(p99 \d+\) \| a token waited [\d.]+ µs \(p99 [\d.]+\)$");
         Assert.True(rows.Success, run.Errors[1]);
         // Six layers; a token that the prompt repeats is read once.
         Assert.InRange(double.Parse(rows.Groups[1].Value, CultureInfo.InvariantCulture), 1, 6);

@@ -3,7 +3,9 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Evaluation;
+using MeKi.Model;
 using MeKi.Tool.Benchmarking;
+using MeKi.Tool.Rows;
 
 namespace MeKi.Tool;
 
@@ -20,12 +22,15 @@ internal static class BenchCommand
         Option<int> repetitions = new("--repetitions", "-r") { Description = "Timed runs of each test, after one that is not counted.", DefaultValueFactory = _ => 5 };
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
+        Option<double?> pace = new("--pace") { Description = "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine." };
+        RowOptions rows = new();
         Option<string> format = new("--output", "-o") { Description = "How to print the results.", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
         {
-            model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, format,
+            model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, pace, format,
         };
+        rows.AddWithStorageTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             int runs = parsed.GetValue(repetitions);
@@ -33,8 +38,15 @@ internal static class BenchCommand
                 throw new ArgumentException($"{runs} repetitions measure nothing; give --repetitions 1 or more.");
             List<BenchmarkCase> cases = BenchmarkCase.Combine(
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
-            BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), runs, parsed.GetValue(withoutMeKi), parsed.GetValue(cold));
-            string[] variant = [.. parsed.GetValue(withoutMeKi) ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>()];
+            if (parsed.GetValue(pace) is <= 0)
+                throw new ArgumentException("--pace takes tokens per second, more than 0.");
+            LoadOptions load = new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) };
+            using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
+            string[] variant =
+            [
+                .. parsed.GetValue(withoutMeKi) ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(), .. rows.Describe(parsed),
+                .. parsed.GetValue(pace) is { } rate ? [string.Create(CultureInfo.InvariantCulture, $"pace {rate}")] : Array.Empty<string>(),
+            ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
             Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));
         }, CancellationToken.None));

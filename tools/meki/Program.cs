@@ -8,6 +8,8 @@ RootCommand root = new("MeKi: language models whose knowledge lives on storage."
     QuantizeCommand.Create(),
     SynthCommand.Create(),
     BenchCommand.Create(),
+    VerifyCommand.Create(),
+    InspectCommand.Create(),
     PerplexityCommand.Create(),
     CompareCommand.Create(),
     EvalCommand.Create(),

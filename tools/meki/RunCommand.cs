@@ -3,6 +3,7 @@ using System.Globalization;
 using MeKi.Model;
 using MeKi.Model.Generation;
 using MeKi.Store;
+using MeKi.Tool.Rows;
 
 namespace MeKi.Tool;
 
@@ -24,9 +25,11 @@ internal static class RunCommand
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
         Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
+        RowOptions rows = new();
         Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads, stats };
+        rows.AddTo(command);
         command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads) },
+            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) },
             new()
             {
                 MaxTokens = parsed.GetValue(tokens),
@@ -43,6 +46,7 @@ internal static class RunCommand
 
     private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, bool stats, CancellationToken cancellation)
     {
+        using RowMeter meter = new();
         using MeKiModel model = MeKiModel.Load(path, load);
         GenerationStatistics? statistics = null;
         Console.Out.Write(prompt);
@@ -60,17 +64,19 @@ internal static class RunCommand
             if (stats)
                 Console.Error.WriteLine(model.LoadReport);
             if (stats && statistics is not null && model.RowFilePath is not null)
-                Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters));
+                Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters, meter));
             if (statistics is not null)
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }
     }
 
-    private static string RowFacts(GenerationStatistics run, StoreCounters rows)
+    private static string RowFacts(GenerationStatistics run, StoreCounters rows, RowMeter meter)
     {
         double passes = Math.Max(1, run.PromptTokens + run.DecodePasses);
         return string.Create(CultureInfo.InvariantCulture,
-            $"rows: {rows.RowsRead / passes:f1} and {rows.BytesRead / passes:f0} bytes for each token, waited {rows.WaitTime.TotalMicroseconds / passes:f1} µs");
+            $"rows: {rows.RowsRead / passes:f1} and {rows.BytesRead / passes:f0} bytes for each token | {100 * meter.HitShare:f1} % in the cache"
+            + $" | a read took {1e6 * meter.Reads.Quantile(0.5):f0} µs (p99 {1e6 * meter.Reads.Quantile(0.99):f0})"
+            + $" | a token waited {1e6 * meter.Waits.Quantile(0.5):f1} µs (p99 {1e6 * meter.Waits.Quantile(0.99):f1})");
     }
 
     private static string Facts(GenerationStatistics run, StoreCounters rows) => string.Create(CultureInfo.InvariantCulture,

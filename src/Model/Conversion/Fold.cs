@@ -30,7 +30,7 @@ internal sealed class Fold(TrainingForm trainingForm, RowFileLayout layout)
             int count = Math.Min(tokens.Length, layout.VocabularySize - first);
             for (int i = 0; i < count; i++)
                 tokens[i] = first + i;
-            trainingForm.Begin(tokens.AsSpan(0, count));
+            trainingForm.Begin(tokens.AsSpan(0, count), cancellationToken);
             for (int layer = 0; layer < layout.Layers; layer++)
             {
                 cancellationToken.ThrowIfCancellationRequested();

@@ -31,11 +31,7 @@ internal sealed class LogitPass : IDisposable
     {
         _session.Truncate(0);
         _tokens = tokens;
-        while (_session.Position < first)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            _session.Forward(tokens.AsSpan(_session.Position, Math.Min(Transformer.MaxBatch, first - _session.Position)), []);
-        }
+        _session.Forward(tokens.AsSpan(0, first), [], cancellationToken);
         _firstHeld = first;
     }
 
@@ -44,12 +40,11 @@ internal sealed class LogitPass : IDisposable
     {
         if (position == _session.Position)
         {
-            cancellationToken.ThrowIfCancellationRequested();
             _firstHeld = position;
             int count = Math.Min(_chunk, _tokens.Length - position);
             if (_logits.Length < count * _vocabulary)
                 _logits = new float[count * _vocabulary];
-            _session.Forward(_tokens.AsSpan(position, count), _logits.AsSpan(0, count * _vocabulary));
+            _session.Forward(_tokens.AsSpan(position, count), _logits.AsSpan(0, count * _vocabulary), cancellationToken);
         }
         return _logits.AsSpan((position - _firstHeld) * _vocabulary, _vocabulary);
     }

@@ -6,9 +6,6 @@ namespace MeKi.Model.Generation;
 /// <summary>The generation loop: sample, prefetch the token's rows, hand out its text while its forward pass runs.</summary>
 internal static class TextGenerator
 {
-    // A session takes a batch at a time, so that cancellation during a long prompt is heeded within one.
-    private const int PrefillChunk = Transformer.MaxBatch;
-
     public static async IAsyncEnumerable<string> GenerateAsync(MeKiModel model, int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using MeKiSession session = model.CreateSession();
@@ -45,7 +42,7 @@ internal static class TextGenerator
                 if (!last && !pieces.Stopped)
                 {
                     passes++;
-                    forward = Task.Run(() => Decode(session, token, logits, decode), CancellationToken.None);
+                    forward = Task.Run(() => Decode(session, token, logits, decode, cancellationToken), CancellationToken.None);
                 }
                 if (piece.Length > 0)
                     yield return piece;
@@ -73,19 +70,14 @@ internal static class TextGenerator
     private static void Prefill(MeKiSession session, int[] prompt, float[] logits, Stopwatch time, CancellationToken cancellationToken)
     {
         time.Start();
-        for (int first = 0; first < prompt.Length; first += PrefillChunk)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int count = Math.Min(PrefillChunk, prompt.Length - first);
-            session.Forward(prompt.AsSpan(first, count), first + count == prompt.Length ? logits : []);
-        }
+        session.Forward(prompt, logits, cancellationToken);
         time.Stop();
     }
 
-    private static void Decode(MeKiSession session, int token, float[] logits, Stopwatch time)
+    private static void Decode(MeKiSession session, int token, float[] logits, Stopwatch time, CancellationToken cancellationToken)
     {
         time.Start();
-        session.Forward([token], logits);
+        session.Forward([token], logits, cancellationToken);
         time.Stop();
     }
 }

@@ -52,6 +52,15 @@ internal sealed record BenchmarkResult
     /// <summary>Time spent waiting for rows in each timed forward pass, seconds per token, ascending.</summary>
     public required double[] RowWaits { get; init; }
 
+    /// <summary>Share of the records asked for that were in memory or on their way.</summary>
+    public required double RowHitShare { get; init; }
+
+    /// <summary>Time of one read of the row file, seconds: the median.</summary>
+    public required double MedianRowRead { get; init; }
+
+    /// <summary>Time of one read of the row file, seconds: the 99th percentile.</summary>
+    public required double P99RowRead { get; init; }
+
     public double Median => Quantile([.. TokensPerSecond.Order()], 0.5);
 
     public double Least => TokensPerSecond.Min();

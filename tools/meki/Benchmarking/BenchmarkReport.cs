@@ -21,6 +21,9 @@ internal sealed class BenchmarkReport(string model, string variant)
         ("% of it", "read_bandwidth_percent", result => 100 * result.BandwidthShare, "0.0"),
         ("peak MB", "peak_resident_megabytes", result => result.PeakResidentBytes / 1e6, "0"),
         ("managed B/token", "allocated_bytes_per_token", result => result.AllocatedBytesPerToken, "0"),
+        ("row hits %", "row_hit_percent", result => 100 * result.RowHitShare, "0.0"),
+        ("row read µs", "row_read_microseconds_median", result => result.MedianRowRead * 1e6, "0"),
+        ("p99 µs", "row_read_microseconds_p99", result => result.P99RowRead * 1e6, "0"),
         ("row wait µs", "row_wait_microseconds_median", result => result.MedianRowWait * 1e6, "0.0"),
         ("p99 µs", "row_wait_microseconds_p99", result => result.P99RowWait * 1e6, "0.0"),
     ];

@@ -2,24 +2,30 @@ using System.Diagnostics;
 using MeKi.Kernels;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Model;
+using MeKi.Tool.Rows;
 
 namespace MeKi.Tool.Benchmarking;
 
 /// <summary>Measures cases on a model: random tokens, one run to warm up, then the repetitions.</summary>
 /// <param name="path">The model.</param>
+/// <param name="load">How to load it, but for the threads.</param>
 /// <param name="repetitions">Timed runs of a case.</param>
-/// <param name="withoutMeKi">Leaves the branch out.</param>
 /// <param name="cold">Evicts the row file from the page cache before each repetition.</param>
-internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeKi, bool cold)
+/// <param name="pace">Tokens a second of a decode on the machine that is emulated; null for as fast as this one can.</param>
+internal sealed class BenchmarkRun(string path, LoadOptions load, int repetitions, bool cold, double? pace) : IDisposable
 {
     private const int Seed = 20260203;
+
+    private readonly RowMeter _rows = new();
+
+    public void Dispose() => _rows.Dispose();
 
     /// <summary>Measures cases that share a number of threads.</summary>
     /// <param name="done">Called after each repetition, the warm-up included.</param>
     public IEnumerable<BenchmarkResult> Run(int threads, IReadOnlyList<BenchmarkCase> cases, Action done, CancellationToken cancellationToken)
     {
         double bandwidth = MeasureReadBandwidth(threads);
-        using MeKiModel model = MeKiModel.Load(path, new() { Threads = threads, WithoutMeKi = withoutMeKi });
+        using MeKiModel model = MeKiModel.Load(path, load with { Threads = threads });
         if (cold && model.RowFilePath is null)
             throw new ArgumentException($"{path} reads no row file, so there is nothing that --cold could evict.");
         foreach (BenchmarkCase item in cases)
@@ -54,15 +60,19 @@ internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeK
             if (cold)
                 PageCache.Evict(model.RowFilePath!);
             List<double> waited = repetition < 0 ? [] : waits;
+            if (repetition == 0)
+                _rows.Clear();
             long before = GC.GetTotalAllocatedBytes(precise: true);
             long start = Stopwatch.GetTimestamp();
             if (item.PromptTokens > 0)
-                Forward(model, session, tokens, logits, waited);
+                Forward(model, session, tokens, logits, waited, cancellationToken);
             for (int i = 0; i < item.GeneratedTokens; i++)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                long begin = Stopwatch.GetTimestamp();
                 session.Prefetch(tokens[i]);
-                Forward(model, session, tokens.AsSpan(i, 1), logits, waited);
+                Forward(model, session, tokens.AsSpan(i, 1), logits, waited, cancellationToken);
+                if (pace is { } rate)
+                    WaitUntil(begin, 1 / rate + waited[^1]);
             }
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (repetition >= 0)
@@ -85,23 +95,30 @@ internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeK
             PeakResidentBytes = PeakMemory.ResidentBytes,
             AllocatedBytesPerToken = (double)allocated / (repetitions * item.Tokens),
             RowWaits = [.. waits],
+            RowHitShare = _rows.HitShare,
+            MedianRowRead = _rows.Reads.Quantile(0.5),
+            P99RowRead = _rows.Reads.Quantile(0.99),
         };
     }
 
-    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited)
+    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited, CancellationToken cancellationToken)
     {
         TimeSpan before = model.StoreCounters.WaitTime;
-        session.Forward(tokens, logits);
+        session.Forward(tokens, logits, cancellationToken);
         waited.Add((model.StoreCounters.WaitTime - before).TotalSeconds / tokens.Length);
+    }
+
+    /// <summary>Rests after a token as long as the slower machine would still compute. Time that the token waited for rows is not made up for: there, it would come on top.</summary>
+    private static void WaitUntil(long begin, double seconds)
+    {
+        for (double left; (left = seconds - Stopwatch.GetElapsedTime(begin).TotalSeconds) > 0;)
+            Thread.Sleep((int)(left * 1000));
     }
 
     private static void Fill(MeKiSession session, int depth, Random random, int vocabulary, CancellationToken cancellationToken)
     {
         while (session.Position < depth)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), []);
-        }
+            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), [], cancellationToken);
     }
 
     private static int[] RandomTokens(Random random, int count, int vocabulary)

@@ -1,0 +1,212 @@
+namespace MeKi.Store.Reading;
+
+/// <summary>
+/// The records in memory and on their way, for all leases of a store. A record is found here from the moment it is asked for, so that two requests for it cost one
+/// read. A record that a lease has is not evicted. Safe for any number of threads.
+/// </summary>
+/// <remarks>
+/// Where leases have all of the budget, further records go to slots of the lease that asks: a batch larger than the budget works. The bound of all row memory is thus the budget plus,
+/// for each session, two batches (one computing, one being read ahead) of at most MeKiSession.BatchTokens records: 2 × 256 × 3,712 B = 1.9 MB for the 0.6B model's int8 rows.
+/// </remarks>
+internal sealed class RecordCache
+{
+    // Memory is taken as it is needed, so that a short text does not cost the whole budget.
+    private const int SlabBytes = 1 << 20;
+
+    private readonly object _gate = new();
+    private readonly int _stride;
+    private readonly int _capacity;
+    private readonly ReadQueue _reads;
+    private readonly S3Fifo _order;
+    private readonly Dictionary<int, RecordSlot> _slots = [];
+    private readonly Stack<RecordSlot> _free = new();
+    private readonly Dictionary<int, RowFileException> _damagedGroups = [];
+    private int _cut;
+
+    /// <param name="layout">The file's layout.</param>
+    /// <param name="bytes">The budget; at least one record is kept.</param>
+    /// <param name="reads">Receives the records to be read.</param>
+    public RecordCache(RowFileLayout layout, long bytes, ReadQueue reads)
+    {
+        (_stride, _reads) = (layout.RecordStride, reads);
+        _capacity = (int)Math.Clamp(bytes / _stride, 1, layout.VocabularySize);
+        _order = new(_capacity, layout.VocabularySize);
+    }
+
+    /// <summary>Takes a reference to each token's record, and asks for those to be read that are not here.</summary>
+    /// <param name="tokens">Distinct tokens, ascending.</param>
+    /// <param name="slots">Receives their slots.</param>
+    /// <param name="own">Slots of the lease's own, used and added to where the budget is all leased.</param>
+    /// <returns>How many were here or on their way.</returns>
+    public int Acquire(ReadOnlySpan<int> tokens, Span<RecordSlot> slots, Stack<RecordSlot> own)
+    {
+        int hits = 0;
+        lock (_gate)
+        {
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                if (_slots.TryGetValue(tokens[i], out RecordSlot? slot))
+                {
+                    S3Fifo.Use(slot);
+                    hits++;
+                }
+                else
+                    slot = Request(tokens[i], own, tokens.Length - i);
+                slot.References++;
+                slots[i] = slot;
+            }
+        }
+        if (hits < tokens.Length)
+            _reads.Start();
+        return hits;
+    }
+
+    /// <summary>Gives references back. Reads that nobody has begun, for records that nobody else asked for, are called off.</summary>
+    public void Release(ReadOnlySpan<RecordSlot> slots, Stack<RecordSlot> own)
+    {
+        lock (_gate)
+        {
+            foreach (RecordSlot slot in slots)
+            {
+                if (--slot.References > 0)
+                    continue;
+                if (slot.Resident)
+                    ReleaseResident(slot);
+                else
+                    ReleaseOwn(slot, own);
+            }
+        }
+    }
+
+    /// <summary>Publishes the end of a read, and wakes who waits for it.</summary>
+    /// <param name="run">The records that were read.</param>
+    /// <param name="failure">Why they could not be; null when they were.</param>
+    public void Complete(ReadOnlySpan<RecordSlot> run, Exception? failure)
+    {
+        lock (_gate)
+        {
+            foreach (RecordSlot slot in run)
+            {
+                slot.Failure = failure ?? _damagedGroups.GetValueOrDefault(slot.Token / RowFileLayout.GroupRecords);
+                if (slot.Failure is not null)
+                    GiveUp(slot);
+                slot.State = slot.Failure is null ? RecordState.Ready : RecordState.Failed;
+            }
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Refuses the records of a group from now on. Leases that have one keep it.</summary>
+    public void Condemn(int group, RowFileException damage)
+    {
+        lock (_gate)
+        {
+            _damagedGroups[group] = damage;
+            for (int token = group * RowFileLayout.GroupRecords; token < (group + 1) * RowFileLayout.GroupRecords; token++)
+            {
+                if (_slots.TryGetValue(token, out RecordSlot? slot) && slot.State == RecordState.Ready)
+                    GiveUp(slot);
+            }
+        }
+    }
+
+    /// <summary>Waits while somebody reads the record.</summary>
+    /// <exception cref="OperationCanceledException">The wait was called off.</exception>
+    public void Await(RecordSlot slot, CancellationToken cancellation)
+    {
+        // A read from the page cache is over before a thread has gone to sleep and come back.
+        for (SpinWait spin = default; slot.State == RecordState.Reading && !spin.NextSpinWillYield;)
+            spin.SpinOnce();
+        if (slot.State != RecordState.Reading)
+            return;
+        using CancellationTokenRegistration registration = cancellation.UnsafeRegister(static cache => ((RecordCache)cache!).WakeAll(), this);
+        lock (_gate)
+        {
+            while (slot.State == RecordState.Reading)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Monitor.Wait(_gate);
+            }
+        }
+    }
+
+    private void WakeAll()
+    {
+        lock (_gate)
+            Monitor.PulseAll(_gate);
+    }
+
+    private RecordSlot Request(int token, Stack<RecordSlot> own, int outstanding)
+    {
+        bool justLeft = _order.JustLeft(token);
+        RecordSlot slot = Vacant(own, outstanding);
+        slot.Token = token;
+        slot.Failure = null;
+        if (slot.Resident)
+            _order.Admit(slot, justLeft);
+        _slots.Add(token, slot);
+        slot.State = RecordState.Requested;
+        _reads.Add(slot);
+        return slot;
+    }
+
+    private RecordSlot Vacant(Stack<RecordSlot> own, int outstanding)
+    {
+        if (_free.Count == 0 && _cut < _capacity)
+        {
+            int records = Math.Min(Math.Max(1, SlabBytes / _stride), _capacity - _cut);
+            Slab.Cut(records, _stride, resident: true, _free);
+            _cut += records;
+        }
+        if (_free.TryPop(out RecordSlot? slot))
+            return slot;
+        if (_order.Evict() is { } evicted)
+        {
+            _slots.Remove(evicted.Token);
+            return evicted;
+        }
+        if (own.Count == 0)
+            Slab.Cut(outstanding, _stride, resident: false, own);
+        return own.Pop();
+    }
+
+    private void ReleaseResident(RecordSlot slot)
+    {
+        bool found = slot.Place.List is not null;
+        if (found && slot.State == RecordState.Requested && slot.TryVacate())
+            GiveUp(slot);
+        else if (!found)
+            Free(slot);
+    }
+
+    private void ReleaseOwn(RecordSlot slot, Stack<RecordSlot> own)
+    {
+        Forget(slot);
+        // One that is being read is left to the reader; who waited for it has gone.
+        if (slot.State == RecordState.Failed || slot.TryVacate())
+            own.Push(slot);
+    }
+
+    /// <summary>Makes a record not to be found: the next request reads it anew.</summary>
+    private void GiveUp(RecordSlot slot)
+    {
+        Forget(slot);
+        if (!slot.Resident)
+            return;
+        S3Fifo.Remove(slot);
+        if (slot.References == 0)
+            Free(slot);
+    }
+
+    private void Free(RecordSlot slot)
+    {
+        slot.TryVacate();
+        _free.Push(slot);
+    }
+
+    private void Forget(RecordSlot slot)
+    {
+        if (_slots.TryGetValue(slot.Token, out RecordSlot? found) && found == slot)
+            _slots.Remove(slot.Token);
+    }
+}

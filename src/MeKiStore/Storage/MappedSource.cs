@@ -1,0 +1,54 @@
+using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
+
+namespace MeKi.Store.Storage;
+
+/// <summary>
+/// Reads through a memory map: a read is a copy out of the page cache, without a system call where the page is present. A page that is not is fetched by the fault,
+/// with what the operating system chooses to read around it.
+/// </summary>
+/// <remarks>A file that another process shortens while it is mapped ends this process with a bus error when the lost pages are read; no check can prevent that.</remarks>
+internal sealed class MappedSource : RecordSource
+{
+    private readonly MemoryMappedFile _map;
+    private readonly MemoryMappedViewAccessor _view;
+
+    /// <exception cref="IOException">The file is missing or cannot be opened.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    public MappedSource(string path)
+    {
+        Path = path;
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
+        Length = RandomAccess.GetLength(file);
+        if (Length == 0)
+            throw new IOException("The file is empty.");
+        _map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        try
+        {
+            _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+        }
+        catch
+        {
+            _map.Dispose();
+            throw;
+        }
+    }
+
+    public override string Path { get; }
+
+    public override long Length { get; }
+
+    public override int Read(Span<byte> target, long offset)
+    {
+        int count = (int)Math.Min(target.Length, Length - offset);
+        // Holds a reference for as long as it copies: closing waits.
+        _view.SafeMemoryMappedViewHandle.ReadSpan((ulong)offset, target[..count]);
+        return count;
+    }
+
+    public override void Dispose()
+    {
+        _view.Dispose();
+        _map.Dispose();
+    }
+}

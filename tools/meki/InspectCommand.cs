@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Globalization;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+using MeKi.Store;
+
+namespace MeKi.Tool;
+
+/// <summary><c>meki inspect FILE</c>: the facts of a row file or a GGUF file.</summary>
+internal static class InspectCommand
+{
+    // A list of a hundred thousand tokens is no fact to read.
+    private const int LongestValue = 100;
+
+    public static Command Create()
+    {
+        Argument<string> file = new("file") { Description = "A row file or a GGUF file." };
+        Command command = new("inspect", "Print what a row file or a model file says of itself.") { file };
+        command.SetAction(parsed => Inspect(parsed.GetRequiredValue(file)));
+        return command;
+    }
+
+    private static void Inspect(string path)
+    {
+        ResultTable table = new(false, false);
+        if (IsGguf(path))
+            DescribeModel(path, table);
+        else
+            DescribeRows(path, table);
+        table.Write(Console.Out);
+    }
+
+    private static bool IsGguf(string path)
+    {
+        Span<byte> magic = stackalloc byte[4];
+        // What cannot be opened is reported by the reader of row files, which names the remedy.
+        return File.Exists(path) && new FileInfo(path).Length > magic.Length && ReadMagic(path, magic).SequenceEqual("GGUF"u8);
+    }
+
+    private static Span<byte> ReadMagic(string path, Span<byte> magic)
+    {
+        using FileStream file = File.OpenRead(path);
+        file.ReadExactly(magic);
+        return magic;
+    }
+
+    private static void DescribeRows(string path, ResultTable table)
+    {
+        using RowStore store = RowStore.Open(path);
+        RowFileLayout layout = store.Layout;
+        table.Add("identity", $"{layout.Identity}");
+        table.Add("records", $"{Number(layout.VocabularySize)}, a token each, token-major");
+        table.Add("rows of a record", $"{layout.Layers} of {layout.Dimension} values, {layout.Type}");
+        table.Add("bytes of a row", $"{layout.RowBytes}, stride {layout.RowStride}");
+        table.Add("bytes of a record", $"{Number(layout.RecordStride)}, {layout.ScaleBytes} of them scales");
+        table.Add("first record", $"at byte {RowFileLayout.DataOffset}");
+        table.Add("checksums", $"{layout.Groups}, one for {RowFileLayout.GroupRecords} records, at byte {Number(layout.ChecksumOffset)}");
+        table.Add("bytes of the file", Number(layout.FileBytes));
+    }
+
+    private static void DescribeModel(string path, ResultTable table)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        foreach ((string key, object value) in file.Metadata)
+            table.Add(key, Value(value));
+        foreach (IGrouping<GgmlType, GgufTensor> type in file.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(type => type.Sum(tensor => tensor.ByteLength)))
+            table.Add($"tensors, {type.Key}", $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
+        table.Add("bytes of the file", Number(file.File.Length));
+    }
+
+    private static string Value(object value)
+    {
+        string text = value is Array array ? $"{Number(array.Length)} values" : Convert.ToString(value, CultureInfo.InvariantCulture)!;
+        text = string.Concat(text.Select(each => char.IsControl(each) ? ' ' : each));
+        return text.Length > LongestValue ? text[..LongestValue] + "…" : text;
+    }
+
+    private static string Number(long value) => value.ToString("n0", CultureInfo.InvariantCulture);
+}
