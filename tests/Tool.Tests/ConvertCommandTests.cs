@@ -31,7 +31,7 @@ public sealed class ConvertCommandTests : IDisposable
 
     [Theory]
     [InlineData("--type", "q3")]
-    [InlineData("--rows", "int4")]
+    [InlineData("--rows", "int2")]
     public async Task Unknown_type(string option, string value)
     {
         ProgramResult run = await MekiProgram.Run("convert", _folder["c"], "-o", _folder["out"], option, value);
