@@ -10,7 +10,7 @@ namespace MeKi.Store;
 /// </summary>
 /// <remarks>
 /// What is in memory: the cache's budget (<see cref="RowStoreOptions.CacheBytes"/>), beyond it only what leases hold that did not fit, 128 KB for each of at most four threads that
-/// read and 64 KB for the one that verifies; 12 bytes for each token of the vocabulary at most. Nothing grows with the file.
+/// read and 64 KB for the one that verifies, and 4 bytes for each token of the vocabulary.
 /// </remarks>
 public sealed class RowStore : IDisposable
 {

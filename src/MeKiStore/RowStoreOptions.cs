@@ -11,7 +11,7 @@ public sealed record RowStoreOptions
     /// </summary>
     public long CacheBytes { get; init; } = 32 << 20;
 
-    /// <summary>Reads through a memory map of the file instead of positional reads. docs/benchmarks.md says where it pays.</summary>
+    /// <summary>Reads through a memory map of the file instead of positional reads. Cold, it reads more than it is asked for: README, "Rows on storage".</summary>
     public bool MemoryMapped { get; init; }
 
     /// <summary>Puts something before the file: a slower device, or one that fails.</summary>
