@@ -1,3 +1,4 @@
+using MeKi.Kernels.KeyValues;
 using Microsoft.Extensions.Logging;
 
 namespace MeKi.Model;
@@ -10,6 +11,12 @@ public sealed record LoadOptions
 
     /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
     public bool WithoutMeKi { get; init; }
+
+    /// <summary>How sessions keep keys.</summary>
+    public KeyValueFormat KeyFormat { get; init; } = KeyValueFormat.F16;
+
+    /// <summary>How sessions keep values.</summary>
+    public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
 
     /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
     public ILogger? Logger { get; init; }

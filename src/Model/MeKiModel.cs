@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Generation;
@@ -30,12 +31,14 @@ public sealed class MeKiModel : IDisposable
     private readonly RowStore? _store;
     private readonly ComputePool _pool;
     private readonly BytePairTokenizer? _tokenizer;
+    private readonly KeyValueLayout _keyValueLayout;
 
     private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, TokenizerData? tokenizer, LoadOptions options)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
+        _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (_source, _store) = (source, store);
         if (tokenizer is not null && tokenizer.Tokens.Count > config.VocabularySize)
         {
@@ -82,7 +85,7 @@ public sealed class MeKiModel : IDisposable
     public long WeightBytesPerToken => _weights.BytesPerToken;
 
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
-    public long KvBytesPerPosition => 2L * sizeof(float) * Config.Layers * Config.KvHeads * Config.HeadDimension;
+    public long KvBytesPerPosition => Config.Layers * _keyValueLayout.BytesPerPosition;
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">
@@ -115,7 +118,7 @@ public sealed class MeKiModel : IDisposable
         IExpertRows? experts = _store is not null ? new FoldedRows(_store)
             : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
             : null;
-        return new(Config, new Transformer(Config, _weights, experts, _pool), experts, _source);
+        return new(Config, new Transformer(Config, _weights, experts, _pool), experts, new KvCache(Config, _keyValueLayout), _source);
     }
 
     /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>

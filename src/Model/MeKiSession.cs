@@ -11,11 +11,11 @@ public sealed class MeKiSession : IDisposable
     private readonly WeightSource _source;
     private readonly KvCache _cache;
     private bool _busy;
+    private bool _disposed;
 
-    internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, WeightSource source)
+    internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, KvCache cache, WeightSource source)
     {
-        (_config, _transformer, _experts, _source) = (config, transformer, experts, source);
-        _cache = new(config);
+        (_config, _transformer, _experts, _cache, _source) = (config, transformer, experts, cache, source);
     }
 
     /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
@@ -37,13 +37,14 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ContextOverflowException">The context has no room for the tokens.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read. The tokens are not appended; the call may be repeated.</exception>
     /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public void Forward(ReadOnlySpan<int> tokens, Span<float> logits)
     {
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
         try
         {
             Check(tokens, logits);
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
             if (Interlocked.Exchange(ref _busy, true))
                 throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
             ForwardAlone(tokens, logits);
@@ -71,8 +72,13 @@ public sealed class MeKiSession : IDisposable
         _cache.Length = length;
     }
 
-    /// <summary>Lets go of rows that are on their way.</summary>
-    public void Dispose() => _experts?.Dispose();
+    /// <summary>Lets go of rows that are on their way and of the KV cache; a forward pass in progress on another thread ends first.</summary>
+    public void Dispose()
+    {
+        _experts?.Dispose();
+        Volatile.Write(ref _disposed, true);
+        FreeCacheIfDisposed();
+    }
 
     private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
     {
@@ -101,7 +107,15 @@ public sealed class MeKiSession : IDisposable
         }
         finally
         {
-            Volatile.Write(ref _busy, false);
+            Interlocked.Exchange(ref _busy, false);
+            FreeCacheIfDisposed();
         }
+    }
+
+    // The cache is native memory: nobody may free it under a forward pass. Whoever comes last, the pass or Dispose, frees it and leaves the session busy for ever.
+    private void FreeCacheIfDisposed()
+    {
+        if (Volatile.Read(ref _disposed) && !Interlocked.Exchange(ref _busy, true))
+            _cache.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Model;
 
@@ -112,7 +113,7 @@ internal sealed class Transformer
         TurnTo(Placement.ParallelAttention, n);
         _tokens.Run(n, _normalizeForAttention);
         _matMul.Run(n, (_h, _w.Query, _queries), (_h, _w.Key, _keys), (_h, _w.Value, _values), (_gateInput, _meki?.Gate, _mekiGate));
-        _kv.Reserve(_position + n);
+        _kv.Reserve(_position, n);
         _tokens.Run(n, _prepareHeads);
         _attention.Run(_queries, n, _position, _kv, _attended);
         if (_meki is not null)

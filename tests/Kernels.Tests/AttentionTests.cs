@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Kernels.Tests;
 
@@ -21,10 +22,10 @@ public class AttentionTests
             int dimension = 8 * eighths, heads = kvHeads * group;
             Random random = new(past + tokens);
             using ComputePool pool = new(2);
-            KeyValuePages cache = new(kvHeads, dimension);
+            using KeyValuePages cache = new(new(kvHeads, dimension, KeyValueFormat.F32, KeyValueFormat.F32));
             float[][] keys = [.. Enumerable.Range(0, past + tokens).Select(_ => Values(kvHeads * dimension, random))];
             float[][] values = [.. Enumerable.Range(0, past + tokens).Select(_ => Values(kvHeads * dimension, random))];
-            cache.Reserve(keys.Length);
+            cache.Reserve(0, keys.Length);
             for (int position = 0; position < keys.Length; position++)
                 cache.Store(position, keys[position], values[position]);
             ActivationMatrix queries = new(heads * dimension), output = new(heads * dimension);
@@ -49,11 +50,11 @@ public class AttentionTests
     public void Extreme_scores_do_not_overflow()
     {
         using ComputePool pool = new(1);
-        KeyValuePages cache = new(1, 8);
+        using KeyValuePages cache = new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32));
         ActivationMatrix queries = new(8), output = new(8);
         queries.Reserve(1);
         queries.Row(0).Fill(1e4f);
-        cache.Reserve(10);
+        cache.Reserve(0, 10);
         for (int position = 0; position < 10; position++)
             cache.Store(position, [.. Enumerable.Repeat(position == 4 ? 1f : -1f, 8)], [.. Enumerable.Repeat((float)position, 8)]);
         new Attention(pool, 1, 1).Run(queries, 1, 9, cache, output);

@@ -1,3 +1,5 @@
+using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Scalar;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 
@@ -14,6 +16,8 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
     private static ExpandedPanels? t_expanded;
 
     public override string Name => name;
+
+    public override AttentionKernels Attention { get; } = new ScalarAttentionKernels();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {
