@@ -91,14 +91,8 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Quantises a token's 32 columns from 32 · <paramref name="block"/> on.</summary>
     public void QuantizeBlock(int token, int block, float* x) => QuantizeBlock(x, Group(token / Interleave), token % Interleave, block, Interleave);
 
-    /// <summary>Quantises 32 values as one block.</summary>
-    /// <param name="x">The values.</param>
-    /// <param name="to">The token, or the interleaved ones.</param>
-    /// <param name="t">Which of these.</param>
-    /// <param name="block">Which of its blocks.</param>
-    /// <param name="stride">Tokens that are interleaved.</param>
     // Eight vectors of four: the same on every instruction set that has 128 bits.
-    internal static void QuantizeBlock(float* x, in QuantizedGroup to, int t, int block, int stride)
+    private static void QuantizeBlock(float* x, in QuantizedGroup to, int t, int block, int stride)
     {
         sbyte* codes = to.Codes + (block * BlockColumns * stride) + 4 * t;
         Vector128<float> largest = Vector128.Abs(Vector128.Load(x));

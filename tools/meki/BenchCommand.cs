@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
+using MeKi.Model;
 using MeKi.Model.Evaluation;
 using MeKi.Tool.Benchmarking;
 
@@ -20,12 +22,14 @@ internal static class BenchCommand
         Option<int> repetitions = new("--repetitions", "-r") { Description = "Timed runs of each test, after one that is not counted.", DefaultValueFactory = _ => 5 };
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
+        CacheOptions cache = new();
         Option<string> format = new("--output", "-o") { Description = "How to print the results.", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
         {
             model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, format,
         };
+        cache.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             int runs = parsed.GetValue(repetitions);
@@ -33,8 +37,14 @@ internal static class BenchCommand
                 throw new ArgumentException($"{runs} repetitions measure nothing; give --repetitions 1 or more.");
             List<BenchmarkCase> cases = BenchmarkCase.Combine(
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
-            BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), runs, parsed.GetValue(withoutMeKi), parsed.GetValue(cold));
-            string[] variant = [.. parsed.GetValue(withoutMeKi) ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>()];
+            LoadOptions load = cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi) });
+            BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), runs, load, parsed.GetValue(cold));
+            string[] variant =
+            [
+                .. load.WithoutMeKi ? ["no meki"] : Array.Empty<string>(),
+                .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(),
+                .. (load.KeyFormat, load.ValueFormat) == (KeyValueFormat.F16, KeyValueFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
+            ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
             Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));
         }, CancellationToken.None));

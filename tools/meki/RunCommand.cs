@@ -24,9 +24,11 @@ internal static class RunCommand
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
         Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
+        CacheOptions cache = new();
         Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads, stats };
+        cache.AddTo(command);
         command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads) },
+            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) }),
             new()
             {
                 MaxTokens = parsed.GetValue(tokens),

@@ -20,6 +20,9 @@ internal abstract unsafe class AttentionKernels
     /// <summary>Positions that scores are computed in groups of: bounds are multiples of it.</summary>
     public const int ScorePositions = 32;
 
+    /// <summary>Rows that the kernels may write results for: four interleaved queries or six rows of a tile at a time.</summary>
+    public static int PaddedRows(int rows) => rows < 8 ? (rows + 3) / 4 * 4 : (rows + 11) / 12 * 12;
+
     /// <summary>The scores of rows at some positions of a page.</summary>
     /// <param name="layout">The page's layout.</param>
     /// <param name="keys">The head's keys.</param>
@@ -27,9 +30,9 @@ internal abstract unsafe class AttentionKernels
     /// <param name="end">One past the last position, a multiple of <see cref="ScorePositions"/>.</param>
     /// <param name="queries">Every row's query.</param>
     /// <param name="kvHead">Which KV head's queries.</param>
-    /// <param name="row">The first row, a multiple of four where the queries are interleaved.</param>
+    /// <param name="row">The first row, a multiple of four.</param>
     /// <param name="rows">Rows.</param>
-    /// <param name="scores">Receives [rows up to a multiple of four × page length], of which these positions.</param>
+    /// <param name="scores">Receives [padded rows × page length], of which these positions.</param>
     public abstract void Score(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores);
 
     /// <summary>Makes one row's scores weights, and zero where the row sees nothing.</summary>
@@ -47,15 +50,12 @@ internal abstract unsafe class AttentionKernels
     /// <param name="values">The head's values.</param>
     /// <param name="first">First position.</param>
     /// <param name="end">One past the last.</param>
-    /// <param name="weights">Every row's weights, [rows up to a multiple of four × page length]; undefined afterwards.</param>
+    /// <param name="weights">Every row's weights, [padded rows × page length]; undefined afterwards.</param>
     /// <param name="rows">Rows.</param>
-    /// <param name="sums">Receives [rows up to a multiple of four × columns], rows <paramref name="stride"/> apart.</param>
+    /// <param name="sums">Receives [padded rows × columns], rows <paramref name="stride"/> apart.</param>
     /// <param name="stride">Distance of the rows of <paramref name="sums"/>.</param>
     public abstract void Sum(KeyValueLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride);
 
     /// <summary><c>to ← to · scale + part · partScale</c>: joins what two runs of positions gave.</summary>
     public abstract void Join(float* to, float scale, float* part, float partScale, int columns);
-
-    /// <summary>exp(x) for x ≤ 0, as the weights have it.</summary>
-    public abstract float Exp(float x);
 }

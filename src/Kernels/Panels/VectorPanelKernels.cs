@@ -1,5 +1,4 @@
 using MeKi.Kernels.KeyValues;
-using MeKi.Kernels.Scalar;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 
@@ -17,7 +16,7 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
 
     public override string Name => name;
 
-    public override AttentionKernels Attention { get; } = new ScalarAttentionKernels();
+    public override AttentionKernels Attention { get; } = new VectorAttentionKernels<TVector>();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {

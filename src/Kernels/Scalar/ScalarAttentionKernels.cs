@@ -1,4 +1,5 @@
 using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
 
@@ -46,7 +47,7 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
         lanes.Clear();
         for (int position = first; position < end; position++)
         {
-            scores[position] = position >= firstSeen && position < endSeen ? Exp(scores[position] - largest) : 0;
+            scores[position] = position >= firstSeen && position < endSeen ? ExpPolynomial.OfNegative(scores[position] - largest) : 0;
             lanes[position % Lanes] += scores[position];
         }
         foreach (float lane in lanes)
@@ -79,8 +80,6 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
         for (int i = 0; i < columns; i++)
             to[i] = MathF.FusedMultiplyAdd(part[i], partScale, to[i] * scale);
     }
-
-    public override float Exp(float x) => ExpPolynomial.Scalar(x);
 
     // The scale of Q8_0 and its codes; else the values themselves, those of F16 as the vector kernels see them.
     private static float ReadKey(KeyValueLayout layout, byte* keys, int position, int block, Span<float> values, Span<sbyte> codes)
@@ -130,12 +129,12 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
 
     private static (float Scale, int Sum) Dot(ReadOnlySpan<sbyte> codes, AttentionQueries queries, int kvHead, int row, int block)
     {
-        int interleave = queries.Interleave, token = row % interleave;
+        const int Interleave = QuantizedActivations.TileTokens;
+        int token = row % Interleave, sum = 0;
         QuantizedGroup group = queries.Group(kvHead, row - token);
-        sbyte* x = group.Codes + block * Block * interleave + 4 * token;
-        int sum = 0;
+        sbyte* x = group.Codes + block * Block * Interleave + 4 * token;
         for (int i = 0; i < Block; i++)
-            sum += codes[i] * x[i / 4 * 4 * interleave + i % 4];
-        return (group.Scales[block * interleave + token], sum);
+            sum += codes[i] * x[(i / 4 * 4 * Interleave) + i % 4];
+        return (group.Scales[block * Interleave + token], sum);
     }
 }

@@ -8,9 +8,9 @@ namespace MeKi.Tool.Benchmarking;
 /// <summary>Measures cases on a model: random tokens, one run to warm up, then the repetitions.</summary>
 /// <param name="path">The model.</param>
 /// <param name="repetitions">Timed runs of a case.</param>
-/// <param name="withoutMeKi">Leaves the branch out.</param>
+/// <param name="load">How it is loaded, but for the threads.</param>
 /// <param name="cold">Evicts the row file from the page cache before each repetition.</param>
-internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeKi, bool cold)
+internal sealed class BenchmarkRun(string path, int repetitions, LoadOptions load, bool cold)
 {
     private const int Seed = 20260203;
 
@@ -19,7 +19,7 @@ internal sealed class BenchmarkRun(string path, int repetitions, bool withoutMeK
     public IEnumerable<BenchmarkResult> Run(int threads, IReadOnlyList<BenchmarkCase> cases, Action done, CancellationToken cancellationToken)
     {
         double bandwidth = MeasureReadBandwidth(threads);
-        using MeKiModel model = MeKiModel.Load(path, new() { Threads = threads, WithoutMeKi = withoutMeKi });
+        using MeKiModel model = MeKiModel.Load(path, load with { Threads = threads });
         if (cold && model.RowFilePath is null)
             throw new ArgumentException($"{path} reads no row file, so there is nothing that --cold could evict.");
         foreach (BenchmarkCase item in cases)
