@@ -115,10 +115,46 @@ public sealed class MeKiModel : IDisposable
     {
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
         _source.ReleaseReference();
+        return Continue(new(Config, _keyValueLayout), []);
+    }
+
+    /// <summary>Loads a session that <see cref="MeKiSession.Save"/> wrote.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SessionFileException">The file is missing, truncated, damaged or of another model, or its keys and values have other formats. The model stays usable.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public MeKiSession LoadSession(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
+        try
+        {
+            (KvCache cache, int[] tokens) = SessionFile.Read(path, DescribeSession(0), Config);
+            return Continue(cache, tokens);
+        }
+        finally
+        {
+            _source.ReleaseReference();
+        }
+    }
+
+    /// <summary>What the file of a session of this model says. The model's files must be held open.</summary>
+    internal SessionHeader DescribeSession(int length) => new()
+    {
+        Identity = SessionIdentity.Of(Config, _weights, _trainingForm, _store?.Layout),
+        VocabularySize = Config.VocabularySize,
+        TokenizerSize = _tokenizer?.VocabularySize ?? 0,
+        Layers = Config.Layers,
+        KeyValues = _keyValueLayout,
+        Length = length,
+    };
+
+    /// <summary>Starts a session whose cache holds some tokens already.</summary>
+    internal MeKiSession Continue(KvCache cache, ReadOnlySpan<int> tokens)
+    {
         IExpertRows? experts = _store is not null ? new FoldedRows(_store)
             : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
             : null;
-        return new(Config, new Transformer(Config, _weights, experts, _pool), experts, new KvCache(Config, _keyValueLayout), _source);
+        return new(this, new Transformer(Config, _weights, experts, _pool), experts, cache, tokens, _source);
     }
 
     /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>

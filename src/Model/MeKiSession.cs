@@ -1,21 +1,32 @@
+using System.Runtime.InteropServices;
 using MeKi.Model.Checkpoints;
 
 namespace MeKi.Model;
 
-/// <summary>One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side.</summary>
+/// <summary>
+/// One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side, those that share pages of their caches too.
+/// Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
+/// </summary>
 public sealed class MeKiSession : IDisposable
 {
-    private readonly ModelConfig _config;
+    private readonly MeKiModel _model;
     private readonly Transformer _transformer;
     private readonly IExpertRows? _experts;
     private readonly WeightSource _source;
     private readonly KvCache _cache;
+    private readonly List<int> _tokens;
     private bool _busy;
     private bool _disposed;
 
-    internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, KvCache cache, WeightSource source)
+    /// <param name="model">The model.</param>
+    /// <param name="transformer">Computes for this session alone.</param>
+    /// <param name="experts">Reads rows for this session alone; null where the model has none.</param>
+    /// <param name="cache">The sequence so far; the session's from now on.</param>
+    /// <param name="tokens">Its tokens.</param>
+    /// <param name="source">What keeps the weights in place.</param>
+    internal MeKiSession(MeKiModel model, Transformer transformer, IExpertRows? experts, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
     {
-        (_config, _transformer, _experts, _cache, _source) = (config, transformer, experts, cache, source);
+        (_model, _transformer, _experts, _cache, _source, _tokens) = (model, transformer, experts, cache, source, [.. tokens]);
     }
 
     /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
@@ -24,7 +35,10 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Tokens so far: the position of the next one.</summary>
     public int Position => _cache.Length;
 
-    /// <summary>Bytes of keys and values held.</summary>
+    /// <summary>The tokens so far. Valid until the next call that changes them.</summary>
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>Bytes of keys and values held, those that are shared with other sessions included.</summary>
     public long KvCacheBytes => _cache.ByteLength;
 
     /// <summary>Appends tokens and computes the logits of the last of them.</summary>
@@ -40,18 +54,22 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public void Forward(ReadOnlySpan<int> tokens, Span<float> logits)
     {
-        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
+        Enter();
+        int before = _cache.Length;
         try
         {
             Check(tokens, logits);
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
-            if (Interlocked.Exchange(ref _busy, true))
-                throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
-            ForwardAlone(tokens, logits);
+            _transformer.Forward(tokens, _cache, logits);
+            _tokens.AddRange(tokens);
+        }
+        catch
+        {
+            _cache.Length = before;
+            throw;
         }
         finally
         {
-            _source.ReleaseReference();
+            Leave();
         }
     }
 
@@ -59,17 +77,89 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
     public void Prefetch(int token)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_config.VocabularySize, nameof(token));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
         _experts?.Prefetch(token);
     }
 
     /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
     /// <param name="length">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public void Truncate(int length)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        _cache.Length = length;
+        Enter();
+        try
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+            Cut(length);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>
+    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last token is
+    /// always left to be computed, since its logits are not kept.
+    /// </summary>
+    /// <param name="prompt">Token ids.</param>
+    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward"/>.</returns>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public int Reuse(ReadOnlySpan<int> prompt)
+    {
+        Enter();
+        try
+        {
+            int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
+            Cut(kept);
+            return kept;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is shared, the
+    /// last one before they part, takes a copy of it first.</summary>
+    /// <param name="length">Tokens to begin with.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public MeKiSession Fork(int length)
+    {
+        Enter();
+        try
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+            return _model.Continue(_cache.Fork(length), Tokens[..length]);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
+    /// <param name="path">The file; replaced if there is one.</param>
+    /// <exception cref="ModelFileException">The file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Enter();
+        try
+        {
+            SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
+        }
+        finally
+        {
+            Leave();
+        }
     }
 
     /// <summary>Lets go of rows that are on their way and of the KV cache; a forward pass in progress on another thread ends first.</summary>
@@ -80,39 +170,45 @@ public sealed class MeKiSession : IDisposable
         FreeCacheIfDisposed();
     }
 
+    // The caller must Leave.
+    private void Enter()
+    {
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
+        if (!Interlocked.Exchange(ref _busy, true))
+            return;
+        _source.ReleaseReference();
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+        throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
+    }
+
+    private void Leave()
+    {
+        Interlocked.Exchange(ref _busy, false);
+        FreeCacheIfDisposed();
+        _source.ReleaseReference();
+    }
+
+    private void Cut(int length)
+    {
+        _cache.Length = length;
+        CollectionsMarshal.SetCount(_tokens, length);
+    }
+
     private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
     {
+        ModelConfig config = _model.Config;
         for (int i = 0; i < tokens.Length; i++)
         {
-            if ((uint)tokens[i] >= (uint)_config.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {_config.VocabularySize}.");
+            if ((uint)tokens[i] >= (uint)config.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {config.VocabularySize}.");
         }
-        if (logits.Length % _config.VocabularySize != 0 || logits.Length / _config.VocabularySize > tokens.Length)
-            throw new ArgumentException($"{logits.Length} logits are not {_config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
-        if (tokens.Length > _config.ContextLength - Position)
-            throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
+        if (logits.Length % config.VocabularySize != 0 || logits.Length / config.VocabularySize > tokens.Length)
+            throw new ArgumentException($"{logits.Length} logits are not {config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
+        if (tokens.Length > config.ContextLength - Position)
+            throw new ContextOverflowException(tokens.Length, Position, config.ContextLength);
     }
 
-    private void ForwardAlone(ReadOnlySpan<int> tokens, Span<float> logits)
-    {
-        int before = _cache.Length;
-        try
-        {
-            _transformer.Forward(tokens, _cache, logits);
-        }
-        catch
-        {
-            _cache.Length = before;
-            throw;
-        }
-        finally
-        {
-            Interlocked.Exchange(ref _busy, false);
-            FreeCacheIfDisposed();
-        }
-    }
-
-    // The cache is native memory: nobody may free it under a forward pass. Whoever comes last, the pass or Dispose, frees it and leaves the session busy for ever.
+    // The cache is native memory: nobody may free it under whoever uses it. Whoever comes last, the user or Dispose, frees it and leaves the session busy for ever.
     private void FreeCacheIfDisposed()
     {
         if (Volatile.Read(ref _disposed) && !Interlocked.Exchange(ref _busy, true))

@@ -131,7 +131,10 @@ internal readonly unsafe struct SingleStorage : IKeyValueStorage
 /// <summary>Q8_0. Infinities and NaN saturate.</summary>
 internal readonly unsafe struct QuantizedStorage : IKeyValueStorage
 {
-    private const int PanelBlockBytes = 272, CodesOfPanel = 16, ScaleBytes = 2 * KeyValuePages.PageLength;
+    /// <summary>Bytes of the scales before 32 columns' values.</summary>
+    public const int ScaleBytes = 2 * KeyValuePages.PageLength;
+
+    private const int PanelBlockBytes = 272, CodesOfPanel = 16;
 
     public static int BlockBytes => 34;
 

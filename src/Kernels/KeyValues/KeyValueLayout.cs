@@ -26,6 +26,30 @@ public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueForm
     /// <summary>Bytes of a page.</summary>
     public long PageBytes => KeyValuePages.PageLength * BytesPerPosition;
 
+    /// <summary>Where in a page the first positions lie: what there is to save of a page that is not full. Whole groups of 32 positions, the largest that lie interleaved.</summary>
+    /// <param name="positions">Positions, from 1 to <see cref="KeyValuePages.PageLength"/>.</param>
+    public IEnumerable<(int Offset, int Length)> Parts(int positions)
+    {
+        positions = (positions + 31) / 32 * 32;
+        int keys = BlockBytes(Keys), values = BlockBytes(Values);
+        for (int head = 0; head < KvHeads; head++)
+        {
+            int at = checked((int)(head * HeadBytes));
+            yield return (at, positions * Blocks * keys);
+            at += (int)KeyBytes;
+            for (int block = 0; block < Blocks; block++, at += KeyValuePages.PageLength * values)
+            {
+                if (Values == KeyValueFormat.Q8_0)
+                {
+                    yield return (at, positions * sizeof(ushort));
+                    yield return (at + QuantizedStorage.ScaleBytes, positions * BlockColumns);
+                }
+                else
+                    yield return (at, positions * values);
+            }
+        }
+    }
+
     /// <summary>Bytes of one head's keys in a page.</summary>
     internal long KeyBytes => (long)KeyValuePages.PageLength * Blocks * BlockBytes(Keys);
 
