@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using MeKi.Model.Checkpoints;
+using MeKi.Model.Generation;
 
 namespace MeKi.Model;
 
@@ -34,6 +35,9 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>Tokens so far: the position of the next one.</summary>
     public int Position => _cache.Length;
+
+    /// <summary>The most tokens it takes: positions the model was made for.</summary>
+    public int ContextLength => _model.Config.ContextLength;
 
     /// <summary>The tokens so far. Valid until the next call that changes them.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
@@ -141,6 +145,24 @@ public sealed class MeKiSession : IDisposable
         {
             Leave();
         }
+    }
+
+    /// <summary>
+    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync"/> does, in this session: what the prompt and the session have in common is not computed again, and the
+    /// session holds the prompt and the generated tokens afterwards. Nothing else may use it meanwhile.
+    /// </summary>
+    /// <param name="prompt">The whole text to continue.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use on another thread.</exception>
+    /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return TextGenerator.GenerateAsync(_model, this, _model.Tokenizer.Encode(prompt), (options ?? new()).Checked(), cancellationToken);
     }
 
     /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
