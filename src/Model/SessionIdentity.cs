@@ -20,7 +20,7 @@ internal static class SessionIdentity
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, string.Create(CultureInfo.InvariantCulture,
-            $"{config.Layers} {config.Heads} {config.KvHeads} {config.HeadDimension} {config.NormEps:r} {config.RopeTheta:r} {config.MemoryDimension} {config.GateInput} {rows?.Identity} {rows?.Type}"));
+            $"{config.Layers} {config.Heads} {config.KvHeads} {config.HeadDimension} {config.NormEps:r} {config.MemoryDimension} {config.GateInput} {config.Fusion} {config.Placement} {rows?.Identity} {rows?.Type} {string.Join(' ', config.Windows)}"));
         foreach (PanelMatrix matrix in weights.Matrices)
             Append(hash, matrix.Format.Block.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, matrix.CopyRow);
         foreach (LayerWeights layer in weights.Layers)
@@ -29,6 +29,8 @@ internal static class SessionIdentity
                 Append(hash, norm);
         }
         Append(hash, weights.FinalNorm);
+        Rope rope = new(config.HeadDimension, config.RopeTheta, config.RopeScaling);
+        Append(hash, [.. rope.Frequencies, rope.Magnitude]);
         foreach (TrainingFormLayer layer in trainingForm ?? [])
             Append(hash, layer);
         return new(hash.GetHashAndReset());

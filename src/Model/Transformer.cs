@@ -44,7 +44,7 @@ internal sealed class Transformer
     private LayerWeights _w = null!;
     private MeKiWeights? _meki;                   // the branch, while at its place
     private KeyValuePages _kv = null!;
-    private int _position;
+    private int _position, _window;
 
     public Transformer(ModelConfig config, Weights weights, IExpertRows? experts, ComputePool pool)
     {
@@ -52,7 +52,7 @@ internal sealed class Transformer
         _tokens = new(pool);
         _matMul = new(pool);
         _attention = new(pool, config.Heads, config.KvHeads);
-        _rope = new(config.HeadDimension, config.RopeTheta);
+        _rope = new(config.HeadDimension, config.RopeTheta, config.RopeScaling);
         (int d, int queries, int keys) = (config.HiddenSize, config.Heads * config.HeadDimension, config.KvHeads * config.HeadDimension);
         (_a, _h, _branch, _injected) = (new(d), new(d), new(d), new(d));
         (_queries, _attended, _keys, _values) = (new(queries), new(queries), new(keys), new(keys));
@@ -97,7 +97,7 @@ internal sealed class Transformer
         _tokens.Run(n, _embed);
         for (int layer = 0; layer < _config.Layers; layer++)
         {
-            (_w, _kv) = (_weights.Layers[layer], cache.Layers[layer]);
+            (_w, _kv, _window) = (_weights.Layers[layer], cache.Layers[layer], _config.Window(layer));
             _experts?.BeginLayer(layer);
             Attend(n);
             InjectAfter(Placement.AfterAttention, n);
@@ -115,7 +115,7 @@ internal sealed class Transformer
         _matMul.Run(n, (_h, _w.Query, _queries), (_h, _w.Key, _keys), (_h, _w.Value, _values), (_gateInput, _meki?.Gate, _mekiGate));
         _kv.Reserve(_position, n);
         _tokens.Run(n, _prepareHeads);
-        _attention.Run(_queries, n, _position, _kv, _attended);
+        _attention.Run(_queries, n, _position, _kv, _attended, _window);
         if (_meki is not null)
             _tokens.Run(n, _fuse);
         _matMul.Run(n, (_attended, _w.AttentionOutput, _branch), (_fusion.Fused, _meki?.Output, _injected));
