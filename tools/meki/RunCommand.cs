@@ -23,7 +23,7 @@ internal static class RunCommand
         Option<int?> seed = new("--seed", "-s") { Description = "Make sampling repeatable." };
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
         Option<bool> shift = new("--context-shift") { Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there." };
-        Option<int> keep = new("--keep") { Description = "The first tokens of the prompt, as many, which --context-shift never forgets; -1 keeps all." };
+        Option<int> keep = new("--keep") { Description = "How many of the prompt's first tokens --context-shift never forgets; -1 for all." };
         Option<string?> promptCache = new("--prompt-cache") { Description = "A session file: what the prompt has in common with it is not computed again. Made if absent, and brought up to date at the end." };
         Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
