@@ -8,7 +8,6 @@ using MeKi.Model.Tests.Evaluation;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Reference;
 using MeKi.Quant;
-using MeKi.Store;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Inference;
