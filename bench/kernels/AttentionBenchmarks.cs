@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Benchmarks;
 
@@ -19,27 +20,34 @@ public class AttentionBenchmarks : IStreams
     [Params(512, 4096)]
     public int Depth { get; set; }
 
+    [Params(KeyValueFormat.F16, KeyValueFormat.Q8_0, KeyValueFormat.F32)]
+    public KeyValueFormat Format { get; set; }
+
     [GlobalSetup]
     public void Setup()
     {
         _pool = new(Environment.ProcessorCount);
         _attention = new(_pool, Shape.Heads, Shape.KvHeads);
-        _cache = new(Shape.KvHeads, Shape.HeadDimension);
+        _cache = new(new(Shape.KvHeads, Shape.HeadDimension, Format, Format));
         _queries = new(Shape.Heads * Shape.HeadDimension);
         _output = new(Shape.Heads * Shape.HeadDimension);
         _queries.Reserve(1);
         _queries.Row(0).Fill(0.1f);
         float[] keys = [.. Enumerable.Range(0, Shape.KvHeads * Shape.HeadDimension).Select(i => MathF.Sin(i))];
-        _cache.Reserve(Depth);
+        _cache.Reserve(0, Depth);
         for (int position = 0; position < Depth; position++)
             _cache.Store(position, keys, keys);
     }
 
     [GlobalCleanup]
-    public void Cleanup() => _pool.Dispose();
+    public void Cleanup()
+    {
+        _pool.Dispose();
+        _cache.Dispose();
+    }
 
     [Benchmark]
     public void Attend() => _attention.Run(_queries, 1, Depth - 1, _cache, _output);
 
-    public long BytesOf(string method) => 2L * sizeof(float) * Depth * Shape.KvHeads * Shape.HeadDimension;
+    public long BytesOf(string method) => Depth * _cache.Layout.BytesPerPosition;
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MeKi.Bench;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -73,9 +74,9 @@ internal sealed unsafe class KernelCases : IDisposable
 
     private Func<double> AttentionAtDepth()
     {
-        KeyValuePages cache = new(KvHeads, HeadDimension);
+        KeyValuePages cache = new(new(KvHeads, HeadDimension, KeyValueFormat.F16, KeyValueFormat.F16));
         ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
-        cache.Reserve(Depth);
+        cache.Reserve(0, Depth);
         for (int position = 0; position < Depth; position++)
             cache.Store(position, keys.Row(0), keys.Row(0));
         Attention attention = new(_pool, Heads, KvHeads);

@@ -1,29 +1,74 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Panels;
+using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Causal grouped-query attention over the KV cache: each query head h of each token reads the keys and values of KV head h / group at positions up to its
-/// own, <c>softmax(q · Kᵀ / sqrt(D)) · V</c>. A region of items: four tokens' queries of the heads that share a KV head, so that each page of keys and values is read
-/// once for all of them, page by page with the running maximum and sum of the online softmax (Milakov and Gimelshein, 2018): no buffer grows with the context.
+/// Causal grouped-query attention over the KV cache: each query head h of each token reads the keys and values of KV head h / group at positions up to its own (or the last
+/// few of them: a sliding window), <c>softmax(q · Kᵀ / sqrt(D)) · V</c>. The queries that share a KV head meet each page of keys and values together. A page gives a largest
+/// score, a sum of weights and a weighted sum of values; the pages' results are joined in their order, as the online softmax does (Milakov and Gimelshein, 2018).
 /// </summary>
-/// <remarks>A query meets the same pages in the same order whatever tokens are beside it: the bits depend neither on threads nor on how a prompt is cut.</remarks>
-/// <param name="pool">The threads to run on.</param>
-/// <param name="heads">Query heads.</param>
-/// <param name="kvHeads">Key/value heads; divides <paramref name="heads"/>.</param>
-public sealed class Attention(ComputePool pool, int heads, int kvHeads) : Region
+/// <remarks>
+/// Few tokens are a region of KV heads × pages, so that every core works at any number of heads, and who ends a head's last page joins the head's pages. Many are a region of
+/// KV heads × tiles of tokens, each with a running result. Nothing is as large as scores of all positions. A query meets the same pages in the same order whatever tokens are
+/// beside it and whoever computes them: the bits depend neither on threads nor on how a prompt is cut.
+/// </remarks>
+public sealed unsafe class Attention : Region
 {
-    private const int TileTokens = 4;
+    // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B = 48 KB.
+    private const int TileRows = 48;
+
+    // Behind a part's columns: its largest score and its sum of weights.
+    private const int PartTail = 8;
 
     [ThreadStatic]
     private static float[]? t_scratch;
 
-    private readonly int _group = heads / kvHeads;
+    private readonly ComputePool _pool;
+    private readonly AttentionKernels _kernels;
+    private readonly TokenLoop _heads;
+    private readonly Action<int> _prepare;
+    private readonly AttentionQueries _prepared = new();
+    private readonly int _group;
+    private readonly int _kvHeads;
+    private readonly int[] _pagesLeft;
+    private float[] _parts = [];
+
     private ActivationMatrix _queries = null!;
     private ActivationMatrix _output = null!;
     private KeyValuePages _cache = null!;
     private int _firstPosition;
     private int _tokens;
+    private int _window;
+
+    /// <summary>Prepares to attend with the kernels of <see cref="KernelSelection"/>.</summary>
+    /// <param name="pool">The threads to run on.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="kvHeads">Key/value heads; divides <paramref name="heads"/>.</param>
+    public Attention(ComputePool pool, int heads, int kvHeads)
+        : this(pool, heads, kvHeads, PanelKernels.Selected.Attention)
+    {
+    }
+
+    internal Attention(ComputePool pool, int heads, int kvHeads, AttentionKernels kernels)
+    {
+        (_pool, _kernels, _kvHeads, _group) = (pool, kernels, kvHeads, heads / kvHeads);
+        (_heads, _prepare) = (new(pool), Prepare);
+        _pagesLeft = new int[kvHeads];
+    }
+
+    private int TileTokens => Math.Max(4, TileRows / _group / 4 * 4);
+
+    private int Tiles => (_tokens + TileTokens - 1) / TileTokens;
+
+    private int FirstPage => FirstSeen(0) / KeyValuePages.PageLength;
+
+    private int Pages => (_firstPosition + _tokens - 1) / KeyValuePages.PageLength + 1 - FirstPage;
+
+    private int PartLength => _cache.Layout.Columns + PartTail;
 
     /// <summary>Attends for rows 0 … <paramref name="tokens"/> − 1; row r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.</summary>
     /// <param name="queries">Rotated queries, [tokens × heads · D].</param>
@@ -31,11 +76,26 @@ public sealed class Attention(ComputePool pool, int heads, int kvHeads) : Region
     /// <param name="firstPosition">Position of row 0.</param>
     /// <param name="cache">The layer's keys and values.</param>
     /// <param name="output">The result, [tokens × heads · D].</param>
-    public void Run(ActivationMatrix queries, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output)
+    /// <param name="window">How many positions a token sees, its own included, at least 1; pages before them are not read.</param>
+    public void Run(ActivationMatrix queries, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, int window = int.MaxValue)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
         output.Reserve(tokens);
-        (_queries, _output, _cache, _firstPosition, _tokens) = (queries, output, cache, firstPosition, tokens);
-        pool.Run(this, (tokens + TileTokens - 1) / TileTokens * kvHeads, chunk: 1);
+        if (tokens == 0)
+            return;
+        (_queries, _output, _cache, _firstPosition, _tokens, _window) = (queries, output, cache, firstPosition, tokens, window);
+        _prepared.Reserve(cache.Layout, tokens * _group);
+        _heads.Run(_kvHeads, _prepare);
+        if (Tiles > 1)
+        {
+            _pool.Run(this, _kvHeads * Tiles, chunk: 1);
+            return;
+        }
+        long length = (long)_kvHeads * Pages * AttentionKernels.PaddedRows(tokens * _group) * PartLength;
+        if (_parts.LongLength < length)
+            _parts = GC.AllocateUninitializedArray<float>(checked((int)length), pinned: true);
+        Array.Fill(_pagesLeft, Pages);
+        _pool.Run(this, _kvHeads * Pages, chunk: 1);
     }
 
     /// <inheritdoc/>
@@ -43,71 +103,96 @@ public sealed class Attention(ComputePool pool, int heads, int kvHeads) : Region
     {
         for (int item = begin; item < end; item++)
         {
-            // The last tokens see the most positions: first come, first served begins with them.
-            int tiles = (_tokens + TileTokens - 1) / TileTokens, first = (tiles - 1 - item / kvHeads) * TileTokens;
-            AttendTile(first, Math.Min(TileTokens, _tokens - first), item % kvHeads);
+            if (Tiles > 1)
+                AttendTile(item / Tiles, (Tiles - 1 - item % Tiles) * TileTokens); // The last tokens see the most: first come, first served begins with them.
+            else
+                AttendPage(item / Pages, item % Pages);
         }
     }
 
-    private void AttendTile(int firstToken, int tokens, int kvHead)
+    // Pinned, like all that kernels hold addresses of.
+    private static float* Scratch(long length)
     {
-        int dimension = _cache.HeadDimension, rows = tokens * _group, pageLength = KeyValuePages.PageLength;
-        Span<float> scratch = Scratch(rows * (2 * dimension + pageLength + 2));
-        Span<float> queries = scratch[..(rows * dimension)], sums = scratch.Slice(rows * dimension, rows * dimension);
-        Span<float> scores = scratch.Slice(2 * rows * dimension, rows * pageLength);
-        Span<float> largest = scratch.Slice(rows * (2 * dimension + pageLength), rows), weights = scratch.Slice(rows * (2 * dimension + pageLength + 1), rows);
-        for (int row = 0; row < rows; row++)
-            TensorPrimitives.Multiply(Head(_queries, firstToken, kvHead, row), 1 / MathF.Sqrt(dimension), queries.Slice(row * dimension, dimension));
-        sums.Clear();
-        largest.Fill(float.NegativeInfinity);
-        weights.Clear();
-
-        int positions = _firstPosition + firstToken + tokens;
-        for (int start = 0; start < positions; start += pageLength)
-        {
-            int count = Math.Min(pageLength, positions - start);
-            scores.Clear();
-            SmallProduct.Add(queries, dimension, _cache.Keys(start / pageLength, kvHead), pageLength, scores, pageLength, rows, dimension, Padded(count));
-            for (int row = 0; row < rows; row++)
-            {
-                int visible = Math.Min(count, _firstPosition + firstToken + row / _group + 1 - start);
-                Softmax(scores.Slice(row * pageLength, count), visible, ref largest[row], ref weights[row], sums.Slice(row * dimension, dimension));
-            }
-            SmallProduct.Add(scores, pageLength, _cache.Values(start / pageLength, kvHead), dimension, sums, dimension, rows, count, dimension);
-        }
-        for (int row = 0; row < rows; row++)
-            TensorPrimitives.Divide(sums.Slice(row * dimension, dimension), weights[row], Head(_output, firstToken, kvHead, row));
+        if (t_scratch is null || t_scratch.LongLength < length)
+            t_scratch = GC.AllocateUninitializedArray<float>(checked((int)length), pinned: true);
+        return (float*)Unsafe.AsPointer(ref t_scratch[0]);
     }
 
-    // One row's step of the online softmax: scores become weights relative to the largest score so far, and what was summed before is brought to the same scale.
-    private static void Softmax(Span<float> scores, int visible, ref float largest, ref float weight, Span<float> sums)
+    private void Prepare(int kvHead)
     {
-        if (visible <= 0)
-        {
-            scores.Clear();
+        for (int row = 0; row < _tokens * _group; row++)
+            _prepared.Set(kvHead, row, Head(_queries, kvHead, row));
+    }
+
+    private void AttendPage(int kvHead, int page)
+    {
+        int rows = _tokens * _group, padded = AttentionKernels.PaddedRows(rows);
+        AttendPage(kvHead, FirstPage + page, 0, _tokens, Scratch(padded * KeyValuePages.PageLength), Part(kvHead, page));
+        if (Interlocked.Decrement(ref _pagesLeft[kvHead]) > 0)
             return;
-        }
-        Span<float> seen = scores[..visible];
-        scores[visible..].Clear();
-        float max = MathF.Max(largest, TensorPrimitives.Max(seen)), correction = MathF.Exp(largest - max);
-        TensorPrimitives.Subtract(seen, max, seen);
-        TensorPrimitives.Exp(seen, seen);
-        weight = weight * correction + TensorPrimitives.Sum(seen);
-        largest = max;
-        if (correction != 1)
-            TensorPrimitives.Multiply(sums, correction, sums);
+        float* total = Part(kvHead, 0);
+        for (int next = 1; next < Pages; next++)
+            Join(total, Part(kvHead, next), rows);
+        Finish(kvHead, 0, rows, total);
     }
 
-    // Whole vectors of positions are cheaper than a tail; a page has room for them.
-    private static int Padded(int positions) => Math.Min(KeyValuePages.PageLength, (positions + 15) & ~15);
-
-    private static Span<float> Scratch(int length)
+    private void AttendTile(int kvHead, int firstToken)
     {
-        if (t_scratch is null || t_scratch.Length < length)
-            t_scratch = GC.AllocateUninitializedArray<float>(length);
-        return t_scratch.AsSpan(0, length);
+        int tokens = Math.Min(TileTokens, _tokens - firstToken), rows = tokens * _group, padded = AttentionKernels.PaddedRows(rows);
+        int firstPage = FirstSeen(firstToken) / KeyValuePages.PageLength, lastPage = (_firstPosition + firstToken + tokens - 1) / KeyValuePages.PageLength;
+        float* scores = Scratch(padded * (KeyValuePages.PageLength + 2L * PartLength));
+        float* total = scores + padded * KeyValuePages.PageLength, part = total + padded * PartLength;
+        AttendPage(kvHead, firstPage, firstToken, tokens, scores, total);
+        for (int page = firstPage + 1; page <= lastPage; page++)
+        {
+            AttendPage(kvHead, page, firstToken, tokens, scores, part);
+            Join(total, part, rows);
+        }
+        Finish(kvHead, firstToken * _group, rows, total);
     }
 
-    private Span<float> Head(ActivationMatrix matrix, int firstToken, int kvHead, int row) =>
-        matrix.Row(firstToken + row / _group).Slice((kvHead * _group + row % _group) * _cache.HeadDimension, _cache.HeadDimension);
+    private void AttendPage(int kvHead, int page, int firstToken, int tokens, float* scores, float* part)
+    {
+        const int Step = AttentionKernels.ScorePositions;
+        int start = page * KeyValuePages.PageLength, rows = tokens * _group;
+        int first = Math.Max(0, FirstSeen(firstToken) - start), end = Math.Min(KeyValuePages.PageLength, _firstPosition + firstToken + tokens - start);
+        int firstScore = first / Step * Step, endScore = (end + Step - 1) / Step * Step;
+        KeyValuePage memory = _cache.Pages[page];
+        _kernels.Score(_cache.Layout, memory.Keys(kvHead), firstScore, endScore, _prepared, kvHead, firstToken * _group, rows, scores);
+        for (int row = 0; row < rows; row++)
+        {
+            int token = firstToken + row / _group, endSeen = Math.Clamp(_firstPosition + token + 1 - start, first, end), firstSeen = Math.Clamp(FirstSeen(token) - start, first, endSeen);
+            float* tail = part + row * PartLength + _cache.Layout.Columns;
+            _kernels.Weigh(scores + row * KeyValuePages.PageLength, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
+        }
+        _kernels.Sum(_cache.Layout, memory.Values(kvHead), first, end, scores, rows, part, PartLength);
+    }
+
+    private void Join(float* total, float* part, int rows)
+    {
+        for (int row = 0; row < rows; row++, total += PartLength, part += PartLength)
+        {
+            float* tail = total + _cache.Layout.Columns, partTail = part + _cache.Layout.Columns;
+            // A token of a tile may see nothing of a page: it lies behind the token or before its window.
+            if (partTail[1] == 0)
+                continue;
+            float largest = MathF.Max(tail[0], partTail[0]), scale = ExpPolynomial.OfNegative(tail[0] - largest), partScale = ExpPolynomial.OfNegative(partTail[0] - largest);
+            _kernels.Join(total, scale, part, partScale, _cache.Layout.Columns);
+            (tail[0], tail[1]) = (largest, MathF.FusedMultiplyAdd(partTail[1], partScale, tail[1] * scale));
+        }
+    }
+
+    private void Finish(int kvHead, int firstRow, int rows, float* total)
+    {
+        for (int row = 0; row < rows; row++, total += PartLength)
+            TensorPrimitives.Divide(new ReadOnlySpan<float>(total, _cache.Layout.HeadDimension), total[_cache.Layout.Columns + 1], Head(_output, kvHead, firstRow + row));
+    }
+
+    private int FirstSeen(int token) => Math.Max(0, _firstPosition + token + 1 - _window);
+
+    private float* Part(int kvHead, int page) =>
+        (float*)Unsafe.AsPointer(ref _parts[0]) + ((long)kvHead * Pages + page) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
+
+    private Span<float> Head(ActivationMatrix matrix, int kvHead, int row) =>
+        matrix.Row(row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);
 }

@@ -4,23 +4,34 @@ namespace MeKi.Kernels;
 
 /// <summary>
 /// Rotary position embedding (Su et al., 2021) in the half-split form of Llama and Qwen checkpoints: the pair (x[i], x[i + D/2]) of a head is turned by
-/// position · theta^(−2i/D). Angles are float32, as in the models' training code.
+/// position · theta^(−2i/D), or as a <see cref="RopeScaling"/> changes it. Frequencies are computed in float64 and rounded; angles are float32, as in the models'
+/// training code.
 /// </summary>
 public sealed class Rope
 {
     private readonly float[] _frequencies;
+    private readonly float _magnitude;
     private float[] _cosines = [];
     private float[] _sines = [];
 
     /// <summary>Prepares the frequencies.</summary>
     /// <param name="headDimension">D, even.</param>
     /// <param name="theta">The base.</param>
-    public Rope(int headDimension, float theta)
+    /// <param name="scaling">How the model reaches beyond its first training; null where it does not.</param>
+    public Rope(int headDimension, float theta, RopeScaling? scaling = null)
     {
-        _frequencies = new float[headDimension / 2];
-        for (int i = 0; i < _frequencies.Length; i++)
-            _frequencies[i] = 1 / MathF.Pow(theta, 2f * i / headDimension);
+        double[] frequencies = new double[headDimension / 2];
+        for (int i = 0; i < frequencies.Length; i++)
+            frequencies[i] = Math.Pow(theta, -2.0 * i / headDimension);
+        _magnitude = (float)(scaling?.Apply(frequencies, theta) ?? 1);
+        _frequencies = [.. frequencies.Select(frequency => (float)frequency)];
     }
+
+    /// <summary>Radians by which each pair turns from one position to the next, [D/2].</summary>
+    public ReadOnlySpan<float> Frequencies => _frequencies;
+
+    /// <summary>What turned pairs are multiplied with; 1 but for YaRN.</summary>
+    public float Magnitude => _magnitude;
 
     /// <summary>Computes the angles of a batch, once for all heads of all layers.</summary>
     /// <param name="firstPosition">Position of row 0 in the sequence.</param>
@@ -31,7 +42,10 @@ public sealed class Rope
         if (_cosines.Length < rows * half)
             (_cosines, _sines) = (new float[rows * half], new float[rows * half]);
         for (int at = 0; at < rows * half; at++)
-            (_sines[at], _cosines[at]) = MathF.SinCos((firstPosition + at / half) * _frequencies[at % half]);
+        {
+            (float sine, float cosine) = MathF.SinCos((firstPosition + at / half) * _frequencies[at % half]);
+            (_sines[at], _cosines[at]) = (_magnitude * sine, _magnitude * cosine);
+        }
     }
 
     /// <summary>Rotates every head of a row in place.</summary>

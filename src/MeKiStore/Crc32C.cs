@@ -4,8 +4,9 @@ using System.Numerics;
 namespace MeKi.Store;
 
 /// <summary>CRC-32C (Castagnoli, as in iSCSI, RFC 3720 appendix B.4): one instruction per eight bytes on x64 and ARM64.</summary>
-internal static class Crc32C
+public static class Crc32C
 {
+    /// <summary>What <see cref="Append"/> begins with.</summary>
     public const uint Initial = 0xFFFFFFFF;
 
     /// <summary>The checksum of one run of bytes.</summary>

@@ -1,16 +1,18 @@
-using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Model;
 
 /// <summary>The KV cache of one sequence: the rotated keys and the values of every layer and position so far.</summary>
-internal sealed class KvCache
+internal sealed class KvCache : IDisposable
 {
-    public KvCache(ModelConfig config)
+    public KvCache(ModelConfig config, KeyValueLayout layout)
     {
         Layers = new KeyValuePages[config.Layers];
         for (int layer = 0; layer < Layers.Length; layer++)
-            Layers[layer] = new KeyValuePages(config.KvHeads, config.HeadDimension);
+            Layers[layer] = new KeyValuePages(layout);
     }
+
+    private KvCache(KeyValuePages[] layers, int length) => (Layers, Length) = (layers, length);
 
     public KeyValuePages[] Layers { get; }
 
@@ -18,4 +20,13 @@ internal sealed class KvCache
     public int Length { get; set; }
 
     public long ByteLength => Layers.Sum(layer => layer.ByteLength);
+
+    /// <summary>A second sequence that begins as this one does; the pages are shared until one of both writes to them.</summary>
+    public KvCache Fork(int length) => new([.. Layers.Select(layer => layer.Fork(length))], length);
+
+    public void Dispose()
+    {
+        foreach (KeyValuePages layer in Layers)
+            layer.Dispose();
+    }
 }

@@ -1,3 +1,4 @@
+using MeKi.Kernels.KeyValues;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
 
@@ -14,6 +15,12 @@ public sealed record LoadOptions
 
     /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
     public RowStoreOptions Rows { get; init; } = new();
+
+    /// <summary>How sessions keep keys.</summary>
+    public KeyValueFormat KeyFormat { get; init; } = KeyValueFormat.F16;
+
+    /// <summary>How sessions keep values.</summary>
+    public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
 
     /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
     public ILogger? Logger { get; init; }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Generation;
@@ -30,12 +31,14 @@ public sealed class MeKiModel : IDisposable
     private readonly RowStore? _store;
     private readonly ComputePool _pool;
     private readonly BytePairTokenizer? _tokenizer;
+    private readonly KeyValueLayout _keyValueLayout;
 
     private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, BytePairTokenizer? tokenizer, LoadOptions options)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
+        _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (_source, _store) = (source, store);
         if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
         {
@@ -82,7 +85,7 @@ public sealed class MeKiModel : IDisposable
     public long WeightBytesPerToken => _weights.BytesPerToken;
 
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
-    public long KvBytesPerPosition => 2L * sizeof(float) * Config.Layers * Config.KvHeads * Config.HeadDimension;
+    public long KvBytesPerPosition => Config.Layers * _keyValueLayout.BytesPerPosition;
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">
@@ -112,10 +115,46 @@ public sealed class MeKiModel : IDisposable
     {
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
         _source.ReleaseReference();
+        return Continue(new(Config, _keyValueLayout), []);
+    }
+
+    /// <summary>Loads a session that <see cref="MeKiSession.Save"/> wrote.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SessionFileException">The file is missing, truncated, damaged or of another model, or its keys and values have other formats. The model stays usable.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public MeKiSession LoadSession(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
+        try
+        {
+            (KvCache cache, int[] tokens) = SessionFile.Read(path, DescribeSession(0), Config);
+            return Continue(cache, tokens);
+        }
+        finally
+        {
+            _source.ReleaseReference();
+        }
+    }
+
+    /// <summary>What the file of a session of this model says. The model's files must be held open.</summary>
+    internal SessionHeader DescribeSession(int length) => new()
+    {
+        Identity = SessionIdentity.Of(Config, _weights, _trainingForm, _store?.Layout),
+        VocabularySize = Config.VocabularySize,
+        TokenizerSize = _tokenizer?.VocabularySize ?? 0,
+        Layers = Config.Layers,
+        KeyValues = _keyValueLayout,
+        Length = length,
+    };
+
+    /// <summary>Starts a session whose cache holds some tokens already.</summary>
+    internal MeKiSession Continue(KvCache cache, ReadOnlySpan<int> tokens)
+    {
         IExpertRows? experts = _store is not null ? new FoldedRows(_store)
             : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
             : null;
-        return new(Config, new Transformer(Config, _weights, experts, _pool), experts, _source);
+        return new(this, new Transformer(Config, _weights, experts, _pool), experts, cache, tokens, _source);
     }
 
     /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>

@@ -1,21 +1,33 @@
+using System.Runtime.InteropServices;
 using MeKi.Model.Checkpoints;
+using MeKi.Model.Generation;
 
 namespace MeKi.Model;
 
-/// <summary>One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side.</summary>
+/// <summary>
+/// One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side, those that share pages of their caches too.
+/// Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
+/// </summary>
 public sealed class MeKiSession : IDisposable
 {
-    private readonly ModelConfig _config;
+    private readonly MeKiModel _model;
     private readonly Transformer _transformer;
     private readonly IExpertRows? _experts;
     private readonly WeightSource _source;
     private readonly KvCache _cache;
+    private readonly List<int> _tokens;
     private bool _busy;
+    private bool _disposed;
 
-    internal MeKiSession(ModelConfig config, Transformer transformer, IExpertRows? experts, WeightSource source)
+    /// <param name="model">The model.</param>
+    /// <param name="transformer">Computes for this session alone.</param>
+    /// <param name="experts">Reads rows for this session alone; null where the model has none.</param>
+    /// <param name="cache">The sequence so far; the session's from now on.</param>
+    /// <param name="tokens">Its tokens.</param>
+    /// <param name="source">What keeps the weights in place.</param>
+    internal MeKiSession(MeKiModel model, Transformer transformer, IExpertRows? experts, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
     {
-        (_config, _transformer, _experts, _source) = (config, transformer, experts, source);
-        _cache = new(config);
+        (_model, _transformer, _experts, _cache, _source, _tokens) = (model, transformer, experts, cache, source, [.. tokens]);
     }
 
     /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
@@ -24,7 +36,13 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Tokens so far: the position of the next one.</summary>
     public int Position => _cache.Length;
 
-    /// <summary>Bytes of keys and values held.</summary>
+    /// <summary>The most tokens it takes: positions the model was made for.</summary>
+    public int ContextLength => _model.Config.ContextLength;
+
+    /// <summary>The tokens so far. Valid until the next call that changes them.</summary>
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>Bytes of keys and values held, those that are shared with other sessions included.</summary>
     public long KvCacheBytes => _cache.ByteLength;
 
     /// <summary>Appends tokens and computes the logits of the last of them.</summary>
@@ -39,62 +57,19 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read. The tokens are not appended; the call may be repeated.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> asked to stop.</exception>
     /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
-    {
-        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
-        try
-        {
-            Check(tokens, logits);
-            if (Interlocked.Exchange(ref _busy, true))
-                throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
-            ForwardAlone(tokens, logits, cancellationToken);
-        }
-        finally
-        {
-            _source.ReleaseReference();
-        }
-    }
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default) => Forward(tokens, [], logits, cancellationToken);
 
-    /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    public void Prefetch(int token)
+    /// <summary>Likewise, told which tokens come after these, so that their rows are read meanwhile.</summary>
+    internal void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_config.VocabularySize, nameof(token));
-        _experts?.Prefetch([token]);
-    }
-
-    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
-    /// <param name="length">Tokens to keep.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
-    public void Truncate(int length)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        _cache.Length = length;
-    }
-
-    /// <summary>Lets go of rows that are on their way.</summary>
-    public void Dispose() => _experts?.Dispose();
-
-    private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
-    {
-        for (int i = 0; i < tokens.Length; i++)
-        {
-            if ((uint)tokens[i] >= (uint)_config.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {_config.VocabularySize}.");
-        }
-        if (logits.Length % _config.VocabularySize != 0 || logits.Length / _config.VocabularySize > tokens.Length)
-            throw new ArgumentException($"{logits.Length} logits are not {_config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
-        if (tokens.Length > _config.ContextLength - Position)
-            throw new ContextOverflowException(tokens.Length, Position, _config.ContextLength);
-    }
-
-    private void ForwardAlone(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken)
-    {
+        Enter();
         int before = _cache.Length;
         try
         {
-            _transformer.Forward(tokens, _cache, logits, cancellationToken);
+            Check(tokens, logits);
+            _transformer.Forward(tokens, following, _cache, logits, cancellationToken);
+            _tokens.AddRange(tokens);
         }
         catch
         {
@@ -103,7 +78,167 @@ public sealed class MeKiSession : IDisposable
         }
         finally
         {
-            Volatile.Write(ref _busy, false);
+            Leave();
         }
+    }
+
+    /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    public void Prefetch(int token)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
+        _experts?.Prefetch([token]);
+    }
+
+    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
+    /// <param name="length">Tokens to keep.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Truncate(int length)
+    {
+        Enter();
+        try
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+            Cut(length);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>
+    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last token is
+    /// always left to be computed, since its logits are not kept.
+    /// </summary>
+    /// <param name="prompt">Token ids.</param>
+    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward(ReadOnlySpan{int}, Span{float}, CancellationToken)"/>.</returns>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public int Reuse(ReadOnlySpan<int> prompt)
+    {
+        Enter();
+        try
+        {
+            int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
+            Cut(kept);
+            return kept;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is shared, the
+    /// last one before they part, takes a copy of it first.</summary>
+    /// <param name="length">Tokens to begin with.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public MeKiSession Fork(int length)
+    {
+        Enter();
+        try
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+            return _model.Continue(_cache.Fork(length), Tokens[..length]);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>
+    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync"/> does, in this session: what the prompt and the session have in common is not computed again, and the
+    /// session holds the prompt and the generated tokens afterwards. Nothing else may use it meanwhile.
+    /// </summary>
+    /// <param name="prompt">The whole text to continue.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use on another thread.</exception>
+    /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return TextGenerator.GenerateAsync(_model, this, _model.Tokenizer.Encode(prompt), (options ?? new()).Checked(), cancellationToken);
+    }
+
+    /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
+    /// <param name="path">The file; replaced if there is one.</param>
+    /// <exception cref="ModelFileException">The file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Enter();
+        try
+        {
+            SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Lets go of rows that are on their way and of the KV cache; a forward pass in progress on another thread ends first.</summary>
+    public void Dispose()
+    {
+        _experts?.Dispose();
+        Volatile.Write(ref _disposed, true);
+        FreeCacheIfDisposed();
+    }
+
+    // The caller must Leave.
+    private void Enter()
+    {
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
+        if (!Interlocked.Exchange(ref _busy, true))
+            return;
+        _source.ReleaseReference();
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+        throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
+    }
+
+    private void Leave()
+    {
+        Interlocked.Exchange(ref _busy, false);
+        FreeCacheIfDisposed();
+        _source.ReleaseReference();
+    }
+
+    private void Cut(int length)
+    {
+        _cache.Length = length;
+        CollectionsMarshal.SetCount(_tokens, length);
+    }
+
+    private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        ModelConfig config = _model.Config;
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)tokens[i] >= (uint)config.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {config.VocabularySize}.");
+        }
+        if (logits.Length % config.VocabularySize != 0 || logits.Length / config.VocabularySize > tokens.Length)
+            throw new ArgumentException($"{logits.Length} logits are not {config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
+        if (tokens.Length > config.ContextLength - Position)
+            throw new ContextOverflowException(tokens.Length, Position, config.ContextLength);
+    }
+
+    // The cache is native memory: nobody may free it under whoever uses it. Whoever comes last, the user or Dispose, frees it and leaves the session busy for ever.
+    private void FreeCacheIfDisposed()
+    {
+        if (Volatile.Read(ref _disposed) && !Interlocked.Exchange(ref _busy, true))
+            _cache.Dispose();
     }
 }

@@ -44,6 +44,12 @@ public sealed record ModelConfig
     /// <summary>Base of the rotary position embedding.</summary>
     public required float RopeTheta { get; init; }
 
+    /// <summary>How the rotary embedding reaches beyond the positions of the first training; null where it does not.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>How many positions a token sees in each layer, its own included, [L]; <see cref="int.MaxValue"/> for all. Empty where every layer sees all.</summary>
+    public IReadOnlyList<int> Windows { get; init; } = [];
+
     /// <summary>Positions the model was made for.</summary>
     public required int ContextLength { get; init; }
 
@@ -67,6 +73,9 @@ public sealed record ModelConfig
 
     /// <summary>Whether the model has the MeKi branch.</summary>
     public bool HasMeKi => MemoryDimension > 0;
+
+    /// <summary>How many positions a token sees in a layer, its own included.</summary>
+    public int Window(int layer) => Windows.Count == 0 ? int.MaxValue : Windows[layer];
 
     /// <summary>The shape as text, for a model's identity: the same as long as files are paired by it. What came later is named only where it differs from what all had before.</summary>
     internal string ToIdentityText()
@@ -104,7 +113,26 @@ public sealed record ModelConfig
             throw Bad("RMSNorm epsilon", $"{NormEps} is out of range");
         if (!(RopeTheta > 1 && float.IsFinite(RopeTheta)))
             throw Bad("RoPE theta", $"{RopeTheta} is out of range");
+        if (Windows.Count > 0 && Windows.Count != Layers)
+            throw Bad("sliding window", $"{Windows.Count} layers are told where the model has {Layers}");
+        if (Windows.Any(window => window < 1))
+            throw Bad("sliding window", $"{Windows.Min()} is out of range");
+        bool scales = RopeScaling switch
+        {
+            LinearRopeScaling linear => IsFactor(linear.Factor),
+            YarnRopeScaling yarn => IsFactor(yarn.Factor) && yarn.OriginalContextLength is > 0 and < 1 << 24 && yarn.BetaSlow > 0 && yarn.BetaFast > yarn.BetaSlow
+                && float.IsFinite(yarn.BetaFast) && yarn.AttentionFactor > 0 && float.IsFinite(yarn.AttentionFactor),
+            Llama3RopeScaling llama => IsFactor(llama.Factor) && llama.OriginalContextLength is > 0 and < 1 << 24 && llama.LowFrequencyFactor > 0
+                && llama.HighFrequencyFactor > llama.LowFrequencyFactor && float.IsFinite(llama.HighFrequencyFactor),
+            DividedRopeScaling divided => divided.Divisors.Count == HeadDimension / 2 && divided.Divisors.All(IsFactor),
+            _ => true,
+        };
+        if (!scales)
+            throw Bad("RoPE scaling", "has a number that is out of range");
         return this;
+
+        // A shorter context than the original one is nobody's; 2^16 times a longer one neither.
+        static bool IsFactor(float factor) => factor is >= 1 and < 1 << 16;
 
         ModelFileException Bad(string name, string problem) => new(path, name, problem, "Correct the configuration");
     }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Model;
 
@@ -43,7 +44,7 @@ internal sealed class Transformer
     private LayerWeights _w = null!;
     private MeKiWeights? _meki;                   // the branch, while at its place
     private KeyValuePages _kv = null!;
-    private int _position;
+    private int _position, _window;
 
     public Transformer(ModelConfig config, Weights weights, IExpertRows? experts, ComputePool pool)
     {
@@ -51,7 +52,7 @@ internal sealed class Transformer
         _tokens = new(pool);
         _matMul = new(pool);
         _attention = new(pool, config.Heads, config.KvHeads);
-        _rope = new(config.HeadDimension, config.RopeTheta);
+        _rope = new(config.HeadDimension, config.RopeTheta, config.RopeScaling);
         (int d, int queries, int keys) = (config.HiddenSize, config.Heads * config.HeadDimension, config.KvHeads * config.HeadDimension);
         (_a, _h, _branch, _injected) = (new(d), new(d), new(d), new(d));
         (_queries, _attended, _keys, _values) = (new(queries), new(queries), new(keys), new(keys));
@@ -65,10 +66,11 @@ internal sealed class Transformer
 
     /// <summary>Runs tokens through the model at the end of the sequence and appends them to the cache.</summary>
     /// <param name="tokens">Ids within the vocabulary, [n].</param>
+    /// <param name="following">Those that will come after them, as far as one batch: their rows are read ahead.</param>
     /// <param name="cache">The sequence so far.</param>
     /// <param name="logits">Receives the logits of the last tokens, [k × V]; its length says how many, k may be 0.</param>
     /// <param name="cancellationToken">Ends the work between two batches, or where it waits for rows.</param>
-    public void Forward(ReadOnlySpan<int> tokens, KvCache cache, Span<float> logits, CancellationToken cancellationToken)
+    public void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, KvCache cache, Span<float> logits, CancellationToken cancellationToken)
     {
         int unscored = tokens.Length - logits.Length / _config.VocabularySize;
         for (int first = 0, n; first < tokens.Length; first += n)
@@ -76,9 +78,9 @@ internal sealed class Transformer
             cancellationToken.ThrowIfCancellationRequested();
             n = Math.Min(MaxBatch, tokens.Length - first);
             _experts?.Begin(tokens.Slice(first, n), cancellationToken);
-            ReadOnlySpan<int> following = tokens[(first + n)..];
-            if (following.Length > 0)
-                _experts?.Prefetch(following[..Math.Min(MaxBatch, following.Length)]);
+            ReadOnlySpan<int> next = first + n < tokens.Length ? tokens.Slice(first + n, Math.Min(MaxBatch, tokens.Length - first - n)) : following;
+            if (next.Length > 0)
+                _experts?.Prefetch(next);
             ForwardBatch(tokens.Slice(first, n), cache);
 
             int silent = Math.Clamp(unscored - first, 0, n);
@@ -101,7 +103,7 @@ internal sealed class Transformer
         _tokens.Run(n, _embed);
         for (int layer = 0; layer < _config.Layers; layer++)
         {
-            (_w, _kv) = (_weights.Layers[layer], cache.Layers[layer]);
+            (_w, _kv, _window) = (_weights.Layers[layer], cache.Layers[layer], _config.Window(layer));
             _experts?.BeginLayer(layer);
             Attend(n);
             InjectAfter(Placement.AfterAttention, n);
@@ -117,9 +119,9 @@ internal sealed class Transformer
         TurnTo(Placement.ParallelAttention, n);
         _tokens.Run(n, _normalizeForAttention);
         _matMul.Run(n, (_h, _w.Query, _queries), (_h, _w.Key, _keys), (_h, _w.Value, _values), (_gateInput, _meki?.Gate, _mekiGate));
-        _kv.Reserve(_position + n);
+        _kv.Reserve(_position, n);
         _tokens.Run(n, _prepareHeads);
-        _attention.Run(_queries, n, _position, _kv, _attended);
+        _attention.Run(_queries, n, _position, _kv, _attended, _window);
         if (_meki is not null)
             _tokens.Run(n, _fuse);
         _matMul.Run(n, (_attended, _w.AttentionOutput, _branch), (_fusion.Fused, _meki?.Output, _injected));

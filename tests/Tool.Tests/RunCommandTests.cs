@@ -116,6 +116,38 @@ public sealed partial class RunCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_prompt_cache_is_made_reused_and_refused_when_damaged()
+    {
+        string cache = _folder["play.session"], model = MekiProgram.DemoModel;
+        string[] arguments = ["run", Prompt, "-m", model, "-n", "12", "--temp", "0", "--prompt-cache", cache];
+        ProgramResult first = await MekiProgram.Run(arguments);
+        Assert.Equal((0, 2), (first.ExitCode, first.Errors.Length));
+        Assert.Matches(@"^prompt cache: 0 of \d+ tokens reused, \d+ saved to ", first.Errors[0]);
+        ProgramResult again = await MekiProgram.Run(arguments);
+        Assert.Equal((0, first.Output), (again.ExitCode, again.Output));
+        Match reused = Regex.Match(again.Errors[0], @"^prompt cache: (\d+) of (\d+) tokens reused");
+        Assert.Equal(int.Parse(reused.Groups[2].Value, CultureInfo.InvariantCulture) - 1, int.Parse(reused.Groups[1].Value, CultureInfo.InvariantCulture));
+
+        byte[] bytes = File.ReadAllBytes(cache);
+        bytes[^100] ^= 1;
+        File.WriteAllBytes(cache, bytes);
+        (await MekiProgram.Run(arguments)).AssertFailed(1, $"{cache}: layer 5, page 0: the checksum does not fit");
+        Assert.Equal(bytes, File.ReadAllBytes(cache));
+    }
+
+    [Fact]
+    public async Task The_end_of_the_context_ends_the_text_or_shifts_it()
+    {
+        new TinyCheckpoint { Tied = false, Context = 24 }.Write(_folder["c"]);
+        ProgramResult ended = await MekiProgram.Run("run", "The other", "-m", _folder["c"], "-n", "60", "--temp", "0");
+        ProgramResult shifted = await MekiProgram.Run("run", "The other", "-m", _folder["c"], "-n", "60", "--temp", "0", "--context-shift", "--keep", "4");
+        Assert.Equal((0, 0), (ended.ExitCode, shifted.ExitCode));
+        Assert.DoesNotContain("+60 tokens", ended.Errors[^1], StringComparison.Ordinal);
+        Assert.Contains("+60 tokens", shifted.Errors[^1], StringComparison.Ordinal);
+        Assert.StartsWith(ended.Output.TrimEnd(), shifted.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Missing_model()
     {
         ProgramResult run = await MekiProgram.Run("run", Prompt, "--model", _folder["none"]);
@@ -139,6 +171,7 @@ public sealed partial class RunCommandTests : IDisposable
     [InlineData("--temp", "-1")]
     [InlineData("--top-p", "2")]
     [InlineData("--max-tokens", "-5")]
+    [InlineData("--keep", "-2")]
     [InlineData("--threads", "0")]
     public async Task Settings_out_of_range(string option, string value) =>
         (await MekiProgram.Run("run", Prompt, $"{option}={value}")).AssertFailed(1, value);

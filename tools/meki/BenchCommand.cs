@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
-using MeKi.Model.Evaluation;
 using MeKi.Model;
+using MeKi.Model.Evaluation;
 using MeKi.Tool.Benchmarking;
 using MeKi.Tool.Rows;
 
@@ -24,6 +25,7 @@ internal static class BenchCommand
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
         Option<double?> pace = new("--pace") { Description = "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine." };
         RowOptions rows = new();
+        CacheOptions cache = new();
         Option<string> format = new("--output", "-o") { Description = "How to print the results.", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
@@ -31,6 +33,7 @@ internal static class BenchCommand
             model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, pace, format,
         };
         rows.AddWithStorageTo(command);
+        cache.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             int runs = parsed.GetValue(repetitions);
@@ -40,12 +43,13 @@ internal static class BenchCommand
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
             if (parsed.GetValue(pace) is <= 0)
                 throw new ArgumentException("--pace takes tokens per second, more than 0.");
-            LoadOptions load = new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) };
+            LoadOptions load = cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) });
             using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
             string[] variant =
             [
-                .. parsed.GetValue(withoutMeKi) ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(), .. rows.Describe(parsed),
+                .. load.WithoutMeKi ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(), .. rows.Describe(parsed),
                 .. parsed.GetValue(pace) is { } rate ? [string.Create(CultureInfo.InvariantCulture, $"pace {rate}")] : Array.Empty<string>(),
+                .. (load.KeyFormat, load.ValueFormat) == (KeyValueFormat.F16, KeyValueFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
             ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
             Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));

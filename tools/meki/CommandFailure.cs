@@ -21,7 +21,7 @@ internal static class CommandFailure
         {
             return Report("interrupted", 130);
         }
-        catch (Exception failure) when (failure is ModelFileException or RowFileException or ContextOverflowException or EvaluationException or IOException or UnauthorizedAccessException
+        catch (Exception failure) when (failure is ModelFileException or RowFileException or SessionFileException or ContextOverflowException or EvaluationException or IOException or UnauthorizedAccessException
             or ArgumentException or InvalidOperationException)
         {
             return Report(failure.Message, 1);

@@ -14,10 +14,12 @@ internal static class PerplexityCommand
         Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
         Option<int?> stride = new("--stride") { Description = "Begin a window every so many tokens and score its last so many. Default: windows one after the other." };
         Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        CacheOptions cache = new();
         Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
+        cache.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
             parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), parsed.GetValue(window), parsed.GetValue(stride),
-            new() { Threads = parsed.GetValue(threads) }, cancellation), CancellationToken.None));
+            cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) }), cancellation), CancellationToken.None));
         return command;
     }
 

@@ -23,13 +23,18 @@ internal static class RunCommand
         Option<float> penalty = new("--repeat-penalty") { Description = "Make recent tokens less likely; 1 is off.", DefaultValueFactory = _ => defaults.RepetitionPenalty };
         Option<int?> seed = new("--seed", "-s") { Description = "Make sampling repeatable." };
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
+        Option<bool> shift = new("--context-shift") { Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there." };
+        Option<int> keep = new("--keep") { Description = "How many of the prompt's first tokens --context-shift never forgets; -1 for all." };
+        Option<string?> promptCache = new("--prompt-cache") { Description = "A session file: what the prompt has in common with it is not computed again. Made if absent, and brought up to date at the end." };
         Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
+        CacheOptions cache = new();
         RowOptions rows = new();
-        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, threads, stats };
+        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, threads, stats };
+        cache.AddTo(command);
         rows.AddTo(command);
         command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) },
+            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) }),
             new()
             {
                 MaxTokens = parsed.GetValue(tokens),
@@ -40,31 +45,44 @@ internal static class RunCommand
                 RepetitionPenalty = parsed.GetValue(penalty),
                 Seed = parsed.GetValue(seed),
                 StopStrings = parsed.GetValue(stop) ?? [],
-            }, parsed.GetValue(stats), cancellation));
+                ContextShift = parsed.GetValue(shift),
+                KeepTokens = parsed.GetValue(keep),
+            }, parsed.GetValue(promptCache), parsed.GetValue(stats), cancellation));
         return command;
     }
 
-    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, bool stats, CancellationToken cancellation)
+    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, string? promptCache, bool stats, CancellationToken cancellation)
     {
         using RowMeter meter = new();
         using MeKiModel model = MeKiModel.Load(path, load);
+        using MeKiSession session = promptCache is not null && File.Exists(promptCache) ? model.LoadSession(promptCache) : model.CreateSession();
+        using PromptBar bar = new();
         GenerationStatistics? statistics = null;
-        Console.Out.Write(prompt);
+        options = options with { PromptProgress = bar, Completed = done => statistics = done };
+        // Not before it is computed: the bar would draw over it.
+        string before = prompt;
         try
         {
-            await foreach (string piece in model.GenerateAsync(prompt, options with { Completed = done => statistics = done }, cancellation).ConfigureAwait(false))
+            await foreach (string piece in session.GenerateAsync(prompt, options, cancellation).ConfigureAwait(false))
             {
-                Console.Out.Write(piece);
+                Console.Out.Write(before + piece);
                 Console.Out.Flush();
+                before = "";
             }
+            Console.Out.Write(before);
         }
         finally
         {
+            // A prompt that took minutes is kept, too, where its continuation was interrupted.
+            if (promptCache is not null && session.Position > 0)
+                session.Save(promptCache);
             Console.Out.WriteLine();
             if (stats)
                 Console.Error.WriteLine(model.LoadReport);
             if (stats && statistics is not null && model.RowFilePath is not null)
                 Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters, meter));
+            if (promptCache is not null && statistics is not null)
+                Console.Error.WriteLine($"prompt cache: {statistics.ReusedTokens} of {statistics.PromptTokens} tokens reused, {session.Position} saved to {promptCache}");
             if (statistics is not null)
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }

@@ -6,7 +6,7 @@ namespace MeKi.Kernels.Arm;
 /// <summary>
 /// The AdvSIMD instructions of the panel kernels that <see cref="Vector128"/> has no operation for, by the names .NET gives them; each member names its instruction.
 /// <see cref="HardwareNeon"/> is the instruction, <see cref="EmulatedNeon"/> its meaning in the architecture manual (DDI 0487) on any machine, so that the kernels which
-/// run on ARM64 are tested without one. What Vector128 means on every machine is one AdvSIMD instruction too: LDR, STR, AND, ORR, USHR, SHL, ADD, SUB, FADD, FMUL, FDIV, FMAX, SCVTF.
+/// run on ARM64 are tested without one. What Vector128 means on every machine is one AdvSIMD instruction too: LDR, STR, AND, ORR, USHR, SSHR, SHL, ADD, SUB, FADD, FMUL, FDIV, FMAX, SCVTF.
 /// </summary>
 internal unsafe interface INeon
 {

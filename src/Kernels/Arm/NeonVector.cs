@@ -163,6 +163,16 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         MultiplyAdd(ToFloat(integers), Multiply(Load((byte*)scales), a), Load((byte*)y));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> MaxNative(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
+        new(Vector128.Max(a._low.AsSingle(), b._low.AsSingle()).AsSByte(), Vector128.Max(a._high.AsSingle(), b._high.AsSingle()).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> LowHalves(NeonVector<TNeon, TDot> halves) => new(MovedHalves(halves._low.AsInt32() << 16), MovedHalves(halves._high.AsInt32() << 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> HighHalves(NeonVector<TNeon, TDot> halves) => new(MovedHalves(halves._low.AsInt32()), MovedHalves(halves._high.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> LoadHalves(byte* from)
     {
         Vector128<short> halves = Vector128.Load((short*)from);
@@ -193,6 +203,10 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     private static NeonVector<TNeon, TDot> ShortsToIntegers(Vector128<short> values) => new(
         TNeon.ShiftLeftLogicalWideningLower(values, 0).AsSByte(),
         TNeon.ShiftLeftLogicalWideningUpper(values, 0).AsSByte());
+
+    // A half in the upper half of a lane: sign, exponent and mantissa to where float32 has them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> MovedHalves(Vector128<int> upper) => ((upper >> 3) & Vector128.Create(unchecked((int)0x8FFFE000))).AsSByte();
 
     // .NET 10 has no FCVTL for half precision. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN,
     // whose exponent is larger by another 112.

@@ -1,4 +1,5 @@
 using MeKi.Kernels.Arm;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Rows;
 using MeKi.Kernels.Scalar;
 using MeKi.Kernels.Vectors;
@@ -27,6 +28,9 @@ internal abstract unsafe class PanelKernels
     /// <exception cref="KernelSelectionException"><see cref="KernelSelection.Variable"/> names none that this process can execute.</exception>
     // Not an initializer: its exception would reach the caller wrapped, and every later one as "the type initializer threw".
     public static PanelKernels Selected => s_selected ??= Select(Environment.GetEnvironmentVariable(KernelSelection.Variable));
+
+    /// <summary>Attention's arithmetic in the same instruction set.</summary>
+    public abstract AttentionKernels Attention { get; }
 
     /// <summary>Panels by one token.</summary>
     /// <param name="weight">The matrix.</param>

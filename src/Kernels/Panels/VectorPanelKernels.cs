@@ -1,3 +1,4 @@
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 
@@ -14,6 +15,8 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
     private static ExpandedPanels? t_expanded;
 
     public override string Name => name;
+
+    public override AttentionKernels Attention { get; } = new VectorAttentionKernels<TVector>();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -22,6 +23,8 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
     private static float[]? t_row;
 
     public override string Name => "Scalar";
+
+    public override AttentionKernels Attention { get; } = new ScalarAttentionKernels();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {

@@ -119,6 +119,15 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary><c>integers · (scales · a) + y</c>, rounded as <see cref="Multiply"/> and <see cref="MultiplyAdd"/> do: scales and y are operands in memory where the machine has such.</summary>
     static abstract TSelf ScaledSum(TSelf integers, float* scales, TSelf a, float* y);
 
+    /// <summary>The larger of both in one instruction; NaN where <paramref name="b"/> is. Unspecified: where only <paramref name="a"/> is NaN, and which zero +0 and −0 give.</summary>
+    static abstract TSelf MaxNative(TSelf a, TSelf b);
+
+    /// <summary>The half-precision number in the lower half of every lane, times 2^−112, exactly; finite ones only.</summary>
+    static abstract TSelf LowHalves(TSelf halves);
+
+    /// <summary>The half-precision number in the upper half of every lane, times 2^−112, exactly; finite ones only.</summary>
+    static abstract TSelf HighHalves(TSelf halves);
+
     /// <summary>Eight half-precision numbers, exactly, infinities and NaN included.</summary>
     static abstract TSelf LoadHalves(byte* from);
 

@@ -132,6 +132,18 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> ScaledSum(Avx2Vector<TDot> integers, float* scales, Avx2Vector<TDot> a, float* y) =>
         new(Fma.MultiplyAdd(Avx.ConvertToVector256Single(integers._bits.AsInt32()), Avx.Multiply(a._bits.AsSingle(), Vector256.Load(scales)), Vector256.Load(y)).AsByte());
 
+    // VMAXPS gives its second operand where either is NaN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> MaxNative(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(Avx.Max(a._bits.AsSingle(), b._bits.AsSingle()).AsByte());
+
+    // VPMADDWD by (2^13, 0) sign-extends and shifts in one instruction.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> LowHalves(Avx2Vector<TDot> halves) =>
+        new(Avx2.MultiplyAddAdjacent(halves._bits.AsInt16(), Vector256.Create(1 << 13).AsInt16()).AsByte() & Vector256.Create(0x8FFFE000).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> HighHalves(Avx2Vector<TDot> halves) => new((halves._bits.AsInt32() >> 3).AsByte() & Vector256.Create(0x8FFFE000).AsByte());
+
     // .NET 10 has no class for VCVTPH2PS. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadHalves(byte* from)

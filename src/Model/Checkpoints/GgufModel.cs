@@ -16,7 +16,12 @@ internal sealed class GgufModel : WeightSource
 
     private readonly GgufFile _file;
 
-    private GgufModel(GgufFile file) => (_file, Config) = (file, ReadConfig(file));
+    private GgufModel(GgufFile file)
+    {
+        (_file, Config) = (file, ReadConfig(file));
+        if (file.TryGetTensor(GgufRopeScaling.DivisorsName, out _))
+            Config = (Config with { RopeScaling = new DividedRopeScaling(Vector(GgufRopeScaling.DivisorsName, Config.HeadDimension / 2)) }).Checked(Path);
+    }
 
     public override string Path => _file.File.Path;
 
@@ -74,6 +79,8 @@ internal sealed class GgufModel : WeightSource
         metadata[$"{a}.attention.value_length"] = (uint)config.HeadDimension;
         metadata[$"{a}.attention.layer_norm_rms_epsilon"] = config.NormEps;
         metadata[$"{a}.rope.freq_base"] = config.RopeTheta;
+        GgufRopeScaling.Write(config.RopeScaling, metadata, a);
+        SlidingWindows.Write(config.Windows, metadata, a);
         metadata[$"{a}.vocab_size"] = (uint)config.VocabularySize;
         if (config.HasMeKi)
         {
@@ -139,8 +146,7 @@ internal sealed class GgufModel : WeightSource
         string a = metadata.Get<string>("general.architecture");
         if (a is not (DenseArchitecture or MeKiArchitecture))
             throw new ModelFileException(path, "metadata key 'general.architecture'", $"architecture '{a}' is not known", $"This engine runs '{DenseArchitecture}' and '{MeKiArchitecture}'");
-        Refuse(metadata.GetOr($"{a}.rope.scaling.type", "none") is not ("none" or ""), "rope.scaling.type", "none");
-        int heads = metadata.GetInt($"{a}.attention.head_count");
+        int heads = metadata.GetInt($"{a}.attention.head_count"), layers = metadata.GetInt($"{a}.block_count");
         int head = metadata.TryGetInt($"{a}.attention.key_length") ?? metadata.GetInt($"{a}.embedding_length") / Math.Max(heads, 1);
         Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
         Refuse((metadata.TryGetInt($"{a}.rope.dimension_count") ?? head) != head, "rope.dimension_count", "the key length");
@@ -151,7 +157,7 @@ internal sealed class GgufModel : WeightSource
         return new ModelConfig
         {
             VocabularySize = file.GetTensor("token_embd.weight").Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
-            Layers = metadata.GetInt($"{a}.block_count"),
+            Layers = layers,
             HiddenSize = metadata.GetInt($"{a}.embedding_length"),
             FeedForwardSize = metadata.GetInt($"{a}.feed_forward_length"),
             Heads = heads,
@@ -159,6 +165,8 @@ internal sealed class GgufModel : WeightSource
             HeadDimension = head,
             NormEps = metadata.TryGetFloat($"{a}.attention.layer_norm_rms_epsilon") ?? 1e-6f,
             RopeTheta = metadata.TryGetFloat($"{a}.rope.freq_base") ?? 10000,
+            RopeScaling = GgufRopeScaling.Read(metadata, a, file.TryGetTensor(GgufRopeScaling.DivisorsName, out _)),
+            Windows = SlidingWindows.Read(metadata, a, layers),
             ContextLength = metadata.GetInt($"{a}.context_length"),
             QkNorm = file.TryGetTensor("blk.0.attn_q_norm.weight", out _),
             TiedHead = !file.TryGetTensor("output.weight", out _),

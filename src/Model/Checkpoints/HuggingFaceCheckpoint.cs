@@ -112,9 +112,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             throw new ModelFileException(path, "$.model_type", $"architecture {UntrustedText.Quote(architecture)} is not known", "This engine runs 'qwen3' and 'qwen3_meki'");
         Refuse(config.TryText("hidden_act") is not (null or "silu"), "hidden_act", "silu");
         Refuse(config.TryFlag("attention_bias") == true, "attention_bias", "false");
-        Refuse(config.TryFlag("use_sliding_window") == true, "use_sliding_window", "false");
-        Refuse(config.TryField("rope_scaling") is not null, "rope_scaling", "null");
-        int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads");
+        int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads"), context = config.Int("max_position_embeddings");
+        RopeScaling? ropeScaling = ConfigRopeScaling.Read(config, ref context);
         return new ModelConfig
         {
             VocabularySize = config.Int("vocab_size"),
@@ -126,7 +125,9 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             HeadDimension = config.TryInt("head_dim") ?? hidden / Math.Max(heads, 1),
             NormEps = config.TryFloat("rms_norm_eps") ?? 1e-6f,
             RopeTheta = config.TryFloat("rope_theta") ?? config.TryField("rope_parameters")?.TryFloat("rope_theta") ?? throw config.Fault("has no field 'rope_theta'", "Add it"),
-            ContextLength = config.Int("max_position_embeddings"),
+            RopeScaling = ropeScaling,
+            Windows = SlidingWindows.Read(config, config.Int("num_hidden_layers")),
+            ContextLength = context,
             // What follows is completed from the tensors present.
             QkNorm = false,
             TiedHead = false,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using MeKi.Model.Checkpoints;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -61,6 +62,8 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
             }
         }
         Add("output_norm.weight", 1, d);
+        if (GgufRopeScaling.Divisors(config) is not null)
+            Add(GgufRopeScaling.DivisorsName, 1, config.HeadDimension / 2);
         if (!config.TiedHead)
             Add("output.weight", config.VocabularySize, d);
         return tensors;

@@ -18,8 +18,17 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
         RowBlocks blocks = new();
         return [.. BackboneTensor.List(config, recipe, panels: config.HasMeKi).Select(tensor =>
         {
+            if (tensor.Name == GgufRopeScaling.DivisorsName)
+                return tensor.ToSource(blocks, (_, values, encoded) => Encode(tensor, values, encoded), advance);
             WeightMatrix weight = source.Matrix(tensor.Name, tensor.Rows, tensor.Columns);
             return tensor.ToSource(blocks, CheckedEncoding.Of((row, values) => weight.DecodeRow(row, values), tensor.Format, source.Path, source.OriginalName(tensor.Name)), advance);
         })];
+    }
+
+    // No checkpoint has this tensor: it follows from the configuration.
+    private void Encode(BackboneTensor divisors, float[] values, Span<byte> encoded)
+    {
+        GgufRopeScaling.Divisors(config)!.ToArray().CopyTo(values, 0);
+        divisors.Format.Encode(values, encoded);
     }
 }

@@ -1,3 +1,4 @@
+using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Store;
 

@@ -29,6 +29,9 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     /// <summary>Whether the key is present.</summary>
     public bool Contains(string key) => _values.ContainsKey(key);
 
+    /// <summary>Whether the key is present with an array.</summary>
+    public bool IsArray(string key) => _values.TryGetValue(key, out object? value) && value is Array;
+
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
     /// <returns>False when the key is absent.</returns>
     /// <exception cref="ModelFileException">The key is present with another type.</exception>

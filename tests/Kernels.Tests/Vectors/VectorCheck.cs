@@ -103,6 +103,10 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             int[] integers = [random.Next(), -random.Next(), random.Next(1 << 24), 0, 1, -1, int.MinValue, int.MaxValue];
             fixed (int* pi = integers)
                 Check(TVector.ScaledSum(TVector.Load((byte*)pi), pa, vb, pc), i => MathF.FusedMultiplyAdd(integers[i], a[i] * b[i], c[i]), "ScaledSum");
+            // What is unspecified is not asked for.
+            for (int i = 0; i < Lanes; i++)
+                a[i] = float.IsNaN(a[i]) || a[i] == b[i] ? 7 : a[i];
+            Check(TVector.MaxNative(TVector.Load((byte*)pa), vb), i => MathF.Max(a[i], b[i]), "MaxNative");
         }
 
         static float Some(Random random) => random.Next(2) == 0 ? Interesting[random.Next(Interesting.Length)] : BitConverter.Int32BitsToSingle(random.Next() * (random.Next(2) * 2 - 1));
@@ -121,6 +125,21 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 Check(TVector.LoadBrainFloats((byte*)from), i => BitConverter.UInt32BitsToSingle((uint)halves[i] << 16), $"LoadBrainFloats {first:x4}");
             }
         }
+        const float MovedScale = 1 / 5.192296858534828e33f;
+        ushort[] pairs = new ushort[2 * Lanes];
+        fixed (ushort* from = pairs)
+        {
+            for (int first = 0; first <= ushort.MaxValue; first += Lanes)
+            {
+                for (int i = 0; i < Lanes; i++)
+                    (pairs[2 * i], pairs[2 * i + 1]) = (Finite(first + i), Finite(ushort.MaxValue - first - i));
+                Check(TVector.LowHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i]) * MovedScale, $"LowHalves {first:x4}");
+                Check(TVector.HighHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i + 1]) * MovedScale, $"HighHalves {first:x4}");
+            }
+        }
+
+        // Infinities and NaN become the number with all other bits.
+        static ushort Finite(int half) => (ushort)((half & 0x7C00) == 0x7C00 ? half & 0x83FF : half);
     }
 
     public override void ConversionsOfBytes()

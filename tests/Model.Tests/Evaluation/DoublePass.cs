@@ -14,9 +14,12 @@ internal sealed class DoublePass : IDisposable
     private readonly RowStore _rows;
     private readonly Dictionary<string, double[][]> _matrices = [];
     private readonly int _layers, _heads, _kvHeads, _headSize;
-    private readonly double _eps, _theta;
+    private readonly double _eps;
     private readonly bool _gateSeesNorm;
     private readonly string _fusion, _placement;
+    private readonly int[] _windows;
+    private readonly double[] _frequencies;
+    private readonly double _magnitude = 1;
 
     public DoublePass(string folder)
     {
@@ -27,7 +30,10 @@ internal sealed class DoublePass : IDisposable
         _kvHeads = _file.Metadata.GetInt($"{Architecture}.attention.head_count_kv");
         _headSize = _file.Metadata.GetInt($"{Architecture}.attention.key_length");
         _eps = _file.Metadata.Get<float>($"{Architecture}.attention.layer_norm_rms_epsilon");
-        _theta = _file.Metadata.Get<float>($"{Architecture}.rope.freq_base");
+        _frequencies = Frequencies(out _magnitude);
+        int window = _file.Metadata.TryGetInt($"{Architecture}.attention.sliding_window") ?? int.MaxValue;
+        bool[] slides = _file.Metadata.GetOr($"{Architecture}.attention.sliding_window_pattern", new bool[_layers]);
+        _windows = [.. slides.Select(slide => slide ? window : int.MaxValue)];
         _gateSeesNorm = _file.Metadata.Get<string>($"{Architecture}.meki.gate_input") == "normalized";
         _fusion = _file.Metadata.Get<string>($"{Architecture}.meki.fusion");
         _placement = _file.Metadata.Get<string>($"{Architecture}.meki.placement");
@@ -48,7 +54,7 @@ internal sealed class DoublePass : IDisposable
         for (int layer = 0; layer < _layers; layer++)
         {
             string name = $"blk.{layer}";
-            double[][] normalized = [.. a.Select(x => Norm(x, $"{name}.attn_norm.weight"))], attended = Attend(name, normalized);
+            double[][] normalized = [.. a.Select(x => Norm(x, $"{name}.attn_norm.weight"))], attended = Attend(name, _windows[layer], normalized);
             for (int t = 0; t < a.Length; t++)
             {
                 double[] gateInput = _gateSeesNorm ? normalized[t] : [.. a[t]];
@@ -90,7 +96,7 @@ internal sealed class DoublePass : IDisposable
         return nll;
     }
 
-    private double[][] Attend(string name, double[][] h)
+    private double[][] Attend(string name, int window, double[][] h)
     {
         double[][] q = [.. h.Select((x, t) => Turned(Times($"{name}.attn_q.weight", x), $"{name}.attn_q_norm.weight", t))];
         double[][] k = [.. h.Select((x, t) => Turned(Times($"{name}.attn_k.weight", x), $"{name}.attn_k_norm.weight", t))];
@@ -103,7 +109,8 @@ internal sealed class DoublePass : IDisposable
             {
                 int from = head * _headSize, kv = head / (_heads / _kvHeads) * _headSize;
                 double[] weights = new double[t + 1];
-                for (int s = 0; s <= t; s++)
+                int first = Math.Max(0, t + 1 - window);
+                for (int s = first; s <= t; s++)
                 {
                     for (int i = 0; i < _headSize; i++)
                         weights[s] += q[t][from + i] * k[s][kv + i];
@@ -120,6 +127,33 @@ internal sealed class DoublePass : IDisposable
         return output;
     }
 
+    // The keys and the tensor that llama.cpp knows, by its formulas (ggml's rope_yarn, rope_yarn_ramp and ggml_rope_yarn_corr_dims).
+    private double[] Frequencies(out double magnitude)
+    {
+        GgufMetadata keys = _file.Metadata;
+        double theta = keys.Get<float>($"{Architecture}.rope.freq_base");
+        double[] frequencies = [.. Enumerable.Range(0, _headSize / 2).Select(i => Math.Pow(theta, -2.0 * i / _headSize))];
+        magnitude = 1;
+        if (_file.TryGetTensor("rope_freqs.weight", out _))
+            frequencies = [.. frequencies.Zip(Matrix("rope_freqs.weight")[0], (frequency, divisor) => frequency / divisor)];
+        string type = keys.GetOr($"{Architecture}.rope.scaling.type", "none");
+        if (type == "none")
+            return frequencies;
+        double scale = 1.0 / keys.Get<float>($"{Architecture}.rope.scaling.factor");
+        if (type == "linear")
+            return [.. frequencies.Select(frequency => frequency * scale)];
+        int original = keys.GetInt($"{Architecture}.rope.scaling.original_context_length");
+        double start = Math.Max(0, Math.Floor(Pair("yarn_beta_fast"))), end = Math.Min(_headSize - 1, Math.Ceiling(Pair("yarn_beta_slow")));
+        magnitude = keys.Get<float>($"{Architecture}.rope.scaling.attn_factor") * (1 + 0.1 * Math.Log(1 / scale));
+        return [.. frequencies.Select((frequency, i) =>
+        {
+            double mix = 1 - Math.Min(1, Math.Max(0, (i - start) / Math.Max(0.001, end - start)));
+            return frequency * scale * (1 - mix) + frequency * mix;
+        })];
+
+        double Pair(string beta) => _headSize * Math.Log(original / (keys.Get<float>($"{Architecture}.rope.scaling.{beta}") * 2 * Math.PI)) / (2 * Math.Log(theta));
+    }
+
     private double[] Turned(double[] heads, string norm, int position)
     {
         int half = _headSize / 2;
@@ -129,9 +163,9 @@ internal sealed class DoublePass : IDisposable
             double[] x = Norm(head, norm), y = new double[_headSize];
             for (int i = 0; i < half; i++)
             {
-                double angle = position * Math.Pow(_theta, -2.0 * i / _headSize);
-                y[i] = x[i] * Math.Cos(angle) - x[i + half] * Math.Sin(angle);
-                y[i + half] = x[i + half] * Math.Cos(angle) + x[i] * Math.Sin(angle);
+                double angle = position * _frequencies[i], sine = _magnitude * Math.Sin(angle), cosine = _magnitude * Math.Cos(angle);
+                y[i] = x[i] * cosine - x[i + half] * sine;
+                y[i + half] = x[i + half] * cosine + x[i] * sine;
             }
             turned = [.. turned, .. y];
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Kernels.KeyValues;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Tests.Files;
@@ -145,6 +146,24 @@ public class PerplexityTests
         using MeKiModel model = MeKiModel.Load(SharedMaterial.Path($"gguf/{file}"));
         PerplexityResult result = Perplexity.Measure(model, EvaluationText.Read(SharedMaterial.Path("gguf/perplexity.txt")), window: 256);
         Assert.True(Math.Abs(result.Perplexity / expected - 1) < 0.003, $"{file}: {result.Perplexity:f4} where llama.cpp has {expected:f4}");
+    }
+
+    // The demo has 6 layers of rounded keys and values; its context is full at the end of a window.
+    [Theory]
+    [InlineData(KeyValueFormat.F16, KeyValueFormat.F16)]
+    [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.Q8_0)]
+    [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.F16)]
+    public void A_rounded_cache_moves_perplexity_by_less_than_a_thousandth(KeyValueFormat keys, KeyValueFormat values)
+    {
+        EvaluationText text = EvaluationText.Read(SharedMaterial.Path("gguf/perplexity.txt"));
+        double Measure(KeyValueFormat k, KeyValueFormat v)
+        {
+            using MeKiModel model = MeKiModel.Load(Folder, new() { KeyFormat = k, ValueFormat = v });
+            return Perplexity.Measure(model, text).Perplexity;
+        }
+        double exact = Measure(KeyValueFormat.F32, KeyValueFormat.F32), rounded = Measure(keys, values);
+        Assert.InRange(rounded / exact, 0.999, 1.001);
+        Assert.NotEqual(exact, rounded);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeKi.Kernels.KeyValues;
 
 namespace MeKi.Model.Tests.Reference;
 
@@ -43,6 +44,9 @@ internal sealed record GoldenCase(
 /// <summary>What every comparison with the reference asks of a model.</summary>
 internal static class GoldenAssert
 {
+    /// <summary>Nothing rounded that the reference, in float32, does not round.</summary>
+    public static LoadOptions Exact { get; } = new() { KeyFormat = KeyValueFormat.F32, ValueFormat = KeyValueFormat.F32 };
+
     /// <summary>Logits of all tokens, [n × V].</summary>
     public static float[] AllLogits(MeKiModel model, ReadOnlySpan<int> tokens)
     {

@@ -12,7 +12,7 @@ public class TrainingFormTests
     public void Logits_and_greedy_continuations_are_the_references(string name)
     {
         Golden golden = Golden.Read(SharedMaterial.Path($"reference/{name}"));
-        using MeKiModel model = MeKiModel.Load(golden.Folder);
+        using MeKiModel model = MeKiModel.Load(golden.Folder, GoldenAssert.Exact);
         foreach (GoldenCase item in golden.Cases)
         {
             float[] logits = GoldenAssert.AllLogits(model, item.PromptIds);

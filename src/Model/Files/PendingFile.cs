@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MeKi.Model.Conversion;
+namespace MeKi.Model.Files;
 
 /// <summary>
 /// A file in the making: written under a temporary name, flushed to the device and renamed when it is whole, deleted when it is not. Space is reserved first, so

@@ -1,0 +1,59 @@
+using System.Numerics.Tensors;
+
+namespace MeKi.Kernels.KeyValues;
+
+/// <summary>
+/// The queries of some tokens as the kernels want them: the rows that share a KV head together, [KV heads][token][head of the group][columns], scaled by 1 / √D (and by
+/// 2^112 for F16 keys), filled up with zeros to whole blocks; for Q8_0 keys in 8-bit blocks, interleaved by fours (<see cref="QuantizedActivations"/>).
+/// </summary>
+internal sealed unsafe class AttentionQueries
+{
+    private const int Interleave = QuantizedActivations.TileTokens;
+
+    private readonly QuantizedActivations _quantized = new();
+    private float[] _values = [];
+    private KeyValueLayout _layout = null!;
+    private int _rows;
+
+    /// <summary>Makes room.</summary>
+    /// <param name="layout">Of the keys.</param>
+    /// <param name="rows">Rows of each KV head: tokens times heads of a group.</param>
+    public void Reserve(KeyValueLayout layout, int rows)
+    {
+        (_layout, _rows) = (layout, (rows + Interleave - 1) / Interleave * Interleave);
+        // The kernels compute up to six rows at a time and read those that are missing.
+        int all = checked((_rows * layout.KvHeads) + Interleave);
+        if (_values.LongLength < (long)all * layout.Columns)
+            _values = GC.AllocateArray<float>(checked(all * layout.Columns), pinned: true);
+        if (layout.Keys == KeyValueFormat.Q8_0)
+            _quantized.Reserve(all, layout.Columns);
+    }
+
+    /// <summary>Takes over one query.</summary>
+    /// <param name="kvHead">The KV head it belongs to.</param>
+    /// <param name="row">Its row there.</param>
+    /// <param name="query">The query, [head dimension].</param>
+    public void Set(int kvHead, int row, ReadOnlySpan<float> query)
+    {
+        float scale = 1 / MathF.Sqrt(query.Length) * (_layout.Keys == KeyValueFormat.F16 ? AttentionKernels.HalfScale : 1);
+        float* x = Row(kvHead, row);
+        Span<float> scaled = new(x, _layout.Columns);
+        TensorPrimitives.Multiply(query, scale, scaled);
+        scaled[query.Length..].Clear();
+        for (int block = 0; block < _layout.Blocks && _layout.Keys == KeyValueFormat.Q8_0; block++)
+            _quantized.QuantizeBlock((kvHead * _rows) + row, block, x + block * KeyValueLayout.BlockColumns);
+    }
+
+    /// <summary>A row's values.</summary>
+    public float* Row(int kvHead, int row)
+    {
+        // The array is pinned.
+        fixed (float* values = _values)
+            return values + (long)((kvHead * _rows) + row) * _layout.Columns;
+    }
+
+    /// <summary>Where the blocks of four interleaved rows lie.</summary>
+    /// <param name="kvHead">The KV head.</param>
+    /// <param name="row">The first of the rows, a multiple of four.</param>
+    public QuantizedGroup Group(int kvHead, int row) => _quantized.Group(((kvHead * _rows) + row) / Interleave);
+}

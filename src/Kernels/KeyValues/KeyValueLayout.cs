@@ -1,0 +1,66 @@
+namespace MeKi.Kernels.KeyValues;
+
+/// <summary>
+/// What a page of one layer's KV cache holds, and where. Heads follow each other; a head's keys come first, then its values, each
+/// <see cref="KeyValuePages.PageLength"/> positions of <see cref="Columns"/> columns. <see cref="IKeyValueStorage"/> says how they lie within.
+/// </summary>
+/// <remarks>The layout is the same on every machine, so that pages may be saved and loaded as they are.</remarks>
+/// <param name="KvHeads">Key/value heads.</param>
+/// <param name="HeadDimension">Values of a head.</param>
+/// <param name="Keys">Format of the keys.</param>
+/// <param name="Values">Format of the values.</param>
+public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueFormat Keys, KeyValueFormat Values)
+{
+    /// <summary>Columns that are stored and computed with together: a Q8_0 block.</summary>
+    public const int BlockColumns = 32;
+
+    /// <summary>Blocks of columns; the last one is filled up with zeros.</summary>
+    public int Blocks => (HeadDimension + BlockColumns - 1) / BlockColumns;
+
+    /// <summary>Columns of a head, a multiple of 32.</summary>
+    public int Columns => Blocks * BlockColumns;
+
+    /// <summary>Bytes that a position adds to the layer, keys and values of all heads.</summary>
+    public long BytesPerPosition => (long)KvHeads * Blocks * (BlockBytes(Keys) + BlockBytes(Values));
+
+    /// <summary>Bytes of a page.</summary>
+    public long PageBytes => KeyValuePages.PageLength * BytesPerPosition;
+
+    /// <summary>Where in a page the first positions lie: what there is to save of a page that is not full. Whole groups of 32 positions, the largest that lie interleaved.</summary>
+    /// <param name="positions">Positions, from 1 to <see cref="KeyValuePages.PageLength"/>.</param>
+    public IEnumerable<(int Offset, int Length)> Parts(int positions)
+    {
+        positions = (positions + 31) / 32 * 32;
+        int keys = BlockBytes(Keys), values = BlockBytes(Values);
+        for (int head = 0; head < KvHeads; head++)
+        {
+            int at = checked((int)(head * HeadBytes));
+            yield return (at, positions * Blocks * keys);
+            at += (int)KeyBytes;
+            for (int block = 0; block < Blocks; block++, at += KeyValuePages.PageLength * values)
+            {
+                if (Values == KeyValueFormat.Q8_0)
+                {
+                    yield return (at, positions * sizeof(ushort));
+                    yield return (at + QuantizedStorage.ScaleBytes, positions * BlockColumns);
+                }
+                else
+                    yield return (at, positions * values);
+            }
+        }
+    }
+
+    /// <summary>Bytes of one head's keys in a page.</summary>
+    internal long KeyBytes => (long)KeyValuePages.PageLength * Blocks * BlockBytes(Keys);
+
+    /// <summary>Bytes of one head's keys and values in a page.</summary>
+    internal long HeadBytes => PageBytes / KvHeads;
+
+    private static int BlockBytes(KeyValueFormat format) => format switch
+    {
+        KeyValueFormat.F16 => HalfStorage.BlockBytes,
+        KeyValueFormat.Q8_0 => QuantizedStorage.BlockBytes,
+        KeyValueFormat.F32 => SingleStorage.BlockBytes,
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format of the KV cache."),
+    };
+}

@@ -1,0 +1,155 @@
+namespace MeKi.Kernels.KeyValues;
+
+/// <summary>
+/// One layer's keys and values of one sequence, in pages of <see cref="PageLength"/> positions that are added as the sequence grows. <see cref="Fork"/> shares
+/// pages with another sequence; who writes to a shared page first takes a copy of it.
+/// </summary>
+/// <param name="layout">What a page holds.</param>
+public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
+{
+    /// <summary>Positions of a page.</summary>
+    public const int PageLength = 256;
+
+    private readonly List<KeyValuePage> _pages = [];
+
+    /// <summary>What a page holds.</summary>
+    public KeyValueLayout Layout => layout;
+
+    /// <summary>The pages, in order of their positions.</summary>
+    public IReadOnlyList<KeyValuePage> Pages => _pages;
+
+    /// <summary>Bytes held, those of shared pages included.</summary>
+    public long ByteLength => _pages.Count * layout.PageBytes;
+
+    /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
+    /// <param name="first">The first position.</param>
+    /// <param name="count">Positions.</param>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public void Reserve(int first, int count)
+    {
+        int end = (first + count + PageLength - 1) / PageLength;
+        for (int page = first / PageLength; page < Math.Min(end, _pages.Count); page++)
+        {
+            if (_pages[page].IsShared)
+                Copy(page);
+        }
+        while (_pages.Count < end)
+            _pages.Add(new(layout));
+    }
+
+    /// <summary>A second sequence with the first positions of this one, whose pages both hold from now on.</summary>
+    public KeyValuePages Fork(int positions)
+    {
+        KeyValuePages fork = new(layout);
+        for (int page = 0; page < (positions + PageLength - 1) / PageLength; page++)
+        {
+            _pages[page].AddReference();
+            fork._pages.Add(_pages[page]);
+        }
+        return fork;
+    }
+
+    /// <summary>Stores one reserved position's keys and values, [KV heads · head dimension] each. Different positions may be stored by different threads.</summary>
+    public void Store(int position, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        KeyValuePage page = _pages[position / PageLength];
+        Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
+        int at = position % PageLength;
+        for (int head = 0; head < layout.KvHeads; head++)
+        {
+            for (int block = 0; block < layout.Blocks; block++)
+            {
+                TakeBlock(keys, head, block, x);
+                StoreKey(page.Keys(head), at, block, x);
+                TakeBlock(values, head, block, x);
+                StoreValue(page.Values(head), at, block, x);
+            }
+        }
+    }
+
+    /// <summary>Takes out one position's keys and values as they are stored, [KV heads · head dimension] each.</summary>
+    public void Load(int position, Span<float> keys, Span<float> values)
+    {
+        KeyValuePage page = _pages[position / PageLength];
+        Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
+        int at = position % PageLength;
+        for (int head = 0; head < layout.KvHeads; head++)
+        {
+            for (int block = 0; block < layout.Blocks; block++)
+            {
+                LoadKey(page.Keys(head), at, block, x);
+                GiveBlock(x, head, block, keys);
+                LoadValue(page.Values(head), at, block, x);
+                GiveBlock(x, head, block, values);
+            }
+        }
+    }
+
+    /// <summary>Lets go of all pages.</summary>
+    public void Dispose()
+    {
+        foreach (KeyValuePage page in _pages)
+            page.Release();
+        _pages.Clear();
+    }
+
+    private void Copy(int page)
+    {
+        KeyValuePage copy = new(layout);
+        _pages[page].Bytes.CopyTo(copy.Bytes);
+        _pages[page].Release();
+        _pages[page] = copy;
+    }
+
+    private int BlockLength(int block) => Math.Min(KeyValueLayout.BlockColumns, layout.HeadDimension - block * KeyValueLayout.BlockColumns);
+
+    private void TakeBlock(ReadOnlySpan<float> heads, int head, int block, Span<float> x)
+    {
+        int length = BlockLength(block);
+        heads.Slice(head * layout.HeadDimension + block * KeyValueLayout.BlockColumns, length).CopyTo(x);
+        x[length..].Clear();
+    }
+
+    private void GiveBlock(ReadOnlySpan<float> x, int head, int block, Span<float> heads) =>
+        x[..BlockLength(block)].CopyTo(heads[(head * layout.HeadDimension + block * KeyValueLayout.BlockColumns)..]);
+
+    private void StoreKey(byte* keys, int position, int block, Span<float> x)
+    {
+        switch (layout.Keys)
+        {
+            case KeyValueFormat.F16: HalfStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
+            default: SingleStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
+        }
+    }
+
+    private void LoadKey(byte* keys, int position, int block, Span<float> x)
+    {
+        switch (layout.Keys)
+        {
+            case KeyValueFormat.F16: HalfStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
+            default: SingleStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
+        }
+    }
+
+    private void StoreValue(byte* values, int position, int block, Span<float> x)
+    {
+        switch (layout.Values)
+        {
+            case KeyValueFormat.F16: HalfStorage.StoreValue(values, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.StoreValue(values, position, block, x); break;
+            default: SingleStorage.StoreValue(values, position, block, x); break;
+        }
+    }
+
+    private void LoadValue(byte* values, int position, int block, Span<float> x)
+    {
+        switch (layout.Values)
+        {
+            case KeyValueFormat.F16: HalfStorage.LoadValue(values, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.LoadValue(values, position, block, x); break;
+            default: SingleStorage.LoadValue(values, position, block, x); break;
+        }
+    }
+}

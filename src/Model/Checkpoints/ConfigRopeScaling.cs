@@ -1,0 +1,61 @@
+using MeKi.Kernels;
+using MeKi.Model.Files;
+
+namespace MeKi.Model.Checkpoints;
+
+/// <summary>
+/// RoPE scaling as <c>config.json</c> tells it: <c>rope_scaling</c>, or <c>rope_parameters</c> of transformers 5. Meanings and defaults are those of
+/// <c>modeling_rope_utils.py</c> of Hugging Face transformers.
+/// </summary>
+internal static class ConfigRopeScaling
+{
+    /// <summary>Reads the field.</summary>
+    /// <param name="config">The root of <c>config.json</c>.</param>
+    /// <param name="contextLength">Positions that the file tells; more where YaRN makes them more.</param>
+    /// <exception cref="ModelFileException">A number is missing, or the kind is not one of linear, yarn and llama3.</exception>
+    public static RopeScaling? Read(JsonPlace config, ref int contextLength)
+    {
+        if ((config.TryField("rope_scaling") ?? config.TryField("rope_parameters")) is not { } field)
+            return null;
+        string kind = field.TryText("rope_type") ?? field.TryText("type") ?? "default";
+        switch (kind)
+        {
+            case "default":
+                // Parameters for each kind of layer lie one level deeper.
+                return field.TryField("full_attention") is null && field.TryField("sliding_attention") is null ? null
+                    : throw field.Fault("gives parameters for kinds of layers apart, which this engine does not run", "Supported is one set for all layers");
+            case "linear":
+                return new LinearRopeScaling(Number("factor"));
+            case "llama3":
+                return new Llama3RopeScaling(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"), field.Int("original_max_position_embeddings"));
+            case "yarn":
+                YarnRopeScaling yarn = Yarn(contextLength);
+                // max_position_embeddings may tell the positions of the first training still.
+                contextLength = (int)Math.Clamp(yarn.Factor * (double)yarn.OriginalContextLength, contextLength, (1 << 24) - 1);
+                return yarn;
+            default:
+                throw field.Fault($"has the kind {UntrustedText.Quote(kind)}, which this engine does not run", "Supported are linear, yarn, llama3 and default");
+        }
+
+        float Number(string name) => field.TryFloat(name) ?? throw field.Fault($"has no field '{name}'", "Add it");
+
+        YarnRopeScaling Yarn(int positions)
+        {
+            if (field.TryFlag("truncate") == false)
+                throw field.Fault("has 'truncate' false, which this engine does not run", "Supported is true");
+            int? told = field.TryInt("original_max_position_embeddings");
+            int original = told ?? positions;
+            float factor = field.TryFloat("factor") ?? (told is null ? Number("factor") : (float)positions / Math.Max(original, 1));
+            double growth = field.TryFloat("attention_factor")
+                ?? (field.TryFloat("mscale") is { } all and not 0 && field.TryFloat("mscale_all_dim") is { } dims and not 0 ? Growth(factor, all) / Growth(factor, dims) : YarnRopeScaling.Growth(factor));
+            return new(factor, original)
+            {
+                BetaFast = field.TryFloat("beta_fast") ?? 32,
+                BetaSlow = field.TryFloat("beta_slow") ?? 1,
+                AttentionFactor = (float)(growth / YarnRopeScaling.Growth(factor)),
+            };
+        }
+
+        static double Growth(double factor, double scale) => scale * (YarnRopeScaling.Growth(factor) - 1) + 1;
+    }
+}

@@ -1,0 +1,72 @@
+using MeKi.Model.Files;
+using MeKi.Model.Gguf;
+
+namespace MeKi.Model.Checkpoints;
+
+/// <summary>Which layers see only the last positions, as checkpoints tell it. The result is <see cref="ModelConfig.Windows"/>. Keys: docs/formats.md.</summary>
+internal static class SlidingWindows
+{
+    // What ModelConfig refuses anyway is not worth a list.
+    private const int MaxLayers = 1 << 24;
+
+    private const string Full = "full_attention", Sliding = "sliding_attention";
+
+    /// <summary>Qwen's keys of <c>config.json</c>, with the defaults of Hugging Face's Qwen3Config.</summary>
+    /// <exception cref="ModelFileException">Two keys do not fit together, or a kind of layer is not known.</exception>
+    public static IReadOnlyList<int> Read(JsonPlace config, int layers)
+    {
+        if (layers is <= 0 or >= MaxLayers)
+            return [];
+        int window = config.TryFlag("use_sliding_window") == true ? config.TryInt("sliding_window") ?? 0 : 0;
+        bool[] sliding;
+        if (config.TryField("layer_types") is { } types)
+        {
+            sliding = [.. types.Items().Select(type => type.Text() switch
+            {
+                Full => false,
+                Sliding => true,
+                string other => throw type.Fault($"{UntrustedText.Quote(other)} is not known", $"This engine runs '{Full}' and '{Sliding}'"),
+            })];
+            if (sliding.Length != layers)
+                throw types.Fault($"tells of {sliding.Length} layers where the model has {layers}", "Correct it");
+            if (sliding.Contains(true) && window == 0)
+                throw types.Fault("has layers that slide, but no window is in use", "Set use_sliding_window and sliding_window");
+        }
+        else
+        {
+            int full = config.TryInt("max_window_layers") ?? 28;
+            sliding = [.. Enumerable.Range(0, layers).Select(layer => layer >= full)];
+        }
+        if (window < 0)
+            throw config.Field("sliding_window").Fault("is negative", "Correct it");
+        return Of(window, sliding);
+    }
+
+    /// <summary>GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.</summary>
+    /// <exception cref="ModelFileException">A key has another type.</exception>
+    public static IReadOnlyList<int> Read(GgufMetadata metadata, string a, int layers)
+    {
+        int window = metadata.TryGetInt($"{a}.attention.sliding_window") ?? 0;
+        string pattern = $"{a}.attention.sliding_window_pattern";
+        if (window == 0 || layers is <= 0 or >= MaxLayers)
+            return [];
+        if (!metadata.Contains(pattern))
+            return Of(window, [.. Enumerable.Repeat(true, layers)]);
+        if (metadata.IsArray(pattern))
+            return Of(window, metadata.Get<bool[]>(pattern));
+        int period = metadata.GetInt(pattern);
+        return Of(window, [.. Enumerable.Range(0, layers).Select(layer => period <= 0 || layer % period < period - 1)]);
+    }
+
+    /// <summary>Writes what the GGUF keys say.</summary>
+    public static void Write(IReadOnlyList<int> windows, GgufMetadata metadata, string a)
+    {
+        if (windows.Count == 0)
+            return;
+        metadata[$"{a}.attention.sliding_window"] = (uint)windows.Min();
+        metadata[$"{a}.attention.sliding_window_pattern"] = windows.Select(window => window != int.MaxValue).ToArray();
+    }
+
+    private static IReadOnlyList<int> Of(int window, bool[] sliding) =>
+        window == 0 || !sliding.Contains(true) ? [] : [.. sliding.Select(slides => slides ? window : int.MaxValue)];
+}

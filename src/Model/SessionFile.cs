@@ -1,0 +1,133 @@
+using System.Buffers.Binary;
+using MeKi.Kernels.KeyValues;
+using MeKi.Model.Files;
+using MeKi.Store;
+
+namespace MeKi.Model;
+
+/// <summary>
+/// A session in a file (docs/formats.md): header, token ids, then each layer's pages of keys and values as they lie in memory. After the ids and after each page stands the
+/// CRC-32C of everything behind the header so far, so that exchanged pages are noticed too.
+/// </summary>
+internal static class SessionFile
+{
+    private const int BufferBytes = 1 << 20;
+
+    /// <exception cref="ModelFileException">The file cannot be written.</exception>
+    public static void Write(string path, SessionHeader header, ReadOnlySpan<int> tokens, KvCache cache)
+    {
+        try
+        {
+            using PendingFile file = new(path, header.FileBytes);
+            file.Stream.Write(header.ToBytes());
+            uint checksum = Crc32C.Initial;
+            byte[] ids = new byte[sizeof(int) * tokens.Length];
+            for (int i = 0; i < tokens.Length; i++)
+                BinaryPrimitives.WriteInt32LittleEndian(ids.AsSpan(sizeof(int) * i), tokens[i]);
+            Write(file.Stream, ids, ref checksum);
+            WriteChecksum(file.Stream, checksum);
+            foreach (KeyValuePages layer in cache.Layers)
+            {
+                for (int page = 0; page * KeyValuePages.PageLength < header.Length; page++)
+                {
+                    foreach ((int offset, int length) in header.KeyValues.Parts(header.UsedOf(page * KeyValuePages.PageLength)))
+                        Write(file.Stream, layer.Pages[page].Bytes.Slice(offset, length), ref checksum);
+                    WriteChecksum(file.Stream, checksum);
+                }
+            }
+            file.Complete();
+            file.Publish();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw PendingFile.Describe(path, 0, failure);
+        }
+    }
+
+    /// <param name="path">The file.</param>
+    /// <param name="model">What the model at hand would write.</param>
+    /// <param name="config">Its shape.</param>
+    /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
+    public static (KvCache Cache, int[] Tokens) Read(string path, SessionHeader model, ModelConfig config)
+    {
+        KvCache cache = new(config, model.KeyValues);
+        try
+        {
+            // Asked before opening: a pipe has no length, and opening one would wait for its writer.
+            long length = new FileInfo(path).Length;
+            if (length < SessionHeader.Bytes)
+                throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}", "Delete it and compute the session again");
+            using FileStream file = new(path, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = BufferBytes });
+            return (cache, Read(file, path, model, config.ContextLength, cache));
+        }
+        catch (Exception failure)
+        {
+            cache.Dispose();
+            if (failure is IOException or UnauthorizedAccessException)
+            {
+                bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
+                throw new SessionFileException(path, "", missing ? "there is no such file" : $"cannot be read: {failure.Message.TrimEnd('.')}", "Name a file that a session was saved to", failure);
+            }
+            throw;
+        }
+    }
+
+    private static int[] Read(FileStream file, string path, SessionHeader model, int contextLength, KvCache cache)
+    {
+        byte[] first = new byte[SessionHeader.Bytes];
+        file.ReadExactly(first);
+        SessionHeader header = SessionHeader.Read(first, path, model, contextLength);
+        if (file.Length != header.FileBytes)
+            throw new SessionFileException(path, "length", $"the file has {file.Length} bytes, not the {header.FileBytes} its header tells", "Delete it and compute the session again");
+
+        uint checksum = Crc32C.Initial;
+        int[] tokens = new int[header.Length];
+        byte[] ids = new byte[sizeof(int) * header.Length];
+        Read(file, ids, ref checksum);
+        CheckChecksum(file, path, "tokens", checksum);
+        for (int i = 0; i < tokens.Length; i++)
+            tokens[i] = BinaryPrimitives.ReadInt32LittleEndian(ids.AsSpan(sizeof(int) * i));
+        if (tokens.Any(token => (uint)token >= (uint)header.VocabularySize))
+            throw new SessionFileException(path, "tokens", "an id is outside the vocabulary", "Delete it and compute the session again");
+        for (int layer = 0; layer < cache.Layers.Length; layer++)
+        {
+            KeyValuePages pages = cache.Layers[layer];
+            pages.Reserve(0, header.Length);
+            for (int page = 0; page < pages.Pages.Count; page++)
+            {
+                foreach ((int offset, int length) in header.KeyValues.Parts(header.UsedOf(page * KeyValuePages.PageLength)))
+                    Read(file, pages.Pages[page].Bytes.Slice(offset, length), ref checksum);
+                CheckChecksum(file, path, $"layer {layer}, page {page}", checksum);
+            }
+        }
+        cache.Length = header.Length;
+        return tokens;
+    }
+
+    private static void Write(Stream file, ReadOnlySpan<byte> part, ref uint checksum)
+    {
+        checksum = Crc32C.Append(checksum, part);
+        file.Write(part);
+    }
+
+    private static void WriteChecksum(Stream file, uint checksum)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, ~checksum);
+        file.Write(bytes);
+    }
+
+    private static void Read(Stream file, Span<byte> part, ref uint checksum)
+    {
+        file.ReadExactly(part);
+        checksum = Crc32C.Append(checksum, part);
+    }
+
+    private static void CheckChecksum(Stream file, string path, string place, uint checksum)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        file.ReadExactly(bytes);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes) != ~checksum)
+            throw new SessionFileException(path, place, "the checksum does not fit: the file is damaged", "Delete it and compute the session again");
+    }
+}

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using MeKi.Kernels.KeyValues;
+using MeKi.Store;
+
+namespace MeKi.Model;
+
+/// <summary>The header of a session file: which model the session belongs to, and how much follows. Byte offsets: docs/formats.md.</summary>
+internal sealed record SessionHeader
+{
+    public const int Bytes = 128;
+
+    private const int Version = 1;
+    private const int ChecksumAt = Bytes - sizeof(uint);
+
+    public required ModelIdentity Identity { get; init; }
+
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Tokens of the tokenizer; 0 where the model has none.</summary>
+    public required int TokenizerSize { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required KeyValueLayout KeyValues { get; init; }
+
+    /// <summary>Tokens of the session.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum.</summary>
+    public long FileBytes
+    {
+        get
+        {
+            long layer = 0;
+            for (int first = 0; first < Length; first += KeyValuePages.PageLength)
+                layer += KeyValues.Parts(UsedOf(first)).Sum(part => (long)part.Length) + sizeof(uint);
+            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * layer;
+        }
+    }
+
+    private static ReadOnlySpan<byte> Magic => "MEKISESS"u8;
+
+    /// <summary>Positions in use of the page that begins with a position.</summary>
+    public int UsedOf(int first) => Math.Min(KeyValuePages.PageLength, Length - first);
+
+    public byte[] ToBytes()
+    {
+        byte[] header = new byte[Bytes];
+        Magic.CopyTo(header);
+        Identity.CopyTo(header.AsSpan(16));
+        foreach ((int at, int value) in Words())
+            BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(at), value);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(88), FileBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumAt), Crc32C.Of(header.AsSpan(0, ChecksumAt)));
+        return header;
+    }
+
+    /// <summary>Reads a header and refuses that of another model.</summary>
+    /// <param name="header">The file's first bytes.</param>
+    /// <param name="path">The file; errors name it.</param>
+    /// <param name="model">What the model at hand would write.</param>
+    /// <param name="contextLength">The most tokens it takes.</param>
+    /// <exception cref="SessionFileException">The header is damaged, of another version or of another model.</exception>
+    public static SessionHeader Read(ReadOnlySpan<byte> header, string path, SessionHeader model, int contextLength)
+    {
+        if (!header[..8].SequenceEqual(Magic))
+            throw new SessionFileException(path, "bytes 0 to 7", "this is not a session file (the magic 'MEKISESS' is missing)", "Name a file that a session was saved to");
+        uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
+        if (version != Version)
+            throw new SessionFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads", "Save the session again");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[ChecksumAt..]) != Crc32C.Of(header[..ChecksumAt]))
+            throw new SessionFileException(path, "header", "the checksum does not fit: the file is damaged", "Delete it and compute the session again");
+
+        int length = BinaryPrimitives.ReadInt32LittleEndian(header[76..]);
+        if (length < 0 || length > contextLength)
+            throw new SessionFileException(path, "header, tokens", $"{length} tokens are more than the model's context of {contextLength}", "Use the model it was saved with");
+        SessionHeader own = model with { Length = length };
+        (KeyValueFormat keys, KeyValueFormat values) = ((KeyValueFormat)BinaryPrimitives.ReadInt32LittleEndian(header[68..]), (KeyValueFormat)BinaryPrimitives.ReadInt32LittleEndian(header[72..]));
+        if ((keys, values) != (model.KeyValues.Keys, model.KeyValues.Values))
+        {
+            throw new SessionFileException(path, "header, formats", $"keys are {keys} and values {values} where the model was loaded for {model.KeyValues.Keys} and {model.KeyValues.Values}",
+                "Load the model with the session's formats");
+        }
+        // Everything else follows from the model.
+        if (!header.SequenceEqual(own.ToBytes()))
+            throw new SessionFileException(path, "header", "the session belongs to another model, or to this one in other formats or with other rows", "Use the model it was saved with, or delete it");
+        return own;
+    }
+
+    private (int At, int Value)[] Words() =>
+    [
+        (8, Version), (12, Bytes), (48, VocabularySize), (52, TokenizerSize), (56, Layers), (60, KeyValues.KvHeads), (64, KeyValues.HeadDimension),
+        (68, (int)KeyValues.Keys), (72, (int)KeyValues.Values), (76, Length), (80, KeyValuePages.PageLength),
+    ];
+}

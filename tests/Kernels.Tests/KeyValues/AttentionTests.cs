@@ -1,0 +1,150 @@
+using FsCheck;
+using FsCheck.Fluent;
+using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Panels;
+
+namespace MeKi.Kernels.Tests.KeyValues;
+
+/// <summary>Attention in every instruction set against a float64 softmax over all positions, and all sets, cuts and threads against each other, bit for bit.</summary>
+public class AttentionTests
+{
+    // Both sides of a page, of 32 positions that are scored together and of eight lanes.
+    private static readonly int[] Pasts = [0, 1, 7, 31, 32, 100, 254, 255, 256, 300, 511, 520];
+
+    private static readonly KeyValueFormat[] Formats = Enum.GetValues<KeyValueFormat>();
+
+    public static TheoryData<string> Names => [.. PanelKernels.Available.Select(kernels => kernels.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Any_shape_is_attention_in_float64(string name)
+    {
+        AttentionKernels kernels = PanelKernels.Select(name).Attention;
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Cases(maxHeads: 2, maxTokens: 3), sample => AssertNear(sample, kernels)));
+    }
+
+    // Tiles of several tokens and of rows that fill no tile; the sets that are emulated instruction by instruction would take minutes.
+    [Fact]
+    public void Prompts_are_attention_in_float64() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Cases(maxHeads: 3, maxTokens: 40), sample => AssertNear(sample, PanelKernels.Available[0].Attention)));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Any_shape_gives_the_bits_of_the_scalar_kernels(string name)
+    {
+        AttentionKernels kernels = PanelKernels.Select(name).Attention, scalar = PanelKernels.Select("Scalar").Attention;
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(30), Prop.ForAll(Cases(maxHeads: 2, maxTokens: 20), sample =>
+        {
+            using KeyValuePages cache = sample.Cache();
+            Bits.AssertSame(Attend(sample, cache, scalar), Attend(sample, cache, kernels), $"{name}, {sample}");
+        }));
+    }
+
+    [Fact]
+    public void Any_number_of_threads_and_any_cut_gives_the_same_bits() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Cases(maxHeads: 3, maxTokens: 40), sample =>
+        {
+            using KeyValuePages cache = sample.Cache();
+            AttentionKernels kernels = PanelKernels.Available[0].Attention;
+            float[] whole = Attend(sample, cache, kernels, threads: 1);
+            foreach (int threads in new[] { 2, 3, 8 })
+                Bits.AssertSame(whole, Attend(sample, cache, kernels, threads), $"{threads} threads, {sample}");
+            int row = sample.Heads * sample.Dimension;
+            using ComputePool pool = new(2);
+            foreach (int step in new[] { 1, 3, 17 })
+            {
+                ActivationMatrix all = sample.Queries(), some = new(row), output = new(row);
+                for (int first = 0; first < sample.Tokens; first += step)
+                {
+                    int count = Math.Min(step, sample.Tokens - first);
+                    some.Reserve(count);
+                    all.Rows(first, count).CopyTo(some.Rows(0, count));
+                    new Attention(pool, sample.Heads, sample.KvHeads, kernels).Run(some, count, sample.Past + first, cache, output, sample.Window);
+                    Bits.AssertSame(whole.AsSpan(first * row, count * row), output.Rows(0, count), $"{count} tokens from {first}, {sample}");
+                }
+            }
+        }));
+
+    [Theory]
+    [InlineData(KeyValueFormat.F16, 4f)]
+    [InlineData(KeyValueFormat.Q8_0, 4f)]
+    [InlineData(KeyValueFormat.F32, 4f)]
+    public void A_score_beyond_all_others_takes_its_value_alone(KeyValueFormat format, float expected)
+    {
+        foreach (PanelKernels set in PanelKernels.Available)
+        {
+            using ComputePool pool = new(1);
+            using KeyValuePages cache = new(new(1, 32, format, format));
+            ActivationMatrix queries = new(32), output = new(32);
+            queries.Reserve(1);
+            queries.Row(0).Fill(1e4f);
+            cache.Reserve(0, 300);
+            for (int position = 0; position < 300; position++)
+                cache.Store(position, Filled(position == 4 ? 1 : -1), Filled(position % 64));
+            new Attention(pool, 1, 1, set.Attention).Run(queries, 1, 299, cache, output);
+            Assert.All(output.Row(0).ToArray(), value => Assert.Equal(expected, value, tolerance: format == KeyValueFormat.Q8_0 ? 4 / 1000f : 0));
+        }
+    }
+
+    [Fact]
+    public void What_lies_before_the_window_is_not_read()
+    {
+        const int Dimension = 64, Length = 900;
+        using ComputePool pool = new(2);
+        foreach ((int window, int tokens) in new[] { (1, 1), (33, 1), (256, 1), (300, 5), (100, 40) })
+        {
+            AttentionCase sample = new(2, 2, Dimension, Length - tokens, tokens, window, KeyValueFormat.F32, KeyValueFormat.F32, Logits.Ordinary, window);
+            using KeyValuePages cache = sample.Cache();
+            float[] expected = Attend(sample, cache, PanelKernels.Available[0].Attention);
+            // NaN in any sum would show; whole pages of it are released memory as far as attention is concerned.
+            for (int position = 0; position < Length - tokens + 1 - window; position++)
+                cache.Store(position, Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray(), Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray());
+            Bits.AssertSame(expected, Attend(sample, cache, PanelKernels.Available[0].Attention), $"window {window}");
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool, 1, 1).Run(new(8), 1, 0, new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32)), new(8), window: 0));
+    }
+
+    [Fact]
+    public void No_tokens_are_nothing_to_do()
+    {
+        using ComputePool pool = new(2);
+        using KeyValuePages cache = new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16));
+        new Attention(pool, 1, 1).Run(new(32), 0, 0, cache, new(32));
+    }
+
+    private static Arbitrary<AttentionCase> Cases(int maxHeads, int maxTokens) =>
+        (from kvHeads in Gen.Choose(1, maxHeads)
+         from queryGroup in Gen.Elements(1, 2, 3, 4, 5, 9)
+         from eighths in Gen.Choose(4, 32)
+         from past in Gen.Elements(Pasts)
+         from tokens in Gen.Choose(1, maxTokens)
+         from window in Gen.Elements(int.MaxValue, int.MaxValue, 1, 31, 32, 250, 257)
+         from keys in Gen.Elements(Formats)
+         from values in Gen.Elements(Formats)
+         from logits in Gen.Elements(Enum.GetValues<Logits>())
+         from seed in Gen.Choose(0, 1 << 20)
+         select new AttentionCase(kvHeads, queryGroup, 8 * eighths, past, tokens, window, keys, values, logits, seed)).ToArbitrary();
+
+    private static void AssertNear(AttentionCase sample, AttentionKernels kernels)
+    {
+        using KeyValuePages cache = sample.Cache();
+        ActivationMatrix queries = sample.Queries();
+        float[] actual = Attend(sample, cache, kernels);
+        double[] expected = sample.Expected(cache, queries), bounds = sample.Bounds(cache, queries);
+        for (int i = 0; i < actual.Length; i++)
+        {
+            double bound = bounds[i / sample.Dimension];
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= bound, $"value {i}: {actual[i]} is not within {bound} of {expected[i]}, {sample}");
+        }
+    }
+
+    private static float[] Attend(AttentionCase sample, KeyValuePages cache, AttentionKernels kernels, int threads = 2)
+    {
+        using ComputePool pool = new(threads);
+        ActivationMatrix output = new(sample.Heads * sample.Dimension);
+        new Attention(pool, sample.Heads, sample.KvHeads, kernels).Run(sample.Queries(), sample.Tokens, sample.Past, cache, output, sample.Window);
+        return output.Rows(0, sample.Tokens).ToArray();
+    }
+
+    private static float[] Filled(float value) => [.. Enumerable.Repeat(value, 32)];
+}

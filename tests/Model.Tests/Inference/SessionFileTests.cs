@@ -1,0 +1,256 @@
+using System.Buffers.Binary;
+using FsCheck;
+using FsCheck.Fluent;
+using MeKi.Kernels.KeyValues;
+using MeKi.Model.Conversion;
+using MeKi.Model.Tests.Checkpoints;
+using MeKi.Model.Tests.Files;
+using MeKi.Quant;
+using MeKi.Store;
+using MeKi.Tests;
+
+namespace MeKi.Model.Tests.Inference;
+
+/// <summary>Sessions saved and loaded, and every way in which their files can be wrong.</summary>
+public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>, IDisposable
+{
+    private const int Vocabulary = 300, HeaderBytes = 128;
+
+    private readonly TemporaryFolder _folder = new();
+
+    private string FilePath => _folder["chat.session"];
+
+    public static TheoryData<KeyValueFormat, KeyValueFormat> Formats
+    {
+        get
+        {
+            TheoryData<KeyValueFormat, KeyValueFormat> all = [];
+            foreach (KeyValueFormat keys in Enum.GetValues<KeyValueFormat>())
+            {
+                foreach (KeyValueFormat values in Enum.GetValues<KeyValueFormat>())
+                    all.Add(keys, values);
+            }
+            return all;
+        }
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void A_loaded_session_continues_with_the_same_bits(KeyValueFormat keys, KeyValueFormat values)
+    {
+        LoadOptions options = new() { KeyFormat = keys, ValueFormat = values, Threads = 1 };
+        using MeKiModel model = MeKiModel.Load(tiny.Converted, options);
+        using MeKiModel again = MeKiModel.Load(tiny.Converted, options with { Threads = 2 });
+        Prop.ForAll(Gen.OneOf(Gen.Choose(0, 600), Gen.Elements(0, 31, 32, 33, 255, 256, 257, 512)).ToArbitrary(), length =>
+        {
+            using MeKiSession session = model.CreateSession();
+            // Positions that were used once and forgotten lie behind those that are saved.
+            session.Forward(TinyModel.Tokens(length + 40, seed: 3), []);
+            session.Truncate(length / 2);
+            session.Forward(TinyModel.Tokens(length - length / 2, seed: 4), []);
+            session.Save(FilePath);
+
+            using MeKiSession loaded = again.LoadSession(FilePath);
+            Assert.Equal(session.Tokens.ToArray(), loaded.Tokens.ToArray());
+            Assert.Equal(length, loaded.Position);
+            float[] expected = new float[2 * Vocabulary], logits = new float[2 * Vocabulary];
+            session.Forward([5, 6], expected);
+            loaded.Forward([5, 6], logits);
+            Assert.Equal(expected, logits);
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(12));
+    }
+
+    [Fact]
+    public void Of_a_checkpoint_and_of_a_dense_model()
+    {
+        using MeKiModel checkpoint = tiny.Load(converted: false);
+        using MeKiModel without = MeKiModel.Load(tiny.Converted, new() { WithoutMeKi = true });
+        foreach (MeKiModel model in new[] { checkpoint, without })
+        {
+            using MeKiSession session = model.CreateSession();
+            session.Forward([1, 2, 3], []);
+            session.Save(FilePath);
+            using MeKiSession loaded = model.LoadSession(FilePath);
+            Assert.Equal([1, 2, 3], loaded.Tokens.ToArray());
+        }
+        Assert.Contains("another model", Refused(checkpoint), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_that_is_not_full_is_saved_in_part()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        // Two layers of 2 heads of 16 columns, filled up to 32: 256 bytes of F16 for a position, in groups of 32.
+        foreach ((int tokens, int positions) in new[] { (0, 0), (1, 32), (32, 32), (33, 64), (256, 256), (257, 288) })
+        {
+            Save(model, tokens);
+            int pages = (tokens + 255) / 256;
+            Assert.Equal(HeaderBytes + 4 * tokens + 4 + 2 * (positions * 256 + 4 * pages), new FileInfo(FilePath).Length);
+        }
+    }
+
+    [Fact]
+    public void Every_changed_byte_is_noticed()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 3);
+        byte[] good = File.ReadAllBytes(FilePath);
+        // All of the header, the ids and the begin of the first page; of the rest every thirteenth byte, and the last checksum.
+        for (int at = 0; at < good.Length; at += at < 300 || at > good.Length - 20 ? 1 : 13)
+        {
+            byte[] bad = (byte[])good.Clone();
+            bad[at] ^= (byte)(1 << at % 8);
+            File.WriteAllBytes(FilePath, bad);
+            Refused(model);
+        }
+        File.WriteAllBytes(FilePath, good);
+        AssertUsable(model);
+    }
+
+    [Fact]
+    public void Every_truncation_is_noticed()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 3);
+        byte[] good = File.ReadAllBytes(FilePath);
+        for (int length = 0; length < good.Length; length += length < 200 || length > good.Length - 9 ? 1 : 97)
+        {
+            File.WriteAllBytes(FilePath, good[..length]);
+            Refused(model);
+        }
+        File.WriteAllBytes(FilePath, [.. good, 0]);
+        Assert.Contains("its header tells", Refused(model), StringComparison.Ordinal);
+        AssertUsable(model);
+    }
+
+    [Fact]
+    public void Exchanged_pages_are_noticed()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 512);
+        byte[] file = File.ReadAllBytes(FilePath);
+        int page = 256 * 256 + 4, first = HeaderBytes + 4 * 512 + 4;
+        byte[] exchanged = [.. file[..first], .. file[(first + page)..(first + 2 * page)], .. file[first..(first + page)], .. file[(first + 2 * page)..]];
+        File.WriteAllBytes(FilePath, exchanged);
+        Assert.Contains("layer 0, page 0", Refused(model), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("seed")]
+    [InlineData("rows")]
+    [InlineData("type")]
+    [InlineData("norm")]
+    [InlineData("training form")]
+    [InlineData("without")]
+    [InlineData("tokenizer")]
+    public void Of_another_model(string difference)
+    {
+        using (MeKiModel model = tiny.Load(converted: true))
+            Save(model, 10);
+        TinyCheckpoint checkpoint = new() { Tied = false };
+        checkpoint = difference switch
+        {
+            "seed" => checkpoint with { Seed = 2 },
+            "norm" => checkpoint with { Damage = tensors => tensors["model.layers.1.input_layernorm.weight"].Values[7] += 0.5f },
+            "tokenizer" => checkpoint with { HasTokenizer = false },
+            _ => checkpoint,
+        };
+        string folder = checkpoint.Write(_folder["c"]), converted = _folder["m"];
+        ConverterOptions options = new() { WeightType = difference == "type" ? GgmlType.F16 : GgmlType.F32, RowType = difference == "rows" ? RowType.F16 : RowType.F32 };
+        if (difference != "training form")
+            Converter.Convert(folder, converted, options);
+        using MeKiModel other = MeKiModel.Load(difference == "training form" ? folder : converted, new() { WithoutMeKi = difference == "without" });
+        Assert.Contains("the session belongs to another model", Refused(other), StringComparison.Ordinal);
+        AssertUsable(other);
+    }
+
+    [Fact]
+    public void The_same_model_converted_again_continues_it()
+    {
+        using (MeKiModel model = tiny.Load(converted: true))
+            Save(model, 10);
+        Converter.Convert(tiny.Checkpoint, _folder["again"], new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        using MeKiModel again = MeKiModel.Load(_folder["again"]);
+        using MeKiSession session = again.LoadSession(FilePath);
+        Assert.Equal(10, session.Position);
+    }
+
+    [Fact]
+    public void Of_other_formats()
+    {
+        using (MeKiModel model = tiny.Load(converted: true))
+            Save(model, 10);
+        using MeKiModel other = MeKiModel.Load(tiny.Converted, new() { KeyFormat = KeyValueFormat.Q8_0 });
+        Assert.Contains("keys are F16 and values F16 where the model was loaded for Q8_0 and F16", Refused(other), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_longer_context()
+    {
+        using (MeKiModel model = tiny.Load(converted: true))
+            Save(model, 513);
+        Converter.Convert((new TinyCheckpoint { Tied = false, Context = 512 }).Write(_folder["c"]), _folder["m"], new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        using MeKiModel shorter = MeKiModel.Load(_folder["m"]);
+        Assert.Contains("513 tokens are more than the model's context of 512", Refused(shorter), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_header_made_by_hand_is_checked()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 3);
+        byte[] good = File.ReadAllBytes(FilePath);
+        foreach (int at in new[] { 12, 48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 96, 120 })
+        {
+            byte[] bad = (byte[])good.Clone();
+            bad[at + 1] ^= 0x40;
+            // Crc32C is what the header's checksum is made of; whoever writes files can make it fit.
+            BinaryPrimitives.WriteUInt32LittleEndian(bad.AsSpan(HeaderBytes - 4), Crc32C.Of(bad.AsSpan(0, HeaderBytes - 4)));
+            File.WriteAllBytes(FilePath, bad);
+            Refused(model);
+        }
+    }
+
+    [Fact]
+    public void Missing_and_unfit_files()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Assert.Contains("there is no such file", Refused(model), StringComparison.Ordinal);
+        Assert.Throws<SessionFileException>(() => model.LoadSession(_folder.FullName));
+        File.WriteAllText(FilePath, new string('x', 1000));
+        Assert.Contains("this is not a session file", Refused(model), StringComparison.Ordinal);
+
+        using MeKiSession session = model.CreateSession();
+        Assert.Throws<ModelFileException>(() => session.Save(_folder["none/chat.session"]));
+        Assert.Throws<ModelFileException>(() => session.Save(_folder.FullName));
+        Assert.Equal([FilePath], Directory.GetFileSystemEntries(_folder.FullName));
+        model.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => session.Save(FilePath));
+        Assert.Throws<ObjectDisposedException>(() => model.LoadSession(FilePath));
+    }
+
+    private void Save(MeKiModel model, int tokens)
+    {
+        using MeKiSession session = model.CreateSession();
+        session.Forward(TinyModel.Tokens(tokens), []);
+        session.Save(FilePath);
+    }
+
+    private string Refused(MeKiModel model)
+    {
+        SessionFileException failure = Assert.Throws<SessionFileException>(() => model.LoadSession(FilePath));
+        Assert.StartsWith(FilePath + ": ", failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', failure.Message);
+        return failure.Message;
+    }
+
+    private static void AssertUsable(MeKiModel model)
+    {
+        using MeKiSession session = model.CreateSession();
+        float[] logits = new float[Vocabulary];
+        session.Forward([1, 2, 3], logits);
+        Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
+    }
+}

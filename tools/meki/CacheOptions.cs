@@ -1,0 +1,38 @@
+using System.CommandLine;
+using MeKi.Kernels.KeyValues;
+using MeKi.Model;
+
+namespace MeKi.Tool;
+
+/// <summary>How the KV cache keeps keys and values, as llama.cpp names the options: <c>--cache-type-k</c>, <c>--cache-type-v</c>; <c>--kv-type</c> for both.</summary>
+internal sealed class CacheOptions
+{
+    private static readonly string[] Names = ["f16", "q8_0", "f32"];
+
+    private readonly Option<string?> _both = Create("--kv-type", "How the KV cache keeps keys and values.");
+    private readonly Option<string?> _keys = Create("--cache-type-k", "How it keeps keys. Default: --kv-type.", "-ctk");
+    private readonly Option<string?> _values = Create("--cache-type-v", "How it keeps values. Default: --kv-type.", "-ctv");
+
+    public void AddTo(Command command)
+    {
+        command.Add(_both);
+        command.Add(_keys);
+        command.Add(_values);
+    }
+
+    /// <summary>The load options with what the command line says.</summary>
+    public LoadOptions Apply(ParseResult parsed, LoadOptions load) => load with
+    {
+        KeyFormat = Format(parsed.GetValue(_keys) ?? parsed.GetValue(_both)),
+        ValueFormat = Format(parsed.GetValue(_values) ?? parsed.GetValue(_both)),
+    };
+
+    private static KeyValueFormat Format(string? name) => name is null ? KeyValueFormat.F16 : Enum.Parse<KeyValueFormat>(name, ignoreCase: true);
+
+    private static Option<string?> Create(string name, string description, params string[] aliases)
+    {
+        Option<string?> option = new(name, aliases) { Description = $"{description}{(aliases.Length == 0 ? $" Default: {Names[0]}." : "")}" };
+        option.AcceptOnlyFromAmong(Names);
+        return option;
+    }
+}
