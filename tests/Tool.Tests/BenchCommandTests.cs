@@ -21,9 +21,9 @@ public class BenchCommandTests
                 Assert.True(row.GetProperty(key).GetDouble() > 0, key);
             Assert.True(row.GetProperty("row_wait_microseconds_p99").GetDouble() >= row.GetProperty("row_wait_microseconds_median").GetDouble());
         }
-        // 6 layers × 2 KV heads × 64 × (key, value) × 4 bytes = 6,144 bytes a position; a decode of 4 reads 1, 2, 3 and 4 of them, at depth 20 that many more.
-        Assert.Equal(6144 * 2.5 / 1e6, rows[2].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
-        Assert.Equal(6144 * 22.5 / 1e6, rows[5].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
+        // 6 layers × 2 KV heads × 64 × (key, value) × 2 bytes = 3,072 bytes a position; a decode of 4 reads 1, 2, 3 and 4 of them, at depth 20 that many more.
+        Assert.Equal(3072 * 2.5 / 1e6, rows[2].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
+        Assert.Equal(3072 * 22.5 / 1e6, rows[5].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
     }
 
     [Theory]

@@ -211,7 +211,7 @@ public sealed class CheckpointVariantTests : IDisposable
             Converter.Convert(path, converted, new() { WeightType = weights, RowType = rows });
             path = converted;
         }
-        using MeKiModel model = MeKiModel.Load(path);
+        using MeKiModel model = MeKiModel.Load(path, GoldenAssert.Exact);
         return GoldenAssert.AllLogits(model, Tokens);
     }
 }
