@@ -22,6 +22,7 @@ internal sealed unsafe class KernelCases : IDisposable
     private readonly FusedMultiplyAddPeak _peak;
     private readonly DotProductPeak _dotProducts;
     private readonly List<NativeWeights> _weights = [];
+    private readonly List<KeyValuePages> _caches = [];
 
     public KernelCases()
     {
@@ -48,9 +49,14 @@ internal sealed unsafe class KernelCases : IDisposable
         }
         PanelMatrix matrix = _weights[^1].Matrix;
         yield return new("matmul, all threads / one", Product(_pool, matrix, PromptTokens, 1), Product(_one, matrix, PromptTokens, 1));
-        Func<double> attention = AttentionAtDepth();
-        yield return new("attention at 2048 / memory", attention, _memory.Run);
-        yield return new("attention at 2048 / multiply-adds", attention, _peak.Run);
+        foreach (KeyValueFormat format in new[] { KeyValueFormat.F16, KeyValueFormat.Q8_0 })
+        {
+            Func<double> attention = AttentionAtDepth(format, tokens: 1, cache => cache.ByteLength);
+            yield return new($"attention {format} at {Depth} / memory", attention, _memory.Run);
+            yield return new($"attention {format} at {Depth} / multiply-adds", attention, _peak.Run);
+            yield return new($"attention {format}, {PromptTokens} tokens at {Depth} / multiply-adds",
+                AttentionAtDepth(format, PromptTokens, _ => 2.0 * PromptTokens * Depth * Heads * HeadDimension), _peak.Run);
+        }
         yield return new("RMSNorm / multiply-adds", Repeat(1000, RmsNormOnce(), Hidden), _peak.Run);
         yield return new("RoPE / multiply-adds", Repeat(100, RopeOnce(), Heads * HeadDimension), _peak.Run);
         yield return new("SwiGLU / multiply-adds", Repeat(200, SwiGluOnce(), FeedForward), _peak.Run);
@@ -63,6 +69,7 @@ internal sealed unsafe class KernelCases : IDisposable
         _pool.Dispose();
         _one.Dispose();
         _weights.ForEach(weights => weights.Dispose());
+        _caches.ForEach(cache => cache.Dispose());
     }
 
     private static Func<double> Product(ComputePool pool, PanelMatrix weight, int tokens, double work)
@@ -72,16 +79,17 @@ internal sealed unsafe class KernelCases : IDisposable
         return Repeat(1, () => matMul.Run(tokens, (x, weight, y)), work);
     }
 
-    private Func<double> AttentionAtDepth()
+    private Func<double> AttentionAtDepth(KeyValueFormat format, int tokens, Func<KeyValuePages, double> work)
     {
-        KeyValuePages cache = new(new(KvHeads, HeadDimension, KeyValueFormat.F16, KeyValueFormat.F16));
+        KeyValuePages cache = new(new(KvHeads, HeadDimension, format, format));
+        _caches.Add(cache);
         ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
         cache.Reserve(0, Depth);
         for (int position = 0; position < Depth; position++)
             cache.Store(position, keys.Row(0), keys.Row(0));
         Attention attention = new(_pool, Heads, KvHeads);
-        ActivationMatrix queries = Activations(1, Heads * HeadDimension), output = new(Heads * HeadDimension);
-        return Repeat(2, () => attention.Run(queries, 1, Depth - 1, cache, output), cache.ByteLength);
+        ActivationMatrix queries = Activations(tokens, Heads * HeadDimension), output = new(Heads * HeadDimension);
+        return Repeat(tokens > 1 ? 1 : 4, () => attention.Run(queries, tokens, Depth - tokens, cache, output), work(cache));
     }
 
     private static Action RmsNormOnce()

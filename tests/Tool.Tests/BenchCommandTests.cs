@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace MeKi.Tool.Tests;
@@ -24,6 +25,21 @@ public class BenchCommandTests
         // 6 layers × 2 KV heads × 64 × (key, value) × 2 bytes = 3,072 bytes a position; a decode of 4 reads 1, 2, 3 and 4 of them, at depth 20 that many more.
         Assert.Equal(3072 * 2.5 / 1e6, rows[2].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
         Assert.Equal(3072 * 22.5 / 1e6, rows[5].GetProperty("kv_megabytes_per_token").GetDouble(), 9);
+    }
+
+    [Theory]
+    [InlineData("", 3072, "--kv-type", "f16")]
+    [InlineData("KV F32/F32", 6144, "--kv-type", "f32")]
+    [InlineData("KV Q8_0/Q8_0", 1632, "--kv-type", "q8_0")]
+    [InlineData("KV Q8_0/F32", 3888, "-ctk", "q8_0", "--cache-type-v", "f32")]
+    [InlineData("KV Q8_0/F16", 2352, "--kv-type", "q8_0", "-ctv", "f16")]
+    public async Task Keys_and_values_are_kept_as_the_options_say(string variant, int bytesOfPosition, params string[] options)
+    {
+        ProgramResult outcome = await MekiProgram.Run(["bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "1", "-d", "999", "-t", "1", "-r", "1", "-o", "csv", .. options]);
+        Assert.True(outcome.ExitCode == 0, outcome.Errors.LastOrDefault());
+        string[] cells = outcome.Output.TrimEnd().Split('\n')[1].Split(',');
+        Assert.Equal(variant, cells[1]);
+        Assert.Contains((bytesOfPosition / 1e3).ToString("0.000", CultureInfo.InvariantCulture), cells); // the last token reads 1,000 positions
     }
 
     [Theory]
@@ -71,6 +87,7 @@ public class BenchCommandTests
     [InlineData("do not fit", "-p", "5000")]
     [InlineData("nothing that --cold could evict", "--cold", "--no-meki")]
     [InlineData("'yaml'", "-o", "yaml")]
+    [InlineData("'q4_0'", "--kv-type", "q4_0")]
     public async Task Bad_input_is_one_line(string expected, params string[] arguments)
     {
         ProgramResult outcome = await MekiProgram.Run(["bench", "-m", MekiProgram.DemoModel, .. arguments]);

@@ -251,6 +251,24 @@ public sealed class SessionTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
+    public async Task A_session_disposed_while_it_computes_frees_its_cache_afterwards()
+    {
+        using MeKiModel model = MeKiModel.Load(tiny.Converted, new() { Threads = 2, WithoutMeKi = true });
+        for (int round = 0; round < 10; round++)
+        {
+            MeKiSession session = model.CreateSession();
+            Task forward = Task.Run(() => session.Forward(Sequence, []));
+            await Task.Delay(round);
+            session.Dispose();
+            if (await Task.WhenAny(forward) is { IsFaulted: true })
+                Assert.True(forward.Exception!.InnerException is ObjectDisposedException or InvalidOperationException, forward.Exception.ToString());
+            Assert.Equal(0, session.KvCacheBytes);
+            Assert.Throws<ObjectDisposedException>(() => session.Forward([1], []));
+            session.Dispose();
+        }
+    }
+
+    [Fact]
     public void Failed_tokens_are_not_appended_and_may_be_repeated()
     {
         string copy = Path.Combine(Path.GetDirectoryName(tiny.Converted)!, "shortened");
