@@ -96,14 +96,13 @@ public class TinyMeKiTests
         }
     }
 
-    // With its weights decoded to f32 the engine takes activations as they are; with the q8_0 weights that ship it rounds them to 8 bits. The first token is a near-tie:
-    // a pass in float64 gives "s" a logit 0.014 above that of "ly", and the rounding moves logits by a hundredth.
+    // A text without a near-tie: whatever the weights, the keys and the instruction set round, the likeliest token stays the likeliest.
     [Theory]
-    [InlineData(GgmlType.F32, KeyValueFormat.F32, "s are they? what'st thou")]
-    [InlineData(GgmlType.F32, KeyValueFormat.F16, "s are they? what'st thou")]
-    [InlineData(GgmlType.Q8_0, KeyValueFormat.F32, "ly hath made me, and thy s")]
-    [InlineData(GgmlType.Q8_0, KeyValueFormat.F16, "ly hath made me, and thy s")]
-    public async Task The_demo_model_that_ships_continues_a_text(GgmlType weights, KeyValueFormat cache, string expected)
+    [InlineData(GgmlType.F32, KeyValueFormat.F32)]
+    [InlineData(GgmlType.F32, KeyValueFormat.F16)]
+    [InlineData(GgmlType.Q8_0, KeyValueFormat.F32)]
+    [InlineData(GgmlType.Q8_0, KeyValueFormat.F16)]
+    public async Task The_demo_model_that_ships_continues_a_text(GgmlType weights, KeyValueFormat cache)
     {
         using TemporaryFolder folder = new();
         string path = Demo;
@@ -112,9 +111,9 @@ public class TinyMeKiTests
         using MeKiModel model = MeKiModel.Load(path, new() { KeyFormat = cache, ValueFormat = cache });
         GenerationStatistics? statistics = null;
         string text = "";
-        await foreach (string piece in model.GenerateAsync("ROMEO:\nWhat light", new() { Temperature = 0, MaxTokens = 8, Completed = done => statistics = done }))
+        await foreach (string piece in model.GenerateAsync("KING RICHARD III:\nNow", new() { Temperature = 0, MaxTokens = 8, Completed = done => statistics = done }))
             text += piece;
-        Assert.Equal(expected, text);
+        Assert.Equal(", by the world, the king's", text);
         Assert.Equal(8, statistics!.GeneratedTokens);
         Assert.Equal(FinishReason.Length, statistics.Reason);
         Assert.True(model.StoreCounters.RowsRead > 0);
