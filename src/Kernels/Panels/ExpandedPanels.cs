@@ -1,14 +1,18 @@
 namespace MeKi.Kernels.Panels;
 
-/// <summary>Room for a run of columns of two panels with codes as bytes and scales as floats, a thread's own.</summary>
+/// <summary>Room for a run of columns of two panels, with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
 internal sealed unsafe class ExpandedPanels
 {
     /// <summary>Columns of a run: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>
     public const int MaxColumns = 1024;
 
+    /// <summary>Columns of a run of floats: as many bytes.</summary>
+    public const int MaxFloatColumns = MaxColumns / sizeof(float);
+
     private const int Groups = MaxColumns / QuantizedActivations.BlockColumns;
     private const int Alignment = 64;
     private readonly byte[] _memory;
+    private float[] _oddSums = [];
 
     public ExpandedPanels()
     {
@@ -29,4 +33,17 @@ internal sealed unsafe class ExpandedPanels
 
     /// <summary>Minima, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
     public float* Extras { get; }
+
+    /// <summary>Panels of floats, in the place of <see cref="Codes"/>: [column][2 panels][8 rows].</summary>
+    public float* Floats => (float*)Codes;
+
+    /// <summary>Sums of the odd columns, while <see cref="Floats"/> are multiplied.</summary>
+    public float* OddSums(int length)
+    {
+        if (_oddSums.Length < length)
+            _oddSums = GC.AllocateUninitializedArray<float>(length, pinned: true);
+        // The array is pinned.
+        fixed (float* first = _oddSums)
+            return first;
+    }
 }

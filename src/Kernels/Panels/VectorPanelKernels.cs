@@ -1,6 +1,7 @@
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
+using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Panels;
 
@@ -121,11 +122,25 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
     private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* y)
         where TFloats : struct, IPanelFloats
     {
-        for (int token = 0; token < tokens; token += QuantizedActivations.TileTokens)
+        const int Tile = QuantizedActivations.TileTokens, TileFloats = 2 * PanelFormat.Rows * Tile;
+        ExpandedPanels expanded = t_expanded ??= new();
+        int groups = (tokens + Tile - 1) / Tile, second = Math.Min(panel + 1, weight.Panels - 1), stride = weight.Columns;
+        float* odd = expanded.OddSums(TileFloats * groups);
+        new Span<float>(y, TileFloats * groups).Clear();
+        new Span<float>(odd, TileFloats * groups).Clear();
+        for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxFloatColumns)
         {
-            FloatPanels<TVector, TFloats>.MultiplyTile(weight.Panel(panel), weight.Columns, x + (long)token * weight.Columns, weight.Columns, y + 16 * token);
-            if (panel + 1 < weight.Panels)
-                FloatPanels<TVector, TFloats>.MultiplyTile(weight.Panel(panel + 1), weight.Columns, x + (long)token * weight.Columns, weight.Columns, y + 16 * token + 8);
+            int columns = Math.Min(ExpandedPanels.MaxFloatColumns, weight.Columns - column);
+            long offset = column * (long)TFloats.ColumnBytes;
+            FloatPanels<TVector, TFloats>.Expand(weight.Panel(panel) + offset, columns, expanded.Floats);
+            FloatPanels<TVector, TFloats>.Expand(weight.Panel(second) + offset, columns, expanded.Floats + PanelFormat.Rows);
+            for (int group = 0; group < groups; group++)
+            {
+                float* values = x + (nint)(Tile * group) * stride + column;
+                FloatPanels<TVector, TFloats>.AddTile(expanded.Floats, (columns + 1) / 2, values, stride, y + TileFloats * group);
+                FloatPanels<TVector, TFloats>.AddTile(expanded.Floats + 2 * PanelFormat.Rows, columns / 2, values + 1, stride, odd + TileFloats * group);
+            }
         }
+        FloatPanels<TVector, TFloats>.AddSums(y, odd, 2 * Tile * groups);
     }
 }
