@@ -53,19 +53,16 @@ internal static class ProcessStarts
         using Process process = Process.Start(start)!;
         byte[] text = new byte[4096];
         Stream output = process.StandardOutput.BaseStream;
-        double loaded = 0;
+        // The prompt is printed with the first token.
         for (int length = 0; length <= Prompt.Length;)
         {
             int read = output.Read(text, length, text.Length - length);
             if (read == 0)
                 throw new InvalidOperationException($"{start.FileName} ended before its first token: {process.StandardError.ReadToEnd()}");
-            // The prompt is printed once the model is loaded, the first token by itself.
-            if (length == 0)
-                loaded = Stopwatch.GetElapsedTime(from).TotalMilliseconds;
             length += read;
         }
         double first = Stopwatch.GetElapsedTime(from).TotalMilliseconds;
-        StartSample sample = StartSample.Of(process.Id, loaded, first);
+        StartSample sample = StartSample.Of(process.Id, null, first);
         process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return sample;

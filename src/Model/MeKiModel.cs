@@ -197,7 +197,9 @@ public sealed class MeKiModel : IDisposable
         RowStore? store = null;
         try
         {
+            source.ReadAhead();
             BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity, options.Rows);
             return new(source, source.Config, store, tokenizer, options);

@@ -1,18 +1,8 @@
-using System.Collections.Frozen;
-
 namespace MeKi.Quant;
 
 /// <summary>The table of block formats: what a tensor type looks like in bytes and how it is decoded and encoded. A format exists when it stands here.</summary>
 public sealed class BlockFormat
 {
-    private static readonly FrozenDictionary<GgmlType, BlockFormat> Table =
-        new[]
-        {
-            Describe<F32>(), Describe<F16>(), Describe<BF16>(), Describe<Q8_0>(),
-            Describe<Q4_0>(), Describe<Q4_1>(), Describe<Q5_0>(), Describe<Q5_1>(), Describe<IQ4_NL>(),
-            Describe<Q4_K>(), Describe<Q5_K>(), Describe<Q6_K>(),
-        }.ToFrozenDictionary(format => format.Type);
-
     private readonly Decoder _decode;
     private readonly Encoder _encode;
 
@@ -27,7 +17,11 @@ public sealed class BlockFormat
     private delegate void Encoder(ReadOnlySpan<float> values, Span<byte> blocks);
 
     /// <summary>Every format this engine decodes, in order of its GGUF number.</summary>
-    public static IReadOnlyList<BlockFormat> All { get; } = [.. Table.Values.OrderBy(format => format.Type)];
+    public static IReadOnlyList<BlockFormat> All { get; } =
+    [
+        Describe<F32>(), Describe<F16>(), Describe<Q4_0>(), Describe<Q4_1>(), Describe<Q5_0>(), Describe<Q5_1>(), Describe<Q8_0>(),
+        Describe<Q4_K>(), Describe<Q5_K>(), Describe<Q6_K>(), Describe<IQ4_NL>(), Describe<BF16>(),
+    ];
 
     /// <summary>The GGUF tensor type.</summary>
     public GgmlType Type { get; }
@@ -50,7 +44,16 @@ public sealed class BlockFormat
         Find(type) ?? throw new NotSupportedException($"Tensor type {type} is not supported; supported are {string.Join(", ", All.Select(format => format.Type))}.");
 
     /// <summary>The format of a tensor type, or null when the engine does not decode it.</summary>
-    public static BlockFormat? Find(GgmlType type) => Table.GetValueOrDefault(type);
+    public static BlockFormat? Find(GgmlType type)
+    {
+        // A dictionary by an enum is sixty methods to compile at the start of a process.
+        foreach (BlockFormat format in All)
+        {
+            if (format.Type == type)
+                return format;
+        }
+        return null;
+    }
 
     /// <summary>Bytes of a row.</summary>
     /// <param name="columns">Values in the row: a whole number of blocks.</param>

@@ -43,7 +43,16 @@ public sealed class RowFileCommandTests : IDisposable
         File.WriteAllText(FilePath, new string('x', 5000));
         (await MekiProgram.Run(verb, FilePath)).AssertFailed(1, "this is not a row file");
         (await MekiProgram.Run(verb, FilePath + ".absent")).AssertFailed(1, "does not exist");
-        (await MekiProgram.Run(verb, _folder.FullName)).AssertFailed(1, _folder.FullName);
+        (await MekiProgram.Run(verb, _folder.FullName)).AssertFailed(1, verb == "verify" ? "does not exist" : "is a folder");
+    }
+
+    [Fact]
+    public async Task A_folder_stands_for_its_files()
+    {
+        Assert.StartsWith(Rows, (await MekiProgram.Run("verify", MekiProgram.DemoModel)).Output, StringComparison.Ordinal);
+        string facts = (await MekiProgram.Run("inspect", MekiProgram.DemoModel)).Output;
+        Assert.Matches(@"(?m)^general\.architecture +qwen3meki\r?$", facts);
+        Assert.Matches(@"(?m)^records +2,048, ", facts);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using MeKi.Store;
 
 namespace MeKi.Tool;
 
-/// <summary><c>meki inspect FILE</c>: the facts of a row file or a GGUF file.</summary>
+/// <summary><c>meki inspect FILE</c>: the facts of a row file, of a GGUF file or of a model's folder with both.</summary>
 internal static class InspectCommand
 {
     // A list of a hundred thousand tokens is no fact to read.
@@ -14,7 +14,7 @@ internal static class InspectCommand
 
     public static Command Create()
     {
-        Argument<string> file = new("file") { Description = "A row file or a GGUF file." };
+        Argument<string> file = new("file") { Description = "A row file, a GGUF file or a folder with model.gguf and model.rows." };
         Command command = new("inspect", "Print what a row file or a model file says of itself.") { file };
         command.SetAction(parsed => Inspect(parsed.GetRequiredValue(file)));
         return command;
@@ -22,12 +22,18 @@ internal static class InspectCommand
 
     private static void Inspect(string path)
     {
-        ResultTable table = new(false, false);
-        if (IsGguf(path))
-            DescribeModel(path, table);
-        else
-            DescribeRows(path, table);
-        table.Write(Console.Out);
+        string[] files = [.. ModelFolder.Files.Select(name => Path.Combine(path, name)).Where(File.Exists)];
+        foreach (string file in files.Length > 0 ? files : [path])
+        {
+            ResultTable table = new(false, false);
+            if (files.Length > 0)
+                table.Add(file, "");
+            if (IsGguf(file))
+                DescribeModel(file, table);
+            else
+                DescribeRows(file, table);
+            table.Write(Console.Out);
+        }
     }
 
     private static bool IsGguf(string path)

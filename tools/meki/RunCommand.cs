@@ -55,6 +55,8 @@ internal static class RunCommand
     {
         using RowMeter meter = new();
         using MeKiModel model = MeKiModel.Load(path, load);
+        // What loading left behind goes back to the system: this process makes little garbage from here on, so that the collector would not come for it.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using MeKiSession session = promptCache is not null && File.Exists(promptCache) ? model.LoadSession(promptCache) : model.CreateSession();
         using PromptBar bar = new();
         GenerationStatistics? statistics = null;

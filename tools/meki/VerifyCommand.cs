@@ -12,7 +12,7 @@ internal static class VerifyCommand
 
     public static Command Create()
     {
-        Argument<string> file = new("file") { Description = "A row file, as model.rows." };
+        Argument<string> file = new("file") { Description = "A row file, or a folder with model.rows." };
         Command command = new("verify", "Check every record of a row file against its checksums.") { file };
         command.SetAction((parsed, cancellation) => Task.Run(() => Verify(parsed.GetRequiredValue(file), cancellation), CancellationToken.None));
         return command;
@@ -20,6 +20,8 @@ internal static class VerifyCommand
 
     private static void Verify(string path, CancellationToken cancellation)
     {
+        if (Directory.Exists(path))
+            path = Path.Combine(path, ModelFolder.Rows);
         IReadOnlyList<RowFileException> damage;
         long bytes = 0;
         using (StageProgress progress = new())

@@ -21,8 +21,10 @@ internal abstract class RecordSource : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
-            throw new RowFileException(path, "", missing ? "the row file does not exist" : failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
+            string problem = failure is FileNotFoundException or DirectoryNotFoundException ? "the row file does not exist"
+                : Directory.Exists(path) ? "is a folder where a row file is needed"
+                : failure.Message.TrimEnd('.');
+            throw new RowFileException(path, "", problem, "Name the model.rows that 'meki convert' wrote", failure);
         }
     }
 

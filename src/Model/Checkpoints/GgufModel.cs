@@ -13,6 +13,7 @@ internal sealed class GgufModel : WeightSource
     public const string DenseArchitecture = "qwen3";
     public const string MeKiArchitecture = "qwen3meki";
     public const string IdentityKey = "meki.identity";
+    private const string EmbeddingName = "token_embd.weight";
 
     private readonly GgufFile _file;
 
@@ -62,6 +63,23 @@ internal sealed class GgufModel : WeightSource
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Begins to map the weights that are used where they lie, on a thread of its own while the caller goes on loading: of the first token's 90 ms, 70 were page faults (0.6B, Q4_0, file in the
+    /// page cache). Every token reads all of them, so that nothing is brought in that would not be; rows of an embedding that is no head are left to the tokens that come.
+    /// </summary>
+    public void ReadAhead()
+    {
+        GgufTensor[] panels = [.. Tensors.Where(tensor => GgmlTypeLayout.IsPanels(tensor.Type) && (Config.TiedHead || tensor.Name != EmbeddingName))];
+        if (panels.Length == 0 || !TryAddReference())
+            return;
+        new Thread(() =>
+        {
+            foreach (GgufTensor tensor in panels)
+                _file.File.Touch(tensor.Offset, tensor.ByteLength);
+            ReleaseReference();
+        }) { IsBackground = true, Name = "MeKi read ahead" }.Start();
     }
 
     /// <summary>Writes a model's sizes as metadata: the inverse of what <see cref="Open"/> reads.</summary>
@@ -156,7 +174,7 @@ internal sealed class GgufModel : WeightSource
         Refuse(folded && memory == 0, "meki.dimension", "a positive number");
         return new ModelConfig
         {
-            VocabularySize = file.GetTensor("token_embd.weight").Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
+            VocabularySize = file.GetTensor(EmbeddingName).Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
             Layers = layers,
             HiddenSize = metadata.GetInt($"{a}.embedding_length"),
             FeedForwardSize = metadata.GetInt($"{a}.feed_forward_length"),

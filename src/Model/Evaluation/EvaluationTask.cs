@@ -8,10 +8,9 @@ namespace MeKi.Model.Evaluation;
 /// </summary>
 public sealed class EvaluationTask
 {
-    private readonly Func<TaskRow, TaskQuestion> _read;
     private readonly Metrics _metrics;
 
-    private EvaluationTask(string name, Func<TaskRow, TaskQuestion> read, Metrics metrics) => (Name, _read, _metrics) = (name, read, metrics);
+    private EvaluationTask(string name, Metrics metrics) => (Name, _metrics) = (name, metrics);
 
     private enum Metrics
     {
@@ -28,16 +27,16 @@ public sealed class EvaluationTask
     /// <summary>The tasks there are.</summary>
     public static IReadOnlyList<EvaluationTask> All { get; } =
     [
-        new("arc_challenge", TaskPrompts.Arc, Metrics.AccuracyAndNormalized),
-        new("arc_easy", TaskPrompts.Arc, Metrics.AccuracyAndNormalized),
-        new("boolq", TaskPrompts.BoolQ, Metrics.Accuracy),
-        new("copa", TaskPrompts.Copa, Metrics.Accuracy),
-        new("hellaswag", TaskPrompts.HellaSwag, Metrics.AccuracyAndNormalized),
-        new("lambada_openai", TaskPrompts.Lambada, Metrics.GreedyAndPerplexity),
-        new("openbookqa", TaskPrompts.OpenBookQa, Metrics.AccuracyAndNormalized),
-        new("piqa", TaskPrompts.Piqa, Metrics.AccuracyAndNormalized),
-        new("sciq", TaskPrompts.SciQ, Metrics.AccuracyAndNormalized),
-        new("winogrande", TaskPrompts.WinoGrande, Metrics.Accuracy),
+        new("arc_challenge", Metrics.AccuracyAndNormalized),
+        new("arc_easy", Metrics.AccuracyAndNormalized),
+        new("boolq", Metrics.Accuracy),
+        new("copa", Metrics.Accuracy),
+        new("hellaswag", Metrics.AccuracyAndNormalized),
+        new("lambada_openai", Metrics.GreedyAndPerplexity),
+        new("openbookqa", Metrics.AccuracyAndNormalized),
+        new("piqa", Metrics.AccuracyAndNormalized),
+        new("sciq", Metrics.AccuracyAndNormalized),
+        new("winogrande", Metrics.Accuracy),
     ];
 
     /// <summary>The harness's name of the task.</summary>
@@ -86,7 +85,7 @@ public sealed class EvaluationTask
     }
 
     /// <summary>The questions of a file.</summary>
-    internal List<TaskQuestion> Read(string path, int? limit = null) => TaskFile.Read(path, _read, limit);
+    internal List<TaskQuestion> Read(string path, int? limit = null) => TaskFile.Read(path, row => TaskPrompts.Read(Name, row), limit);
 
     /// <summary>The metrics, from what the model said of each question's continuations.</summary>
     internal TaskResult Grade(IReadOnlyList<TaskQuestion> questions, IReadOnlyList<ContinuationScore[]> scores)

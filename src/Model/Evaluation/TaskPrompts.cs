@@ -9,8 +9,23 @@ namespace MeKi.Model.Evaluation;
 /// </summary>
 internal static partial class TaskPrompts
 {
+    /// <summary>The question in a row of a task's file.</summary>
+    public static TaskQuestion Read(string task, TaskRow row) => task switch
+    {
+        "arc_challenge" or "arc_easy" => Arc(row),
+        "boolq" => BoolQ(row),
+        "copa" => Copa(row),
+        "hellaswag" => HellaSwag(row),
+        "lambada_openai" => Lambada(row),
+        "openbookqa" => OpenBookQa(row),
+        "piqa" => Piqa(row),
+        "sciq" => SciQ(row),
+        "winogrande" => WinoGrande(row),
+        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "There are no prompts for this task."),
+    };
+
     /// <summary><c>arc_easy</c>, <c>arc_challenge</c>: Hugging Face's rows, or those of AI2's own files, whose question is an object.</summary>
-    public static TaskQuestion Arc(TaskRow row)
+    private static TaskQuestion Arc(TaskRow row)
     {
         bool original = row.HasObject("question");
         string question = original ? row.Object("question").Text("stem") : row.Text("question");
@@ -18,16 +33,16 @@ internal static partial class TaskPrompts
     }
 
     /// <summary><c>openbookqa</c>: Hugging Face's rows, or AI2's own.</summary>
-    public static TaskQuestion OpenBookQa(TaskRow row) => row.HasObject("question")
+    private static TaskQuestion OpenBookQa(TaskRow row) => row.HasObject("question")
         ? LabelledChoices(row, row.Object("question"), row.Object("question").Text("stem"))
         : LabelledChoices(row, row, row.Text("question_stem"));
 
     /// <summary><c>boolq</c>: SuperGLUE's rows, or the original ones with <c>answer</c>.</summary>
-    public static TaskQuestion BoolQ(TaskRow row) => Choices(
+    private static TaskQuestion BoolQ(TaskRow row) => Choices(
         row, $"{row.Text("passage")}\nQuestion: {row.Text("question")}?\nAnswer:", ["no", "yes"], row.Answer(row.Has("answer") ? "answer" : "label", 2));
 
     /// <summary><c>copa</c>. The choices begin with a space of their own, so two spaces follow the context, as in the harness.</summary>
-    public static TaskQuestion Copa(TaskRow row)
+    private static TaskQuestion Copa(TaskRow row)
     {
         string connector = row.Text("question") switch
         {
@@ -44,7 +59,7 @@ internal static partial class TaskPrompts
     }
 
     /// <summary><c>hellaswag</c>.</summary>
-    public static TaskQuestion HellaSwag(TaskRow row)
+    private static TaskQuestion HellaSwag(TaskRow row)
     {
         string continued = WithFirst(row.Text("ctx_b").ToLowerInvariant(), Rune.ToUpperInvariant);
         string[] endings = [.. row.Texts("endings").Select(WithoutMarks)];
@@ -52,7 +67,7 @@ internal static partial class TaskPrompts
     }
 
     /// <summary><c>lambada_openai</c>: the last word, after the last space, is to be found.</summary>
-    public static TaskQuestion Lambada(TaskRow row)
+    private static TaskQuestion Lambada(TaskRow row)
     {
         string text = row.Text("text");
         int space = text.LastIndexOf(' ');
@@ -61,16 +76,16 @@ internal static partial class TaskPrompts
     }
 
     /// <summary><c>piqa</c>.</summary>
-    public static TaskQuestion Piqa(TaskRow row) =>
+    private static TaskQuestion Piqa(TaskRow row) =>
         Choices(row, $"Question: {row.Text("goal")}\nAnswer:", [row.Text("sol1"), row.Text("sol2")], row.Answer("label", 2));
 
     /// <summary><c>sciq</c>.</summary>
-    public static TaskQuestion SciQ(TaskRow row) => Choices(
+    private static TaskQuestion SciQ(TaskRow row) => Choices(
         row, $"{row.Text("support").TrimStart()}\nQuestion: {row.Text("question")}\nAnswer:",
         [row.Text("distractor1"), row.Text("distractor2"), row.Text("distractor3"), row.Text("correct_answer")], answer: 3);
 
     /// <summary><c>winogrande</c>, partial evaluation: each option fills the blank of the context, and what follows the blank is scored.</summary>
-    public static TaskQuestion WinoGrande(TaskRow row)
+    private static TaskQuestion WinoGrande(TaskRow row)
     {
         string sentence = row.Text("sentence");
         int blank = sentence.IndexOf('_', StringComparison.Ordinal);

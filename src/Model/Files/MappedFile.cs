@@ -92,6 +92,16 @@ public sealed unsafe class MappedFile : IDisposable
         return new(Pointer + offset, length);
     }
 
+    /// <summary>
+    /// Has the operating system put a part of the file where the first use would otherwise fault it in, 16 pages at a time: reads a byte of each page. Ends early once the file is disposed.
+    /// A reference must be held.
+    /// </summary>
+    internal void Touch(long offset, long length)
+    {
+        for (long end = offset + length; offset < end && Volatile.Read(ref _disposed) == 0; offset += Environment.SystemPageSize)
+            Volatile.Read(ref _pointer[offset]);
+    }
+
     /// <summary>Keeps the mapping alive until the matching <see cref="ReleaseReference"/>. Does not allocate.</summary>
     /// <returns>False after <see cref="Dispose"/>: the bytes must not be used.</returns>
     public bool TryAddReference()

@@ -98,6 +98,13 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
         ? raw as Utf8Strings ?? Utf8Strings.Of(Get<string[]>(key))
         : throw Missing(key);
 
+    /// <summary>Lets go of the values of some keys, once they were made into something else.</summary>
+    internal void Drop(string prefix)
+    {
+        foreach (string key in _values.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToArray())
+            _values.Remove(key);
+    }
+
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => _values.Select(static pair => KeyValuePair.Create(pair.Key, AsPublic(pair.Value))).GetEnumerator();
 

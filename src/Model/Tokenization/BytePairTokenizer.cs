@@ -29,8 +29,9 @@ public sealed class BytePairTokenizer
     public BytePairTokenizer(TokenizerData data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        Data = data;
         _vocabulary = new(data);
+        // The texts that it was read from may go.
+        Data = data with { Tokens = _vocabulary.Texts, Merges = _vocabulary.Merges };
         _added = new(data, static kind => kind is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown);
         _userDefined = new(data, static kind => kind is TokenKind.UserDefined);
         _endOfSequence = [.. data.EosIds];

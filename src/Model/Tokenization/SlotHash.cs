@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace MeKi.Model.Tokenization;
@@ -13,9 +12,6 @@ internal static class SlotHash
     private const ulong Factor = 0xA0761D6478BD642F;
 
     private static readonly ulong s_seed = (ulong)Random.Shared.NextInt64();
-
-    /// <summary>Slots of a table for so many entries: a power of two, at most three quarters of them taken.</summary>
-    public static int SlotsFor(int entries) => (int)BitOperations.RoundUpToPowerOf2((uint)entries / 3 * 4 + 4);
 
     /// <summary>The hash of a pair of ids.</summary>
     public static ulong Of(int left, int right) => Fold(Fold(s_seed ^ (uint)left) ^ (uint)right);

@@ -2,52 +2,48 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
-/// <summary>
-/// Finds a token by its text, in UTF-8: open addressing. A vocabulary is looked up two or three times a merge while a model loads (300,000 times and more),
-/// so a slot holds the hash too: a look-up touches the text only where it is the right one.
-/// </summary>
+/// <summary>Finds a token by its text, in UTF-8. A vocabulary is looked up two or three times a merge while a model loads, 300,000 times and more.</summary>
 internal sealed class TokenIndex
 {
-    private readonly Utf8Strings _texts;
-    private readonly (uint Hash, int Id)[] _slots;
+    private readonly TaggedSlots _slots;
 
     /// <param name="texts">The tokens. An empty one can be met in no text, and foreign vocabularies have several: it is not found.</param>
     /// <exception cref="InvalidTokenizerException">Two have the same text.</exception>
     public TokenIndex(Utf8Strings texts)
     {
-        _texts = texts;
-        _slots = new (uint, int)[SlotHash.SlotsFor(texts.Count)];
-        _slots.AsSpan().Fill((0, -1));
+        Texts = texts;
+        _slots = new(texts.Count);
         for (int id = 0; id < texts.Count; id++)
         {
             ReadOnlySpan<byte> text = texts.Bytes(id);
             if (text.IsEmpty)
                 continue;
-            ref (uint Hash, int Id) slot = ref SlotOf(text, out uint hash);
-            if (slot.Id >= 0)
-                throw new InvalidTokenizerException($"token {id}", $"has the text {UntrustedText.Quote(texts[id])} of token {slot.Id}");
-            slot = (hash, id);
+            ulong hash = SlotHash.Of(text);
+            int before = Find(text, hash, out int at);
+            if (before >= 0)
+                throw new InvalidTokenizerException($"token {id}", $"has the text {UntrustedText.Quote(texts[id])} of token {before}");
+            _slots.Put(at, hash, id);
         }
     }
 
+    /// <summary>The token texts by id.</summary>
+    public Utf8Strings Texts { get; }
+
     /// <summary>The id of a token text, or -1.</summary>
-    public int Find(ReadOnlySpan<byte> text) => SlotOf(text, out _).Id;
+    public int Find(ReadOnlySpan<byte> text) => Find(text, SlotHash.Of(text), out _);
 
     /// <summary>The id of a token text, or -1, with a guess that costs little when it is right.</summary>
     public int Find(ReadOnlySpan<byte> text, int guess) =>
-        (uint)guess < (uint)_texts.Count && text.Length > 0 && _texts.Bytes(guess).SequenceEqual(text) ? guess : Find(text);
+        (uint)guess < (uint)Texts.Count && text.Length > 0 && Texts.Bytes(guess).SequenceEqual(text) ? guess : Find(text);
 
-    // The text's slot, or the free one where it belongs.
-    private ref (uint Hash, int Id) SlotOf(ReadOnlySpan<byte> text, out uint hash)
+    private int Find(ReadOnlySpan<byte> text, ulong hash, out int at)
     {
-        ulong wide = SlotHash.Of(text);
-        hash = (uint)wide;
-        int last = _slots.Length - 1;
-        for (int at = (int)(wide >> 32) & last; ; at = (at + 1) & last)
+        at = _slots.First(hash);
+        for (int id; (id = _slots.Candidate(hash, ref at)) >= 0; at++)
         {
-            ref (uint Hash, int Id) slot = ref _slots[at];
-            if (slot.Id < 0 || (slot.Hash == hash && _texts.Bytes(slot.Id).SequenceEqual(text)))
-                return ref slot;
+            if (Texts.Bytes(id).SequenceEqual(text))
+                return id;
         }
+        return -1;
     }
 }

@@ -32,7 +32,7 @@ public sealed record TokenizerData
 }
 
 /// <summary>The kinds of token that GGUF's <c>tokenizer.ggml.token_type</c> knows (its values).</summary>
-public enum TokenKind
+public enum TokenKind : byte
 {
     /// <summary>An ordinary token.</summary>
     Normal = 1,

@@ -6,21 +6,19 @@ namespace MeKi.Model.Tokenization;
 internal sealed class Vocabulary
 {
     private readonly TokenIndex _ids;
-    private readonly MergeTable _merges;
 
     /// <exception cref="InvalidTokenizerException">The data contradicts itself.</exception>
     public Vocabulary(TokenizerData data)
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
-        Texts = Utf8Strings.Of(data.Tokens);
-        _ids = new(Texts);
+        _ids = new(Utf8Strings.Of(data.Tokens));
         foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>()])
         {
             if ((uint)id >= (uint)data.Tokens.Count)
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");
         }
-        _merges = new(_ids, data.Merges);
+        Merges = new(_ids, data.Merges);
         Splitter = new([.. data.SplitPatterns.Select(static (pattern, i) => BuildPattern(pattern, i))]);
         Span<byte> spelt = stackalloc byte[2];
         for (int value = 0; value < ByteIds.Length; value++)
@@ -28,7 +26,10 @@ internal sealed class Vocabulary
     }
 
     /// <summary>The token texts by id.</summary>
-    public Utf8Strings Texts { get; }
+    public Utf8Strings Texts => _ids.Texts;
+
+    /// <summary>The merges.</summary>
+    public MergeTable Merges { get; }
 
     /// <summary>Cuts text into the pieces that are merged on their own.</summary>
     public TextSplitter Splitter { get; }
@@ -40,7 +41,7 @@ internal sealed class Vocabulary
     public int IdOf(ReadOnlySpan<byte> text) => _ids.Find(text);
 
     /// <inheritdoc cref="MergeTable.Find"/>
-    public (int Rank, int Merged) MergeOf(int left, int right) => _merges.Find(left, right);
+    public (int Rank, int Merged) MergeOf(int left, int right) => Merges.Find(left, right);
 
     private static SplitPattern BuildPattern(string pattern, int number)
     {

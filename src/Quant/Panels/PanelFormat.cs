@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace MeKi.Quant.Panels;
 
 /// <summary>The table of panel formats. A panel is eight rows; its blocks follow each other as the blocks of a row do. A format can be multiplied by when it stands here.</summary>
@@ -7,10 +5,6 @@ public sealed class PanelFormat
 {
     /// <summary>Rows of a panel: the 32-bit lanes of a 256-bit vector.</summary>
     public const int Rows = 8;
-
-    private static readonly FrozenDictionary<GgmlType, PanelFormat> Table =
-        new[] { Describe<F32Panel>(), Describe<F16Panel>(), Describe<BF16Panel>(), Describe<Q8_0Panel>(), Describe<Q4_0Panel>(), Describe<Q4_KPanel>(), Describe<Q5_KPanel>(), Describe<Q6_KPanel>() }
-            .ToFrozenDictionary(format => format.Block.Type);
 
     private readonly Packer _pack;
     private readonly Unpacker _unpack;
@@ -22,7 +16,8 @@ public sealed class PanelFormat
     private delegate void Unpacker(ReadOnlySpan<byte> panel, int row, Span<byte> block);
 
     /// <summary>Every format that has panels, in order of its GGUF number.</summary>
-    public static IReadOnlyList<PanelFormat> All { get; } = [.. Table.Values.OrderBy(format => format.Block.Type)];
+    public static IReadOnlyList<PanelFormat> All { get; } =
+        [Describe<F32Panel>(), Describe<F16Panel>(), Describe<Q4_0Panel>(), Describe<Q8_0Panel>(), Describe<Q4_KPanel>(), Describe<Q5_KPanel>(), Describe<Q6_KPanel>(), Describe<BF16Panel>()];
 
     /// <summary>The block format of the rows.</summary>
     public BlockFormat Block { get; }
@@ -34,7 +29,15 @@ public sealed class PanelFormat
     public int BlockBytes => Rows * Block.BlockBytes;
 
     /// <summary>The panels of a block format, or null when it has none and its rows are to be encoded anew as <see cref="GgmlType.Q8_0"/>.</summary>
-    public static PanelFormat? Find(GgmlType type) => Table.GetValueOrDefault(type);
+    public static PanelFormat? Find(GgmlType type)
+    {
+        foreach (PanelFormat format in All)
+        {
+            if (format.Block.Type == type)
+                return format;
+        }
+        return null;
+    }
 
     /// <summary>Bytes of the panels of a matrix; a last panel that has fewer rows is filled with zeros.</summary>
     /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
