@@ -17,6 +17,10 @@ public sealed unsafe class MatMul : Region
     private const long ChunkBytes = 64 << 10;
     private const int MostProducts = 4;
 
+    // Pairs of panels that a thread computes before it writes their results: 128 bytes in a row of the output, two neighbouring lines. One pair wrote 64 bytes at a time, a line from memory for
+    // each token and 3.5 % of a prompt's time.
+    private const int TilePairs = 2;
+
     [ThreadStatic]
     private static float[]? t_results;
 
@@ -103,7 +107,7 @@ public sealed unsafe class MatMul : Region
         return codes;
     }
 
-    private static int PanelsOfChunk(PanelMatrix weight, int tokens) => tokens > 1 ? 2 : (int)Math.Max(1, ChunkBytes / weight.PanelBytes);
+    private static int PanelsOfChunk(PanelMatrix weight, int tokens) => tokens > 1 ? 2 * TilePairs : (int)Math.Max(1, ChunkBytes / weight.PanelBytes);
 
     private static int ChunksOf(PanelMatrix weight, int tokens)
     {
@@ -130,17 +134,26 @@ public sealed unsafe class MatMul : Region
     private void MultiplyTiles(in Product product, int panel)
     {
         const int Pair = 2 * PanelFormat.Rows;
-        float[] results = Results(Pair * (_tokens + QuantizedActivations.TileTokens));
+        int pairs = Math.Min(TilePairs, (product.Weight.Panels - panel + 1) / 2), pairResults = Pair * (_tokens + QuantizedActivations.TileTokens);
+        float[] results = Results(TilePairs * pairResults);
         fixed (float* y = results, x = product.Floats)
-            _kernels.MultiplyTiles(product.Weight, panel, product.Codes, x, y);
-        int row = panel * PanelFormat.Rows, rows = Math.Min(Pair, product.Weight.Rows - row);
-        // A copy of constant length is two vector moves; of unknown length it is a call, 5 % of a prompt's time.
+        {
+            for (int pair = 0; pair < pairs; pair++)
+                _kernels.MultiplyTiles(product.Weight, panel + 2 * pair, product.Codes, x, y + pair * pairResults);
+        }
+        int row = panel * PanelFormat.Rows, rows = product.Weight.Rows - row;
         for (int token = 0; token < _tokens; token++)
         {
-            if (rows == Pair)
-                results.AsSpan(Pair * token, Pair).CopyTo(product.Output.Row(token).Slice(row, Pair));
-            else
-                results.AsSpan(Pair * token, rows).CopyTo(product.Output.Row(token)[row..]);
+            Span<float> output = product.Output.Row(token)[row..];
+            for (int pair = 0; pair < pairs; pair++)
+            {
+                ReadOnlySpan<float> sums = results.AsSpan(pair * pairResults + Pair * token, Pair);
+                // A copy of constant length is two vector moves; of unknown length it is a call, 5 % of a prompt's time.
+                if (rows >= Pair * (pair + 1))
+                    sums.CopyTo(output.Slice(Pair * pair, Pair));
+                else
+                    sums[..(rows - Pair * pair)].CopyTo(output[(Pair * pair)..]);
+            }
         }
     }
 
