@@ -31,6 +31,9 @@ public sealed class RowLease : IDisposable
     /// <summary>Tokens of the batch.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Slots that the lease keeps for records that find no place in the cache's budget.</summary>
+    internal int OwnRecords => _own.Count;
+
     /// <summary>Ends waiting for rows.</summary>
     public CancellationToken Cancellation { get; set; }
 
@@ -51,15 +54,18 @@ public sealed class RowLease : IDisposable
     /// <param name="tokens">Token ids; the lease's rows come in this order.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary; the lease keeps what it has.</exception>
     /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no memory for so many records; the lease is empty.</exception>
     public void Renew(ReadOnlySpan<int> tokens)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         foreach (int token in tokens)
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_store.Layout.VocabularySize, nameof(tokens));
         Release();
-        Assign(tokens);
-        int hits = _store.Cache.Acquire(_tokens.AsSpan(0, _distinct), _slots, _own);
-        _store.Meter.Asked(hits, _distinct - hits);
+        Count = 0;
+        int distinct = Assign(tokens);
+        int hits = _store.Cache.Acquire(_tokens.AsSpan(0, distinct), _slots, _own);
+        (Count, _distinct) = (tokens.Length, distinct);
+        _store.Meter.Asked(hits, distinct - hits);
     }
 
     /// <summary>Decodes the row of one token and layer, waiting until it has been read. Any number of threads may ask at once.</summary>
@@ -86,6 +92,19 @@ public sealed class RowLease : IDisposable
         return slot.Bytes;
     }
 
+    /// <summary>Waits until every record of the batch has been read.</summary>
+    /// <inheritdoc cref="Record" path="/exception"/>
+    public void Await()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _used = true;
+        foreach (RecordSlot slot in _slots.AsSpan(0, _distinct))
+        {
+            if (slot.State != RecordState.Ready)
+                Wait(slot);
+        }
+    }
+
     /// <summary>Lets go of the rows. A read in progress ends without it.</summary>
     public void Dispose()
     {
@@ -103,7 +122,7 @@ public sealed class RowLease : IDisposable
         _distinct = 0;
     }
 
-    private void Assign(ReadOnlySpan<int> tokens)
+    private int Assign(ReadOnlySpan<int> tokens)
     {
         if (_places.Length < tokens.Length)
             (_tokens, _places, _slots) = (new int[tokens.Length], new int[tokens.Length], new RecordSlot[tokens.Length]);
@@ -111,10 +130,10 @@ public sealed class RowLease : IDisposable
         // Ascending: neighbours in the vocabulary are neighbours in the file, and a worker merges what it finds next to each other.
         Span<int> sorted = _tokens.AsSpan(0, tokens.Length);
         sorted.Sort();
-        _distinct = Deduplicate(sorted);
+        int distinct = Deduplicate(sorted);
         for (int i = 0; i < tokens.Length; i++)
-            _places[i] = Array.BinarySearch(_tokens, 0, _distinct, tokens[i]);
-        Count = tokens.Length;
+            _places[i] = Array.BinarySearch(_tokens, 0, distinct, tokens[i]);
+        return distinct;
     }
 
     private static int Deduplicate(Span<int> sorted)

@@ -98,9 +98,13 @@ public sealed class RowStore : IDisposable
                 Read(run.Slice(i, 1), default);
             return;
         }
+        if (failure is null)
+        {
+            // Before the slots are given out: their tokens may change from then on.
+            foreach (RecordSlot slot in run)
+                _verifier.Use(slot.Token);
+        }
         Cache.Complete(run, failure);
-        foreach (RecordSlot slot in run)
-            _verifier.Use(slot.Token);
     }
 
     private void ReadBytes(ReadOnlySpan<RecordSlot> run, Span<byte> staging)

@@ -24,6 +24,8 @@ internal sealed class FoldedRows(RowStore store) : IExpertRows
 
     public void BeginLayer(int layer) => _layer = layer;
 
+    public void Await() => _current.Await();
+
     public StoredRow Row(int token) => store.Layout.Row(_current.Record(token), _layer);
 
     public void Dispose()

@@ -16,6 +16,11 @@ internal interface IExpertRows : IDisposable
     /// <summary>Turns to a layer, on the thread that began the batch.</summary>
     void BeginLayer(int layer);
 
-    /// <summary>The vector of a token of the batch in the layer turned to, [m], waiting for it where it must. From any thread; valid until the next batch or layer.</summary>
+    /// <summary>
+    /// Waits until the batch's vectors are there, on the thread that began it: a thread that waited within a region would keep all other sequences of the model from computing.
+    /// </summary>
+    void Await();
+
+    /// <summary>The vector of a token of the batch in the layer turned to, [m]. From any thread; valid until the next batch or layer.</summary>
     StoredRow Row(int token);
 }

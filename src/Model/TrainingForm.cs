@@ -57,6 +57,11 @@ internal sealed class TrainingForm : IExpertRows
 
     public void BeginLayer(int layer) => Read(layer, _experts);
 
+    public void Await()
+    {
+        // They were computed when the layer began.
+    }
+
     public StoredRow Row(int token) => new(RowType.F32, MemoryMarshal.AsBytes(_experts.Row(token)), default);
 
     /// <summary>Computes the batch's vectors of a layer, [n × m].</summary>

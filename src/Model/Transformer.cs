@@ -123,7 +123,10 @@ internal sealed class Transformer
         _tokens.Run(n, _prepareHeads);
         _attention.Run(_queries, n, _position, _kv, _attended, _window);
         if (_meki is not null)
+        {
+            _experts!.Await();
             _tokens.Run(n, _fuse);
+        }
         _matMul.Run(n, (_attended, _w.AttentionOutput, _branch), (_fusion.Fused, _meki?.Output, _injected));
         _tokens.Run(n, _addBranch);
     }
@@ -134,6 +137,8 @@ internal sealed class Transformer
         TurnTo(Placement.ParallelFeedForward, n);
         _tokens.Run(n, _normalizeForFeedForward);
         _matMul.Run(n, (_h, _w.Gate, _gate), (_h, _w.Up, _up), (_gateInput, _meki?.Gate, _mekiGate));       // W_g h (4)
+        if (_meki is not null)
+            _experts!.Await();
         _tokens.Run(n, _activate);                                                                          // v (5)
         _matMul.Run(n, (_inner, _w.Down, _branch), (_fusion.Fused, _meki?.Output, _injected));              // W_o v
         _tokens.Run(n, _addBranch);
@@ -148,6 +153,7 @@ internal sealed class Transformer
         if (_config.GateInput == GateInput.Normalized)
             _tokens.Run(n, _normalizeForFeedForward);
         _matMul.Run(n, (_gateInput, _meki.Gate, _mekiGate));
+        _experts!.Await();
         _tokens.Run(n, _fuse);
         _matMul.Run(n, (_fusion.Fused, _meki.Output, _injected));
         _tokens.Run(n, _inject);

@@ -119,6 +119,27 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public void A_check_that_the_device_failed_is_made_after_the_next_use()
+    {
+        using TableFile table = new(700);
+        table.Damage(300);
+        using RowStore store = table.Open(out ScriptedSource source, 0);
+        bool failing = true;
+        source.Script = (offset, length) =>
+            Volatile.Read(ref failing) && length > table.Layout.RecordStride ? throw new IOException("Input/output error") : length;
+        using RowLease lease = store.Lease([299]);
+        table.AssertRecords(lease, [299]);
+        Assert.True(SpinWait.SpinUntil(() => source.Checks.Count > 0, Patience));
+        Volatile.Write(ref failing, false);
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            lease.Renew([10]);
+            lease.Renew([299]);
+            return Record.Exception(() => lease.Record(0)[0]) is RowFileException;
+        }, Patience));
+    }
+
+    [Fact]
     public async Task A_wait_can_be_called_off_and_the_read_is_not_lost()
     {
         using TableFile table = new(100);
@@ -200,11 +221,12 @@ public sealed class FaultTests
     {
         using TableFile table = new(300);
         Cycle(200);
-        (int handles, int threads, long bytes) before = Held();
+        (int handles, int mappings, int threads, long bytes) before = Held();
         Cycle(10_000);
-        (int handles, int threads, long bytes) after = Held();
+        (int handles, int mappings, int threads, long bytes) after = Held();
         // Other tests run beside this one: what leaked would be there ten thousand times.
         Assert.InRange(after.handles, 0, before.handles + 200);
+        Assert.InRange(after.mappings, 0, before.mappings + 500);
         Assert.InRange(after.threads, 0, before.threads + 50);
         Assert.InRange(after.bytes, 0, before.bytes + (64 << 20));
 
@@ -219,11 +241,13 @@ public sealed class FaultTests
             }
         }
 
-        static (int, int, long) Held()
+        static (int, int, int, long) Held()
         {
             using Process self = Process.GetCurrentProcess();
             int handles = Directory.Exists("/proc/self/fd") ? Directory.GetFiles("/proc/self/fd").Length : self.HandleCount;
-            return (handles, self.Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
+            // A file that stays mapped has no handle.
+            int mappings = File.Exists("/proc/self/maps") ? File.ReadLines("/proc/self/maps").Count() : 0;
+            return (handles, mappings, self.Threads.Count, GC.GetTotalMemory(forceFullCollection: true));
         }
     }
 }

@@ -152,4 +152,41 @@ public sealed class RecordCacheTests
         lease.Dispose();
         table.AssertRecords(other, [5, 499]);
     }
+
+    [Fact]
+    public void Records_lie_on_cache_lines_wherever_they_are_kept()
+    {
+        using TableFile table = new(300);
+        using RowStore store = RowStore.Open(table.Path, new() { CacheBytes = 3L * table.Layout.RecordStride });
+        int[] tokens = [.. Enumerable.Range(0, 40)];
+        // Three in the budget, the others in the lease's own slots.
+        using RowLease lease = store.Lease(tokens);
+        for (int i = 0; i < tokens.Length; i++)
+            Assert.Equal(0, Address(lease.Record(i)) % 64);
+
+        static unsafe long Address(ReadOnlySpan<byte> record)
+        {
+            // The slabs are pinned.
+            fixed (byte* first = record)
+                return (long)first;
+        }
+    }
+
+    [Fact]
+    public void A_lease_keeps_no_more_slots_than_its_batch_has()
+    {
+        using TableFile table = new(600);
+        using RowStore store = RowStore.Open(table.Path, new() { CacheBytes = 0 });
+        // The second follows the first through a text and is always the last to let go of a record that the first brought.
+        using RowLease first = store.Lease([]), second = store.Lease([]);
+        for (int token = 0; token < 600; token++)
+        {
+            first.Renew([token]);
+            table.AssertRecords(first, [token]);
+            second.Renew([token]);
+            table.AssertRecords(second, [token]);
+            Assert.InRange(first.OwnRecords, 0, 1);
+            Assert.InRange(second.OwnRecords, 0, 1);
+        }
+    }
 }

@@ -84,7 +84,9 @@ internal sealed class GroupVerifier : IDisposable
             }
             catch (Exception failure) when (failure is RowFileException or ObjectDisposedException)
             {
-                // The device failed here and may not the next time: who needs a record learns it from the record's own read. Unchecked is not damaged.
+                // The device failed here and may not the next time: who needs a record learns it from the record's own read. The group is checked after its next use.
+                Volatile.Write(ref _used[group], false);
+                continue;
             }
             catch (OperationCanceledException)
             {

@@ -15,6 +15,7 @@ internal sealed class RecordCache
 
     private readonly object _gate = new();
     private readonly int _stride;
+    private readonly int _slabRecords;
     private readonly int _capacity;
     private readonly ReadQueue _reads;
     private readonly S3Fifo _order;
@@ -29,6 +30,7 @@ internal sealed class RecordCache
     public RecordCache(RowFileLayout layout, long bytes, ReadQueue reads)
     {
         (_stride, _reads) = (layout.RecordStride, reads);
+        _slabRecords = Math.Max(1, SlabBytes / _stride);
         _capacity = (int)Math.Clamp(bytes / _stride, 1, layout.VocabularySize);
         _order = new(_capacity, layout.VocabularySize);
     }
@@ -38,22 +40,31 @@ internal sealed class RecordCache
     /// <param name="slots">Receives their slots.</param>
     /// <param name="own">Slots of the lease's own, used and added to where the budget is all leased.</param>
     /// <returns>How many were here or on their way.</returns>
+    /// <exception cref="OutOfMemoryException">There is no memory for them all; no reference was taken.</exception>
     public int Acquire(ReadOnlySpan<int> tokens, Span<RecordSlot> slots, Stack<RecordSlot> own)
     {
-        int hits = 0;
+        int hits = 0, taken = 0;
         lock (_gate)
         {
-            for (int i = 0; i < tokens.Length; i++)
+            try
             {
-                if (_slots.TryGetValue(tokens[i], out RecordSlot? slot))
+                for (; taken < tokens.Length; taken++)
                 {
-                    S3Fifo.Use(slot);
-                    hits++;
+                    if (_slots.TryGetValue(tokens[taken], out RecordSlot? slot))
+                    {
+                        S3Fifo.Use(slot);
+                        hits++;
+                    }
+                    else
+                        slot = Request(tokens[taken], own, tokens.Length - taken);
+                    slot.References++;
+                    slots[taken] = slot;
                 }
-                else
-                    slot = Request(tokens[i], own, tokens.Length - i);
-                slot.References++;
-                slots[i] = slot;
+            }
+            catch (OutOfMemoryException)
+            {
+                Release(slots[..taken], own);
+                throw;
             }
         }
         if (hits < tokens.Length)
@@ -73,7 +84,7 @@ internal sealed class RecordCache
                 if (slot.Resident)
                     ReleaseResident(slot);
                 else
-                    ReleaseOwn(slot, own);
+                    ReleaseOwn(slot, own, slots.Length);
             }
         }
     }
@@ -154,7 +165,7 @@ internal sealed class RecordCache
     {
         if (_free.Count == 0 && _cut < _capacity)
         {
-            int records = Math.Min(Math.Max(1, SlabBytes / _stride), _capacity - _cut);
+            int records = Math.Min(_slabRecords, _capacity - _cut);
             Slab.Cut(records, _stride, resident: true, _free);
             _cut += records;
         }
@@ -166,7 +177,7 @@ internal sealed class RecordCache
             return evicted;
         }
         if (own.Count == 0)
-            Slab.Cut(outstanding, _stride, resident: false, own);
+            Slab.Cut(Math.Min(outstanding, _slabRecords), _stride, resident: false, own);
         return own.Pop();
     }
 
@@ -179,11 +190,11 @@ internal sealed class RecordCache
             Free(slot);
     }
 
-    private void ReleaseOwn(RecordSlot slot, Stack<RecordSlot> own)
+    private void ReleaseOwn(RecordSlot slot, Stack<RecordSlot> own, int most)
     {
         Forget(slot);
-        // One that is being read is left to the reader; who waited for it has gone.
-        if (slot.State == RecordState.Failed || slot.TryVacate())
+        // One that is being read is left to the reader; who waited for it has gone. A lease keeps no more than its batch has: it may be the last to let go of slots that another lease brought.
+        if ((slot.State == RecordState.Failed || slot.TryVacate()) && own.Count < most)
             own.Push(slot);
     }
 

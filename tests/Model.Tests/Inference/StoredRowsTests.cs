@@ -1,5 +1,6 @@
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Store;
+using MeKi.Store.Reading;
 using MeKi.Store.Tests;
 
 namespace MeKi.Model.Tests.Inference;
@@ -59,6 +60,64 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiSession session = model.CreateSession();
         session.Forward(tokens, []);
         Assert.Equal(260, session.Position);
+    }
+
+    [Fact]
+    public async Task A_row_that_does_not_come_holds_up_its_own_sequence_only()
+    {
+        using MeKiModel model = Load(out Func<ScriptedSource> source);
+        using ManualResetEventSlim begun = new(), go = new();
+        long late;
+        using (RowStore store = RowStore.Open(model.RowFilePath!))
+            late = store.Layout.RecordOffset(200);
+        source().Script = (offset, length) =>
+        {
+            if (offset >= late && Thread.CurrentThread.Name != GroupVerifier.ThreadName)
+            {
+                begun.Set();
+                go.Wait();
+            }
+            return length;
+        };
+        using MeKiSession waiting = model.CreateSession(), other = model.CreateSession();
+        // Enough tokens for their rows to be taken by all threads side by side.
+        Task pass = Task.Run(() => waiting.Forward([.. Enumerable.Range(200, 40)], []));
+        Assert.True(begun.Wait(Patience));
+        await Task.Run(() => other.Forward([.. Enumerable.Range(0, 40)], [])).WaitAsync(Patience);
+        Assert.False(pass.IsCompleted);
+        go.Set();
+        await pass.WaitAsync(Patience);
+        Assert.Equal(40, waiting.Position);
+    }
+
+    [Fact]
+    public async Task A_sampled_tokens_row_is_on_its_way_when_its_text_is_handed_out()
+    {
+        using MeKiModel model = Load(out Func<ScriptedSource> source);
+        using ManualResetEventSlim begun = new(), go = new();
+        const string Prompt = "The other";
+        int[] prompt = model.Tokenizer.Encode(Prompt);
+        long[] offsets;
+        using (RowStore store = RowStore.Open(model.RowFilePath!))
+            offsets = [.. prompt.Select(store.Layout.RecordOffset)];
+        // Rows of other tokens than the prompt's come only once the first text is out.
+        source().Script = (offset, length) =>
+        {
+            if (Thread.CurrentThread.Name != GroupVerifier.ThreadName && !offsets.Any(each => offset <= each && each < offset + length))
+            {
+                begun.Set();
+                Assert.True(go.Wait(Patience));
+            }
+            return length;
+        };
+        int pieces = 0;
+        await foreach (string _ in model.GenerateAsync(Prompt, new() { Temperature = 0, MaxTokens = 3, RepetitionPenalty = 1000f }))
+        {
+            if (pieces++ == 0)
+                Assert.True(begun.Wait(Patience));
+            go.Set();
+        }
+        Assert.True(pieces > 0);
     }
 
     [Fact]
