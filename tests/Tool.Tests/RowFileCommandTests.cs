@@ -64,6 +64,7 @@ public sealed class RowFileCommandTests : IDisposable
         Assert.Matches(@"(?m)^rows of a record +6 of 64 values, Int8\r?$", rows.Output);
         Assert.Matches(@"(?m)^general\.architecture +qwen3meki\r?$", model.Output);
         Assert.Matches(@"(?m)^tokenizer\.ggml\.tokens +2,048 values\r?$", model.Output);
+        Assert.Matches(@"(?m)^tensors, Q8_0 in panels +\d+, ", model.Output);
         Assert.Matches(@"(?m)^tensors, F32 +\d+, ", model.Output);
         string identity = rows.Output.Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].Trim();
         Assert.Contains(identity, model.Output, StringComparison.Ordinal);

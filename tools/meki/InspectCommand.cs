@@ -70,7 +70,7 @@ internal static class InspectCommand
         foreach ((string key, object value) in file.Metadata)
             table.Add(key, Value(value));
         foreach (IGrouping<GgmlType, GgufTensor> type in file.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(type => type.Sum(tensor => tensor.ByteLength)))
-            table.Add($"tensors, {type.Key}", $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
+            table.Add($"tensors, {GgmlTypeLayout.BlockType(type.Key)}{(GgmlTypeLayout.IsPanels(type.Key) ? " in panels" : "")}", $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
         table.Add("bytes of the file", Number(file.File.Length));
     }
 
