@@ -70,7 +70,7 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
 
         void Add(string name, int rows, int columns)
         {
-            BlockFormat format = rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config.Layers, config.TiedHead);
+            BlockFormat format = rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config);
             tensors.Add(new(name, rows, columns, format, panels && FitsPanels(rows, format)));
         }
     }

@@ -115,7 +115,7 @@ public static class Quantizer
         if (!isMatrix)
             return null;
         (int columns, int rows) = (checked((int)tensor.Dimensions[0]), checked((int)tensor.Dimensions[1]));
-        BlockFormat format = recipe.FormatOf(tensor.Name, columns, source.Config.Layers, source.Config.TiedHead);
+        BlockFormat format = recipe.FormatOf(tensor.Name, columns, source.Config);
         BackboneTensor target = new(tensor.Name, rows, columns, format, panels && BackboneTensor.FitsPanels(rows, format));
         return target.Type == tensor.Type ? null : target;
     }

@@ -5,37 +5,52 @@ using MeKi.Quant;
 namespace MeKi.Model.Conversion;
 
 /// <summary>
-/// Which block format each matrix of a model is stored in: one format for all of them, or one of llama.cpp's mixtures, which spend more bits where a model is
-/// most sensitive. Vectors and norms are no matter of a recipe; they stay as they are.
+/// Which block format each matrix of a model is stored in: what <c>llama-quantize</c> chooses for the type of that name without an importance matrix, which spends more bits where a
+/// model is most sensitive. <c>q4_k</c> and <c>q5_k</c> are one format for all matrices, as with its <c>--pure</c>. Vectors and norms are no matter of a recipe; they stay as they are.
 /// </summary>
 public sealed class WeightRecipe
 {
     private const uint QuantizationVersion = 2; // of the block layouts; what every GGUF file since 2023 has
 
     private readonly BlockFormat _base;
-    private readonly bool _mixed;
+    private readonly Mixture _mixture;
     private readonly uint _fileType;
 
-    private WeightRecipe(string name, GgmlType type, bool mixed, uint fileType) => (Name, _base, _mixed, _fileType) = (name, BlockFormat.Of(type), mixed, fileType);
+    private WeightRecipe(string name, GgmlType type, Mixture mixture, uint fileType) => (Name, _base, _mixture, _fileType) = (name, BlockFormat.Of(type), mixture, fileType);
+
+    private enum Mixture
+    {
+        /// <summary>One format for all matrices.</summary>
+        None,
+
+        /// <summary>Q6_K for the head.</summary>
+        Head,
+
+        /// <summary>Q6_K for the head, Q5_K for a few others.</summary>
+        NonLinear,
+
+        /// <summary>Q6_K for the head and for the sensitive matrices of half of the layers.</summary>
+        Medium,
+    }
 
     /// <summary>llama.cpp's mixture <c>Q4_K_M</c>: Q4_K; Q6_K for the head, and for <c>attn_v</c> and <c>ffn_down</c> of half of the layers.</summary>
-    public static WeightRecipe Q4_K_M { get; } = new("q4_k_m", GgmlType.Q4_K, mixed: true, 15);
+    public static WeightRecipe Q4_K_M { get; } = new("q4_k_m", GgmlType.Q4_K, Mixture.Medium, 15);
 
     /// <summary>llama.cpp's mixture <c>Q5_K_M</c>: as <see cref="Q4_K_M"/>, with Q5_K for the rest.</summary>
-    public static WeightRecipe Q5_K_M { get; } = new("q5_k_m", GgmlType.Q5_K, mixed: true, 17);
+    public static WeightRecipe Q5_K_M { get; } = new("q5_k_m", GgmlType.Q5_K, Mixture.Medium, 17);
 
     /// <summary>Every recipe: one for each of <see cref="BlockFormat.All"/>, then the mixtures.</summary>
     public static IReadOnlyList<WeightRecipe> All { get; } =
-        [.. BlockFormat.All.Select(format => new WeightRecipe(format.Name, format.Type, mixed: false, FileTypeOf(format.Type))), Q4_K_M, Q5_K_M];
+        [.. BlockFormat.All.Select(format => new WeightRecipe(format.Name, format.Type, MixtureOf(format.Type), FileTypeOf(format.Type))), Q4_K_M, Q5_K_M];
 
     /// <summary>The name as users write it: <c>q4_k_m</c>.</summary>
     public string Name { get; }
 
-    /// <summary>One format for all matrices.</summary>
+    /// <summary>The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.</summary>
     /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
     public static implicit operator WeightRecipe(GgmlType type) => Of(type);
 
-    /// <summary>One format for all matrices.</summary>
+    /// <summary>The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.</summary>
     /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
     public static WeightRecipe Of(GgmlType type)
     {
@@ -49,9 +64,8 @@ public sealed class WeightRecipe
     /// <summary>The format of a matrix (the facts are those of llama.cpp's <c>llama-quant.cpp</c>).</summary>
     /// <param name="tensor">Its name: <c>blk.3.ffn_down.weight</c>.</param>
     /// <param name="columns">Values of a row.</param>
-    /// <param name="layers">Layers of the model.</param>
-    /// <param name="tiedHead">Whether the embedding is the head.</param>
-    internal BlockFormat FormatOf(string tensor, int columns, int layers, bool tiedHead) => Fitting(_mixed ? Mixed(tensor, columns, layers, tiedHead) : _base.Type, columns);
+    /// <param name="config">The model's sizes.</param>
+    internal BlockFormat FormatOf(string tensor, int columns, ModelConfig config) => Fitting(TypeOf(tensor, columns, config), columns);
 
     /// <summary>Tells readers what the file mostly consists of.</summary>
     internal void WriteTo(GgufMetadata metadata)
@@ -60,12 +74,18 @@ public sealed class WeightRecipe
         metadata["general.file_type"] = _fileType;
     }
 
-    private GgmlType Mixed(string tensor, int columns, int layers, bool tiedHead)
+    private GgmlType TypeOf(string tensor, int columns, ModelConfig config)
     {
-        if (tensor == (tiedHead ? "token_embd.weight" : "output.weight"))
-            return columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
-        bool isSensitive = tensor.EndsWith(".attn_v.weight", StringComparison.Ordinal) || tensor.EndsWith(".ffn_down.weight", StringComparison.Ordinal);
-        return isSensitive && HasMoreBits(LayerOf(tensor), layers) ? GgmlType.Q6_K : _base.Type;
+        if (tensor == (config.TiedHead ? "token_embd.weight" : "output.weight"))
+            return _mixture == Mixture.None ? _base.Type : columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
+        bool isValue = tensor.EndsWith(".attn_v.weight", StringComparison.Ordinal), isDown = tensor.EndsWith(".ffn_down.weight", StringComparison.Ordinal);
+        return _mixture switch
+        {
+            Mixture.Medium when (isValue || isDown) && HasMoreBits(LayerOf(tensor), config.Layers) => GgmlType.Q6_K,
+            Mixture.NonLinear when isValue && config.Heads / config.KvHeads >= 4 => GgmlType.Q5_K,
+            Mixture.NonLinear when isDown && LayerOf(tensor) < config.Layers / 8 => GgmlType.Q5_K,
+            _ => _base.Type,
+        };
     }
 
     // The first and the last eighth of the layers, and every third between.
@@ -87,6 +107,13 @@ public sealed class WeightRecipe
             _ => BlockFormat.Of(GgmlType.F16),
         };
     }
+
+    private static Mixture MixtureOf(GgmlType type) => type switch
+    {
+        GgmlType.Q4_0 or GgmlType.Q4_1 or GgmlType.Q5_0 or GgmlType.Q5_1 or GgmlType.Q6_K => Mixture.Head,
+        GgmlType.IQ4_NL => Mixture.NonLinear,
+        _ => Mixture.None,
+    };
 
     // llama.cpp's enumeration llama_ftype.
     private static uint FileTypeOf(GgmlType type) => type switch

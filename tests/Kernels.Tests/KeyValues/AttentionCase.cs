@@ -16,6 +16,9 @@ public enum Logits
 
     /// <summary>One position's beyond all others.</summary>
     Dominant,
+
+    /// <summary>Queries up to ±8 in whole steps of their 8-bit blocks, which quantising them does not change.</summary>
+    Stepped,
 }
 
 /// <summary>Shape, formats and contents of one call of attention.</summary>
@@ -58,7 +61,13 @@ internal sealed record AttentionCase(
             Span<float> row = queries.Row(token);
             Random(row.Length, random).CopyTo(row);
             foreach (ref float x in row)
-                x = Logits switch { Logits.Large => x * 10_000, Logits.Dominant => MathF.Abs(x) * 50, _ => x };
+                x = Logits switch { Logits.Large => x * 10_000, Logits.Dominant => MathF.Abs(x) * 50, Logits.Stepped => MathF.Round(x * 127) / 16, _ => x };
+            // Each block's largest is 127 steps.
+            for (int i = 0; i < row.Length && Logits == Logits.Stepped; i++)
+            {
+                if (i % Dimension % 32 == 0)
+                    row[i] = 127f / 16;
+            }
         }
         return queries;
     }
@@ -130,7 +139,7 @@ internal sealed record AttentionCase(
     private (double Products, double QueryError, double LargestValue) Sizes(float[] query, float[][] keys, float[][] values, int at)
     {
         double[] step = new double[Dimension];
-        for (int i = 0; i < Dimension && Keys == KeyValueFormat.Q8_0; i++)
+        for (int i = 0; i < Dimension && Keys == KeyValueFormat.Q8_0 && Logits != Logits.Stepped; i++)
             step[i] = query.Skip(i / 32 * 32).Take(32).Max(Math.Abs) / 127.0;
         double products = 0, error = 0, largest = 0;
         for (int position = 0; position < keys.Length; position++)

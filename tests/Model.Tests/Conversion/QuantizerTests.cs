@@ -35,15 +35,15 @@ public sealed class QuantizerTests : IDisposable
         Assert.Equal(["model.gguf", "model.rows"], Directory.GetFiles(_folder["first"]).Select(Path.GetFileName).Order());
         Assert.Equal((new FileInfo(first.ModelPath).Length, new FileInfo(first.RowsPath!).Length), (first.ModelBytes, first.RowsBytes));
 
+        using MeKiModel model = MeKiModel.Load(_folder["first"]);
         using GgufFile file = GgufFile.Open(first.ModelPath);
         Assert.All(file.Tensors, tensor =>
         {
-            GgmlType blocks = tensor.Dimensions.Length == 1 ? GgmlType.F32 : recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], 2, tiedHead: true).Type;
+            GgmlType blocks = tensor.Dimensions.Length == 1 ? GgmlType.F32 : recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], model.Config).Type;
             // A MeKi model's matrices lie in panels where they can: the vocabulary's 306 rows are not whole panels, and some formats have none.
             bool inPanels = tensor.Dimensions is [_, long rows] && rows % 8 == 0 && PanelFormat.Find(blocks) is not null;
             Assert.Equal(inPanels ? PanelFormat.Find(blocks)!.TensorType : blocks, tensor.Type);
         });
-        using MeKiModel model = MeKiModel.Load(_folder["first"]);
         using MeKiModel whole = MeKiModel.Load(original);
         Assert.Equal(whole.Config, model.Config);
         Assert.True(GoldenAssert.RelativeDistance(Logits(model), Logits(whole)) < 0.25);
@@ -51,6 +51,11 @@ public sealed class QuantizerTests : IDisposable
 
     [SharedTheory("gguf/tiny-f16.gguf")]
     [InlineData("q8_0")]
+    [InlineData("q4_0")]
+    [InlineData("q4_1")]
+    [InlineData("q5_0")]
+    [InlineData("q5_1")]
+    [InlineData("iq4_nl")]
     [InlineData("q6_k")]
     [InlineData("q4_k_m")]
     [InlineData("q5_k_m")]

@@ -13,25 +13,25 @@ public class WeightRecipeTests
     [InlineData("q5_k_m")]
     [InlineData("q6_k")]
     [InlineData("q8_0")]
+    [InlineData("q4_0")]
+    [InlineData("q4_1")]
+    [InlineData("q5_0")]
+    [InlineData("q5_1")]
+    [InlineData("iq4_nl")]
     public void Formats_and_file_type_are_those_of_the_files_of_llama_cpp(string name)
     {
         using GgufFile file = GgufFile.Open(SharedMaterial.Path($"gguf/tiny-{name}.gguf"));
         WeightRecipe recipe = Recipe(name);
         GgufTensor[] matrices = [.. file.Tensors.Where(tensor => tensor.Dimensions.Length == 2)];
         Assert.Equal(1 + 7 * 6, matrices.Length);
-        Assert.All(matrices, tensor => Assert.Equal(tensor.Type, recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], 6, tiedHead: true).Type));
+        Assert.All(matrices, tensor => Assert.Equal(tensor.Type, recipe.FormatOf(tensor.Name, (int)tensor.Dimensions[0], Config(layers: 6)).Type));
         GgufMetadata metadata = new("");
         recipe.WriteTo(metadata);
         Assert.Equal(file.Metadata.GetInt("general.file_type"), metadata.GetInt("general.file_type"));
         Assert.Equal(file.Metadata.GetInt("general.quantization_version"), metadata.GetInt("general.quantization_version"));
     }
 
-    [SharedTheory("gguf/tiny-q4_0.gguf")]
-    [InlineData("q4_0")]
-    [InlineData("q4_1")]
-    [InlineData("q5_0")]
-    [InlineData("q5_1")]
-    [InlineData("iq4_nl")]
+    [SharedTheory("gguf/tiny-f16.gguf")]
     [InlineData("f16")]
     [InlineData("bf16")]
     public void File_types_are_those_of_llama_cpp(string name)
@@ -63,14 +63,43 @@ public class WeightRecipeTests
         }
     }
 
-    [Fact]
-    public void The_head_is_q6_k_and_the_embedding_only_where_it_is_the_head()
+    [Theory]
+    [InlineData("q4_0", GgmlType.Q4_0, GgmlType.Q6_K)]
+    [InlineData("q4_1", GgmlType.Q4_1, GgmlType.Q6_K)]
+    [InlineData("q5_0", GgmlType.Q5_0, GgmlType.Q6_K)]
+    [InlineData("q5_1", GgmlType.Q5_1, GgmlType.Q6_K)]
+    [InlineData("iq4_nl", GgmlType.IQ4_NL, GgmlType.Q6_K)]
+    [InlineData("q6_k", GgmlType.Q6_K, GgmlType.Q6_K)]
+    [InlineData("q4_k_m", GgmlType.Q4_K, GgmlType.Q6_K)]
+    [InlineData("q5_k_m", GgmlType.Q5_K, GgmlType.Q6_K)]
+    [InlineData("q8_0", GgmlType.Q8_0, GgmlType.Q8_0)]
+    [InlineData("q4_k", GgmlType.Q4_K, GgmlType.Q4_K)]
+    [InlineData("q5_k", GgmlType.Q5_K, GgmlType.Q5_K)]
+    [InlineData("f16", GgmlType.F16, GgmlType.F16)]
+    [InlineData("bf16", GgmlType.BF16, GgmlType.BF16)]
+    [InlineData("f32", GgmlType.F32, GgmlType.F32)]
+    public void The_head_is_q6_k_and_the_embedding_only_where_it_is_the_head(string name, GgmlType rest, GgmlType head)
     {
-        Assert.Equal(GgmlType.Q6_K, WeightRecipe.Q4_K_M.FormatOf("token_embd.weight", 1024, 28, tiedHead: true).Type);
-        Assert.Equal(GgmlType.Q4_K, WeightRecipe.Q4_K_M.FormatOf("token_embd.weight", 1024, 28, tiedHead: false).Type);
-        Assert.Equal(GgmlType.Q6_K, WeightRecipe.Q4_K_M.FormatOf("output.weight", 1024, 28, tiedHead: false).Type);
-        Assert.Equal(GgmlType.Q8_0, WeightRecipe.Q4_K_M.FormatOf("output.weight", 96, 28, tiedHead: false).Type);
-        Assert.Equal(GgmlType.Q4_K, WeightRecipe.Of(GgmlType.Q4_K).FormatOf("token_embd.weight", 1024, 28, tiedHead: true).Type);
+        (WeightRecipe recipe, ModelConfig tied, ModelConfig untied) = (Recipe(name), Config(layers: 28), Config(layers: 28) with { TiedHead = false });
+        Assert.Equal(head, recipe.FormatOf("token_embd.weight", 1024, tied).Type);
+        Assert.Equal(rest, recipe.FormatOf("token_embd.weight", 1024, untied).Type);
+        Assert.Equal(head, recipe.FormatOf("output.weight", 1024, untied).Type);
+        if (head == GgmlType.Q6_K)
+            Assert.Equal(GgmlType.Q8_0, recipe.FormatOf("output.weight", 96, untied).Type);
+    }
+
+    /// <summary>Without an importance matrix: attn_v where four queries or more share it, ffn_down of the first eighth.</summary>
+    [Fact]
+    public void Some_matrices_of_iq4_nl_are_q5_k()
+    {
+        WeightRecipe recipe = Recipe("iq4_nl");
+        for (int layer = 0; layer < 28; layer++)
+        {
+            Assert.Equal(layer < 3 ? GgmlType.Q5_K : GgmlType.IQ4_NL, recipe.FormatOf($"blk.{layer}.ffn_down.weight", 1024, Config(layers: 28)).Type);
+            foreach ((int heads, GgmlType expected) in new[] { (8, GgmlType.IQ4_NL), (15, GgmlType.IQ4_NL), (16, GgmlType.Q5_K), (32, GgmlType.Q5_K) })
+                Assert.Equal(expected, recipe.FormatOf($"blk.{layer}.attn_v.weight", 1024, Config(layers: 28) with { Heads = heads }).Type);
+        }
+        Assert.Equal(GgmlType.Q5_1, recipe.FormatOf("blk.0.ffn_down.weight", 96, Config(layers: 28)).Type);
     }
 
     /// <summary>128 columns are whole blocks of 32 but not of 256; 48 are neither.</summary>
@@ -91,11 +120,18 @@ public class WeightRecipeTests
     public void Every_format_is_a_recipe_and_names_are_unique()
     {
         Assert.Equal(BlockFormat.All.Select(format => format.Name).Concat(["q4_k_m", "q5_k_m"]), WeightRecipe.All.Select(recipe => recipe.Name));
-        Assert.All(BlockFormat.All, format => Assert.Equal(format, WeightRecipe.Of(format.Type).FormatOf("output.weight", 256, 1, tiedHead: false)));
+        Assert.All(BlockFormat.All, format => Assert.Equal(format, WeightRecipe.Of(format.Type).FormatOf("blk.0.attn_q.weight", 256, Config(layers: 1))));
         Assert.Throws<NotSupportedException>(() => WeightRecipe.Of(GgmlType.IQ1_S));
     }
 
-    private static GgmlType Type(WeightRecipe recipe, string tensor, int columns, int layers) => recipe.FormatOf(tensor, columns, layers, tiedHead: true).Type;
+    private static GgmlType Type(WeightRecipe recipe, string tensor, int columns, int layers) => recipe.FormatOf(tensor, columns, Config(layers)).Type;
+
+    /// <summary>A recipe asks a model for its layers, its head and how many queries share a key.</summary>
+    private static ModelConfig Config(int layers) => new()
+    {
+        Layers = layers, TiedHead = true, Heads = 8, KvHeads = 4, VocabularySize = 256, HiddenSize = 1024, FeedForwardSize = 1024, HeadDimension = 128, NormEps = 1e-6f, RopeTheta = 1e6f,
+        ContextLength = 256, QkNorm = true,
+    };
 
     private static WeightRecipe Recipe(string name) => WeightRecipe.All.Single(recipe => recipe.Name == name);
 }

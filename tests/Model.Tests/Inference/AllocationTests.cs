@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using MeKi.Kernels.KeyValues;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Tests;
 
@@ -20,14 +21,16 @@ public sealed class AllocationTests(TinyModel tiny) : IClassFixture<TinyModel>
     private static readonly string Demo = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
 
     [Theory]
-    [InlineData(1, false)]
-    [InlineData(2, false)]
-    [InlineData(3, false)]
-    [InlineData(1, true)]
-    [InlineData(2, true)]
-    public void Of_a_converted_model(int threads, bool withoutMeKi)
+    [InlineData(1, false, KeyValueFormat.F16)]
+    [InlineData(2, false, KeyValueFormat.F16)]
+    [InlineData(3, false, KeyValueFormat.F16)]
+    [InlineData(1, true, KeyValueFormat.F16)]
+    [InlineData(2, true, KeyValueFormat.F16)]
+    [InlineData(1, false, KeyValueFormat.Q8_0)]
+    [InlineData(2, false, KeyValueFormat.Q8_0)]
+    public void Of_a_converted_model(int threads, bool withoutMeKi, KeyValueFormat cache)
     {
-        using MeKiModel model = MeKiModel.Load(Demo, new() { Threads = threads, WithoutMeKi = withoutMeKi });
+        using MeKiModel model = MeKiModel.Load(Demo, new() { Threads = threads, WithoutMeKi = withoutMeKi, KeyFormat = cache, ValueFormat = cache });
         AssertDecodesWithoutAllocating(model);
         Assert.Equal(withoutMeKi, model.StoreCounters.RowsRead == 0);
     }
