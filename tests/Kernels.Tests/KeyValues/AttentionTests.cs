@@ -130,11 +130,12 @@ public class AttentionTests
         using KeyValuePages cache = sample.Cache();
         ActivationMatrix queries = sample.Queries();
         float[] actual = Attend(sample, cache, kernels);
-        double[] expected = sample.Expected(cache, queries), bounds = sample.Bounds(cache, queries);
+        Expectation[] expected = sample.Expected(cache, queries);
         for (int i = 0; i < actual.Length; i++)
         {
-            double bound = bounds[i / sample.Dimension];
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= bound, $"value {i}: {actual[i]} is not within {bound} of {expected[i]}, {sample}");
+            // Values are up to 1: a bound near that would let pass anything. Typical are 1e-5; products that add up to thousands, Dominant with F32, gave 0.4 %.
+            Assert.True(expected[i].Bound < 0.02, $"value {i} has a bound of {expected[i].Bound}, {sample}");
+            Assert.True(Math.Abs(expected[i].Value - actual[i]) <= expected[i].Bound, $"value {i}: {actual[i]} is not within {expected[i].Bound} of {expected[i].Value}, {sample}");
         }
     }
 
