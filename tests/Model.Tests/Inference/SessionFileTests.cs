@@ -98,12 +98,14 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         using MeKiModel model = tiny.Load(converted: true);
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
+        // What LoadSession calls; it would identify the model each time.
+        SessionHeader header = model.DescribeSession(0);
         using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
             for (int at = 0; at < good.Length; at++)
             {
                 Put(file, at, (byte)(good[at] ^ 1 << at % 8));
-                Refused(model);
+                Refused(() => SessionFile.Read(FilePath, header, model.Config).Tokens);
                 Put(file, at, good[at]);
             }
         }
@@ -116,12 +118,14 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         using MeKiModel model = tiny.Load(converted: true);
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
+        // What LoadSession calls; it would identify the model each time.
+        SessionHeader header = model.DescribeSession(0);
         using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
             for (int length = good.Length - 1; length >= 0; length--)
             {
                 file.SetLength(length);
-                Refused(model);
+                Refused(() => SessionFile.Read(FilePath, header, model.Config).Tokens);
             }
         }
         File.WriteAllBytes(FilePath, [.. good, 0]);
@@ -279,9 +283,11 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         session.Save(FilePath);
     }
 
-    private string Refused(MeKiModel model)
+    private string Refused(MeKiModel model) => Refused(() => model.LoadSession(FilePath));
+
+    private string Refused(Func<object> load)
     {
-        SessionFileException failure = Assert.Throws<SessionFileException>(() => model.LoadSession(FilePath));
+        SessionFileException failure = Assert.Throws<SessionFileException>(load);
         Assert.StartsWith(FilePath + ": ", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', failure.Message);
         return failure.Message;
