@@ -13,13 +13,17 @@ namespace MeKi.Kernels;
 /// </summary>
 /// <remarks>
 /// Few tokens are a region of KV heads × pages, so that every core works at any number of heads, and who ends a head's last page joins the head's pages. Many are a region of
-/// KV heads × tiles of tokens, each with a running result. Nothing is as large as scores of all positions. A query meets the same pages in the same order whatever tokens are
+/// KV heads × tiles of tokens, each with a running result. Pages' results are kept for so many pages as fit a fixed room, then joined: what is held does not grow with depth. A query meets the same pages in the same order whatever tokens are
 /// beside it and whoever computes them: the bits depend neither on threads nor on how a prompt is cut.
 /// </remarks>
 public sealed unsafe class Attention : Region
 {
     // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B = 48 KB.
     private const int TileRows = 48;
+
+    // Rows of all parts of a KV head together, and as many regions as pages need: 2.2 MB for 8 KV heads of 128 columns. One token with two heads a group, padded to four rows, has 32,768
+    // positions in one region, a tile of 48 rows 2,560.
+    private const int PartRows = 512;
 
     // Behind a part's columns: its largest score and its sum of weights.
     private const int PartTail = 8;
@@ -44,6 +48,11 @@ public sealed unsafe class Attention : Region
     private int _tokens;
     private int _window;
 
+    // The region's pages: part p is page _origin + p. Part 0 is the result so far, unless _firstPart is 0.
+    private int _origin;
+    private int _firstPart;
+    private int _endPart;
+
     /// <summary>Prepares to attend with the kernels of <see cref="KernelSelection"/>.</summary>
     /// <param name="pool">The threads to run on.</param>
     /// <param name="heads">Query heads.</param>
@@ -66,9 +75,15 @@ public sealed unsafe class Attention : Region
 
     private int FirstPage => FirstSeen(0) / KeyValuePages.PageLength;
 
-    private int Pages => (_firstPosition + _tokens - 1) / KeyValuePages.PageLength + 1 - FirstPage;
+    private int EndPage => (_firstPosition + _tokens - 1) / KeyValuePages.PageLength + 1;
+
+    // At least one beside the result so far.
+    private int Parts => Math.Min(EndPage - FirstPage, Math.Max(2, PartRows / AttentionKernels.PaddedRows(_tokens * _group)));
 
     private int PartLength => _cache.Layout.Columns + PartTail;
+
+    /// <summary>Bytes held for results of pages: at most the larger of 512 rows and two tiles for each KV head, whatever the depth.</summary>
+    internal long PartBytes => (long)_parts.Length * sizeof(float);
 
     /// <summary>Attends for rows 0 … <paramref name="tokens"/> − 1; row r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.</summary>
     /// <param name="queries">Rotated queries, [tokens × heads · D].</param>
@@ -91,11 +106,15 @@ public sealed unsafe class Attention : Region
             _pool.Run(this, _kvHeads * Tiles, chunk: 1);
             return;
         }
-        long length = (long)_kvHeads * Pages * AttentionKernels.PaddedRows(tokens * _group) * PartLength;
+        long length = (long)_kvHeads * Parts * AttentionKernels.PaddedRows(tokens * _group) * PartLength;
         if (_parts.LongLength < length)
             _parts = GC.AllocateUninitializedArray<float>(checked((int)length), pinned: true);
-        Array.Fill(_pagesLeft, Pages);
-        _pool.Run(this, _kvHeads * Pages, chunk: 1);
+        for ((_origin, _firstPart) = (FirstPage, 0); _origin + _firstPart < EndPage; (_origin, _firstPart) = (_origin + Parts - 1, 1))
+        {
+            _endPart = Math.Min(Parts, EndPage - _origin);
+            Array.Fill(_pagesLeft, _endPart - _firstPart);
+            _pool.Run(this, _kvHeads * (_endPart - _firstPart), chunk: 1);
+        }
     }
 
     /// <inheritdoc/>
@@ -106,7 +125,7 @@ public sealed unsafe class Attention : Region
             if (Tiles > 1)
                 AttendTile(item / Tiles, (Tiles - 1 - item % Tiles) * TileTokens); // The last tokens see the most: first come, first served begins with them.
             else
-                AttendPage(item / Pages, item % Pages);
+                AttendPart(item / (_endPart - _firstPart), _firstPart + item % (_endPart - _firstPart));
         }
     }
 
@@ -124,16 +143,17 @@ public sealed unsafe class Attention : Region
             _prepared.Set(kvHead, row, Head(_queries, kvHead, row));
     }
 
-    private void AttendPage(int kvHead, int page)
+    private void AttendPart(int kvHead, int part)
     {
         int rows = _tokens * _group, padded = AttentionKernels.PaddedRows(rows);
-        AttendPage(kvHead, FirstPage + page, 0, _tokens, Scratch(padded * KeyValuePages.PageLength), Part(kvHead, page));
+        AttendPage(kvHead, _origin + part, 0, _tokens, Scratch(padded * KeyValuePages.PageLength), Part(kvHead, part));
         if (Interlocked.Decrement(ref _pagesLeft[kvHead]) > 0)
             return;
         float* total = Part(kvHead, 0);
-        for (int next = 1; next < Pages; next++)
+        for (int next = 1; next < _endPart; next++)
             Join(total, Part(kvHead, next), rows);
-        Finish(kvHead, 0, rows, total);
+        if (_origin + _endPart == EndPage)
+            Finish(kvHead, 0, rows, total);
     }
 
     private void AttendTile(int kvHead, int firstToken)
@@ -190,8 +210,8 @@ public sealed unsafe class Attention : Region
 
     private int FirstSeen(int token) => Math.Max(0, _firstPosition + token + 1 - _window);
 
-    private float* Part(int kvHead, int page) =>
-        (float*)Unsafe.AsPointer(ref _parts[0]) + ((long)kvHead * Pages + page) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
+    private float* Part(int kvHead, int part) =>
+        (float*)Unsafe.AsPointer(ref _parts[0]) + ((long)kvHead * Parts + part) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
 
     private Span<float> Head(ActivationMatrix matrix, int kvHead, int row) =>
         matrix.Row(row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);

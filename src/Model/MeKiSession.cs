@@ -192,9 +192,8 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Lets go of rows that are on their way and of the KV cache; a forward pass in progress on another thread ends first.</summary>
     public void Dispose()
     {
-        _experts?.Dispose();
         Volatile.Write(ref _disposed, true);
-        FreeCacheIfDisposed();
+        FreeIfDisposed();
     }
 
     // The caller must Leave.
@@ -211,7 +210,7 @@ public sealed class MeKiSession : IDisposable
     private void Leave()
     {
         Interlocked.Exchange(ref _busy, false);
-        FreeCacheIfDisposed();
+        FreeIfDisposed();
         _source.ReleaseReference();
     }
 
@@ -235,10 +234,13 @@ public sealed class MeKiSession : IDisposable
             throw new ContextOverflowException(tokens.Length, Position, config.ContextLength);
     }
 
-    // The cache is native memory: nobody may free it under whoever uses it. Whoever comes last, the user or Dispose, frees it and leaves the session busy for ever.
-    private void FreeCacheIfDisposed()
+    // The cache is native memory and a lease's records go to other sessions: nobody may free them under whoever uses them. Whoever comes last, the user or Dispose, does and leaves the session
+    // busy for ever.
+    private void FreeIfDisposed()
     {
-        if (Volatile.Read(ref _disposed) && !Interlocked.Exchange(ref _busy, true))
-            _cache.Dispose();
+        if (!Volatile.Read(ref _disposed) || Interlocked.Exchange(ref _busy, true))
+            return;
+        _experts?.Dispose();
+        _cache.Dispose();
     }
 }

@@ -57,7 +57,7 @@ internal static class SessionFile
             long length = new FileInfo(path).Length;
             if (length < SessionHeader.Bytes)
                 throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}", "Delete it and compute the session again");
-            using FileStream file = new(path, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = BufferBytes });
+            using FileStream file = new(path, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = (int)Math.Min(length, BufferBytes) });
             return (cache, Read(file, path, model, config.ContextLength, cache));
         }
         catch (Exception failure)

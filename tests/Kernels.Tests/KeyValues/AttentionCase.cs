@@ -8,7 +8,7 @@ public enum Logits
     /// <summary>Within a few units of each other.</summary>
     Ordinary,
 
-    /// <summary>Up to ±10,000.</summary>
+    /// <summary>Up to ±10,000 and more, exact in float32, and each key at an eighth of the positions.</summary>
     Large,
 
     /// <summary>All the same: every position has the same key.</summary>
@@ -16,16 +16,18 @@ public enum Logits
 
     /// <summary>One position's beyond all others.</summary>
     Dominant,
-
-    /// <summary>Queries up to ±8 in whole steps of their 8-bit blocks, which quantising them does not change.</summary>
-    Stepped,
 }
+
+/// <summary>A value of attention's result in float64, and how far float32 arithmetic may be from it.</summary>
+internal readonly record struct Expectation(double Value, double Bound);
 
 /// <summary>Shape, formats and contents of one call of attention.</summary>
 internal sealed record AttentionCase(
     int KvHeads, int Group, int Dimension, int Past, int Tokens, int Window, KeyValueFormat Keys, KeyValueFormat Values, Logits Logits, int Seed)
 {
-    private const double Unit = 1.0 / (1 << 24);
+    private const double Unit = 1.0 / (1 << 24), ExpError = 1.2e-7;
+
+    private const int Block = KeyValueLayout.BlockColumns;
 
     public int Heads => KvHeads * Group;
 
@@ -38,11 +40,15 @@ internal sealed record AttentionCase(
         Random random = new(Seed);
         KeyValuePages cache = new(Layout);
         cache.Reserve(0, Length);
+        // Codes / 128 are exact in every format: the scale of Q8_0 is 1/128 where a block has a code of 127.
+        float[][] exact = [.. Enumerable.Range(0, 8).Select(_ => Codes(KvHeads, random).Select(code => code / 128f).ToArray())];
         float[] key = Random(KvHeads * Dimension, random);
         int dominant = random.Next(Length);
         for (int position = 0; position < Length; position++)
         {
-            if (Logits != Logits.Equal)
+            if (Logits == Logits.Large)
+                key = exact[random.Next(exact.Length)];
+            else if (Logits != Logits.Equal)
                 key = Random(KvHeads * Dimension, random);
             if (Logits == Logits.Dominant && position == dominant)
                 key = [.. Enumerable.Repeat(30f, KvHeads * Dimension)];
@@ -59,50 +65,28 @@ internal sealed record AttentionCase(
         for (int token = 0; token < Tokens; token++)
         {
             Span<float> row = queries.Row(token);
-            Random(row.Length, random).CopyTo(row);
+            if (Logits == Logits.Large)
+                Codes(Heads, random).Select(Unscaled).ToArray().CopyTo(row);
+            else
+                Random(row.Length, random).CopyTo(row);
             foreach (ref float x in row)
-                x = Logits switch { Logits.Large => x * 10_000, Logits.Dominant => MathF.Abs(x) * 50, Logits.Stepped => MathF.Round(x * 127) / 16, _ => x };
-            // Each block's largest is 127 steps.
-            for (int i = 0; i < row.Length && Logits == Logits.Stepped; i++)
-            {
-                if (i % Dimension % 32 == 0)
-                    row[i] = 127f / 16;
-            }
+                x = Logits == Logits.Dominant ? MathF.Abs(x) * 50 : x;
         }
         return queries;
     }
 
-    /// <summary>Attention in float64 over the keys and values as they are stored, [tokens × heads · dimension].</summary>
-    public double[] Expected(KeyValuePages cache, ActivationMatrix queries) => Each(cache, queries, (scores, values, at, result) =>
-    {
-        double max = scores.Max(), sum = scores.Sum(score => Math.Exp(score - max));
-        for (int position = 0; position < scores.Length; position++)
-        {
-            for (int i = 0; i < Dimension; i++)
-                result[i] += Math.Exp(scores[position] - max) / sum * values[position][at + i];
-        }
-    }, exactQueries: true).Result;
-
     /// <summary>
-    /// How far float32 arithmetic may be from that, for each token and head. With u = 2^−24 and C columns, a score is a chain of C multiply-adds of a query that was rounded twice (1 / √D and
-    /// the product), so it errs by δ ≤ (C + 3) u Σ|q k| / √D; a query in 8-bit blocks adds half a step for each column, Σ a/2 |k|, and the blocks' products. A weight
-    /// errs relatively by e^δ − 1 twice (its own score and the largest), by u |s − m| ≤ 88 u, and by 2e-7 for exp, here and in each of the P joins of pages. Numerator and denominator are
-    /// sums of n weights in chains of at most 256 + 2 P additions. All of it times the largest value.
+    /// Attention in float64 over what the kernels multiply, [tokens × heads · dimension]: keys and values as they are stored, and the query times 1 / √D in float32, in 8-bit blocks where keys are.
+    /// What remains is how sums, weights and products are rounded; with u = 2^−24, n positions seen and P pages:
+    /// <code>
+    /// score      a chain of C multiply-adds, or of C / 32 whose factor is rounded too: |ŝ − s| ≤ δ = (C or C/32 + 1) u Σ|q k|; 0 for Large, where every partial sum is a multiple of 1/16 below 2^20
+    /// weight     exp(s − m) in parts, one for the page and one for each join; the differences add up to m − s, each rounded: ŵ = w (1 + ρ) with |ρ| ≤ r = exp(δ + u (m − s) + 1.2e-7 P) − 1
+    /// softmax    with R = Σ p r, and because weights add up to 1:  |Σ (p̂ − p) v| = |Σ (p̂ − p) (v − y)| ≤ Σ p (r + R) |v − y| / (1 − R)
+    /// sums       numerator: at most 256 multiply-adds in a page, one product of weight and scale, two roundings a join; denominator: 32 + 8 additions, two a join; one division
+    /// </code>
+    /// Weights below e^−87 are zero. Second order is 1 %.
     /// </summary>
-    public double[] Bounds(KeyValuePages cache, ActivationMatrix queries)
-    {
-        (double[] _, List<(double Products, double QueryError, double LargestValue)> sizes) = Each(cache, queries, (_, _, _, _) => { }, exactQueries: false);
-        int columns = (Dimension + 31) / 32 * 32, pages = Length / KeyValuePages.PageLength + 1;
-        return [.. sizes.Select(size =>
-        {
-            double score = (columns + 3) * Unit * (size.Products + size.QueryError) + size.QueryError;
-            double weight = Math.Exp(2 * score) * (1 + 88 * Unit + (pages + 1) * 4e-7) - 1;
-            return 2 * size.LargestValue * Math.Min(1, weight + (256 + 2 * pages + 8) * Unit);
-        })];
-    }
-
-    private (double[] Result, List<(double, double, double)> Sizes) Each(
-        KeyValuePages cache, ActivationMatrix queries, Action<double[], float[][], int, double[]> attend, bool exactQueries)
+    public Expectation[] Expected(KeyValuePages cache, ActivationMatrix queries)
     {
         float[][] keys = new float[Length][], values = new float[Length][];
         for (int position = 0; position < Length; position++)
@@ -110,51 +94,101 @@ internal sealed record AttentionCase(
             (keys[position], values[position]) = (new float[KvHeads * Dimension], new float[KvHeads * Dimension]);
             cache.Load(position, keys[position], values[position]);
         }
-        double[] all = new double[Tokens * Heads * Dimension];
-        List<(double, double, double)> sizes = [];
+        Expectation[] all = new Expectation[Tokens * Heads * Dimension];
         for (int token = 0; token < Tokens; token++)
         {
+            int first = (int)Math.Max(0L, Past + token + 1L - Window), end = Past + token + 1;
             for (int head = 0; head < Heads; head++)
             {
-                int first = (int)Math.Max(0L, Past + token + 1L - Window), end = Past + token + 1, at = head / Group * Dimension;
-                float[] query = queries.Row(token).Slice(head * Dimension, Dimension).ToArray();
-                double[] result = new double[Dimension];
-                attend([.. Enumerable.Range(first, end - first).Select(p => Score(query, keys[p], at))], values[first..end], at, result);
-                result.CopyTo(all, (token * Heads + head) * Dimension);
-                if (!exactQueries)
-                    sizes.Add(Sizes(query, keys[first..end], values[first..end], at));
+                double[] query = Prepared(queries.Row(token).Slice(head * Dimension, Dimension));
+                Span<Expectation> to = all.AsSpan((token * Heads + head) * Dimension, Dimension);
+                Attend(query, keys.AsSpan(first..end), values.AsSpan(first..end), head / Group * Dimension, to);
             }
         }
-        return (all, sizes);
+        return all;
     }
 
-    private static double Score(float[] query, float[] keys, int at)
+    private void Attend(double[] query, ReadOnlySpan<float[]> keys, ReadOnlySpan<float[]> values, int at, Span<Expectation> to)
     {
-        double score = 0;
-        for (int i = 0; i < query.Length; i++)
-            score += (double)query[i] * keys[at + i];
-        return score / Math.Sqrt(query.Length);
-    }
-
-    private (double Products, double QueryError, double LargestValue) Sizes(float[] query, float[][] keys, float[][] values, int at)
-    {
-        double[] step = new double[Dimension];
-        for (int i = 0; i < Dimension && Keys == KeyValueFormat.Q8_0 && Logits != Logits.Stepped; i++)
-            step[i] = query.Skip(i / 32 * 32).Take(32).Max(Math.Abs) / 127.0;
-        double products = 0, error = 0, largest = 0;
-        for (int position = 0; position < keys.Length; position++)
+        int n = keys.Length, columns = Layout.Columns, pages = n / KeyValuePages.PageLength + 2;
+        double[] p = new double[n], errors = new double[n];
+        for (int i = 0; i < n; i++)
         {
-            double product = 0, quantised = 0;
-            for (int i = 0; i < Dimension; i++)
+            double magnitude = 0;
+            for (int c = 0; c < query.Length; c++)
             {
-                product += Math.Abs((double)query[i] * keys[position][at + i]);
-                quantised += step[i] / 2 * 1.001 * Math.Abs(keys[position][at + i]);
-                largest = Math.Max(largest, Math.Abs(values[position][at + i]));
+                double product = query[c] * keys[i][at + c];
+                p[i] += product;
+                magnitude += Math.Abs(product);
             }
-            (products, error) = (Math.Max(products, product / Math.Sqrt(Dimension)), Math.Max(error, quantised / Math.Sqrt(Dimension)));
+            errors[i] = Logits == Logits.Large ? 0 : (Keys == KeyValueFormat.Q8_0 ? columns / Block + 1 : columns) * Unit * magnitude;
         }
-        return (products, error, largest);
+        double most = p.Max(), sum = 0, error = 0;
+        for (int i = 0; i < n; i++)
+        {
+            errors[i] = Math.Exp(errors[i] + Unit * (most - p[i]) + ExpError * pages) - 1;
+            sum += p[i] = Math.Exp(p[i] - most);
+        }
+        for (int i = 0; i < n; i++)
+            error += (p[i] /= sum) * errors[i];
+
+        double[] results = new double[Dimension], bounds = new double[Dimension];
+        for (int i = 0; i < n; i++)
+        {
+            for (int c = 0; c < Dimension; c++)
+                results[c] += p[i] * values[i][at + c];
+        }
+        double roundings = (Math.Min(n, KeyValuePages.PageLength) + 1 + 40 + 4 * pages + 1) * Unit;
+        for (int i = 0; i < n; i++)
+        {
+            for (int c = 0; c < Dimension; c++)
+            {
+                double value = values[i][at + c];
+                bounds[c] += p[i] * ((errors[i] + error) * Math.Abs(value - results[c]) + roundings * (1 + errors[i]) * Math.Abs(value)) + 2e-38;
+            }
+        }
+        for (int c = 0; c < Dimension; c++)
+            to[c] = new(results[c], 1.01 * bounds[c] / (1 - error));
     }
+
+    private double[] Prepared(ReadOnlySpan<float> query)
+    {
+        float scale = 1 / MathF.Sqrt(Dimension);
+        double[] prepared = new double[Dimension];
+        for (int first = 0; first < Dimension; first += Block)
+        {
+            float[] x = query[first..Math.Min(first + Block, Dimension)].ToArray();
+            float largest = 0;
+            foreach (ref float value in x.AsSpan())
+            {
+                value *= scale;
+                largest = MathF.Max(largest, MathF.Abs(value));
+            }
+            for (int i = 0; i < x.Length; i++)
+                prepared[first + i] = Keys == KeyValueFormat.Q8_0 ? (double)(largest / 127) * MathF.Round(x[i] * (127 / largest)) : x[i];
+        }
+        return prepared;
+    }
+
+    // 24 times a code, or the next smaller code that some float times 1 / √D rounds to: with factors 1/128, sums of 256 products are multiples of 3/16 below 2^20. For 3 · 127 there is one at
+    // every dimension, so that the scale of 8-bit blocks, 24, is exact too.
+    private float Unscaled(int code)
+    {
+        float scale = 1 / MathF.Sqrt(Dimension);
+        for (; ; code -= Math.Sign(code))
+        {
+            float near = 24 * code / scale;
+            foreach (float x in new[] { near, MathF.BitIncrement(near), MathF.BitDecrement(near), MathF.BitIncrement(MathF.BitIncrement(near)), MathF.BitDecrement(MathF.BitDecrement(near)) })
+            {
+                if (x * scale == 24 * code)
+                    return x;
+            }
+        }
+    }
+
+    // From −127 to 127, every block's first ±127.
+    private int[] Codes(int heads, Random random) =>
+        [.. Enumerable.Range(0, heads * Dimension).Select(i => i % Dimension % Block == 0 ? 254 * random.Next(2) - 127 : random.Next(-127, 128))];
 
     private static float[] Random(int length, Random random) => [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() * 2 - 1)];
 }

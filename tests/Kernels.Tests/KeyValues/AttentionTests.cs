@@ -23,17 +23,16 @@ public class AttentionTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Cases(maxHeads: 2, maxTokens: 3), sample => AssertNear(sample, kernels)));
     }
 
-    // The softmax weighs some 66 of the 10,240 positions, the likeliest three (6,782, 304 and 8,018) by 4 to 6 %, and results are up to 0.23: one position missed or taken for its neighbour
-    // is off by about a hundredth, forty times the bound. Queries of whole steps keep the rounding of quantised queries out of it.
+    // The depth at which the paper measures. Forty pages are joined one after the other, which is where an error would grow with depth.
     [Theory]
     [MemberData(nameof(Names))]
     public void Ten_thousand_positions_are_attention_in_float64(string name)
     {
         foreach (KeyValueFormat format in new[] { KeyValueFormat.F16, KeyValueFormat.Q8_0 })
         {
-            AttentionCase sample = new(1, 1, 32, 10_239, 1, int.MaxValue, format, format, Logits.Stepped, 4);
+            AttentionCase sample = new(1, 1, 32, 10_239, 1, int.MaxValue, format, format, Logits.Ordinary, 4);
             using (KeyValuePages cache = sample.Cache())
-                Assert.All(sample.Bounds(cache, sample.Queries()), bound => Assert.InRange(bound, 0, 3e-4));
+                Assert.All(sample.Expected(cache, sample.Queries()), value => Assert.InRange(value.Bound, 0, 3e-5));
             AssertNear(sample, PanelKernels.Select(name).Attention);
         }
     }
@@ -64,21 +63,45 @@ public class AttentionTests
             float[] whole = Attend(sample, cache, kernels, threads: 1);
             foreach (int threads in new[] { 2, 3, 8 })
                 Bits.AssertSame(whole, Attend(sample, cache, kernels, threads), $"{threads} threads, {sample}");
-            int row = sample.Heads * sample.Dimension;
-            using ComputePool pool = new(2);
             foreach (int step in new[] { 1, 3, 17 })
-            {
-                ActivationMatrix all = sample.Queries(), some = new(row), output = new(row);
-                for (int first = 0; first < sample.Tokens; first += step)
-                {
-                    int count = Math.Min(step, sample.Tokens - first);
-                    some.Reserve(count);
-                    all.Rows(first, count).CopyTo(some.Rows(0, count));
-                    new Attention(pool, sample.Heads, sample.KvHeads, kernels).Run(some, count, sample.Past + first, cache, output, sample.Window);
-                    Bits.AssertSame(whole.AsSpan(first * row, count * row), output.Rows(0, count), $"{count} tokens from {first}, {sample}");
-                }
-            }
+                AssertCut(sample, cache, whole, step, threads: 2);
         }));
+
+    /// <summary>Tiles walk through all pages; tokens that are fewer than a tile hold results of some pages at a time. 40 pages are one region for a token, four for twelve.</summary>
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(7_001)]
+    public void Many_pages_give_the_same_bits_in_one_region_or_in_several(int window)
+    {
+        AttentionCase sample = new(2, 4, 32, Past: 10_220, Tokens: 26, window, KeyValueFormat.F16, KeyValueFormat.Q8_0, Logits.Ordinary, Seed: 5);
+        using KeyValuePages cache = sample.Cache();
+        float[] whole = Attend(sample, cache, PanelKernels.Available[0].Attention);
+        foreach ((int step, int threads) in new[] { (1, 1), (1, 3), (5, 3), (12, 1), (12, 2), (12, 8) })
+            AssertCut(sample, cache, whole, step, threads);
+        AssertNear(sample with { Past = sample.Past + 14, Tokens = 12 }, PanelKernels.Available[0].Attention);
+    }
+
+    [Theory]
+    [InlineData(1, 4)]
+    [InlineData(1, 70)]
+    [InlineData(4, 1)]
+    [InlineData(12, 4)]
+    [InlineData(24, 2)]
+    public void What_is_held_does_not_grow_with_depth(int tokens, int queryGroup)
+    {
+        const int KvHeads = 2, Dimension = 32, TailLength = 8;
+        using ComputePool pool = new(2);
+        using KeyValuePages cache = new(new(KvHeads, Dimension, KeyValueFormat.Q8_0, KeyValueFormat.Q8_0));
+        cache.Reserve(0, 100_000);
+        Attention attention = new(pool, KvHeads * queryGroup, KvHeads);
+        ActivationMatrix queries = new(KvHeads * queryGroup * Dimension), output = new(KvHeads * queryGroup * Dimension);
+        queries.Reserve(tokens);
+        attention.Run(queries, tokens, 49_000 - tokens, cache, output);
+        long held = attention.PartBytes;
+        Assert.InRange(held, 1, KvHeads * 512 * (Dimension + TailLength) * sizeof(float));
+        attention.Run(queries, tokens, 100_000 - tokens, cache, output);
+        Assert.Equal(held, attention.PartBytes);
+    }
 
     [Theory]
     [InlineData(KeyValueFormat.F16, 4f)]
@@ -145,11 +168,12 @@ public class AttentionTests
         using KeyValuePages cache = sample.Cache();
         ActivationMatrix queries = sample.Queries();
         float[] actual = Attend(sample, cache, kernels);
-        double[] expected = sample.Expected(cache, queries), bounds = sample.Bounds(cache, queries);
+        Expectation[] expected = sample.Expected(cache, queries);
         for (int i = 0; i < actual.Length; i++)
         {
-            double bound = bounds[i / sample.Dimension];
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= bound, $"value {i}: {actual[i]} is not within {bound} of {expected[i]}, {sample}");
+            // Values are up to 1: a bound near that would let pass anything. Typical are 1e-5; products that add up to thousands, Dominant with F32, gave 0.4 %.
+            Assert.True(expected[i].Bound < 0.02, $"value {i} has a bound of {expected[i].Bound}, {sample}");
+            Assert.True(Math.Abs(expected[i].Value - actual[i]) <= expected[i].Bound, $"value {i}: {actual[i]} is not within {expected[i].Bound} of {expected[i].Value}, {sample}");
         }
     }
 
@@ -159,6 +183,23 @@ public class AttentionTests
         ActivationMatrix output = new(sample.Heads * sample.Dimension);
         new Attention(pool, sample.Heads, sample.KvHeads, kernels).Run(sample.Queries(), sample.Tokens, sample.Past, cache, output, sample.Window);
         return output.Rows(0, sample.Tokens).ToArray();
+    }
+
+    // The same tokens in several calls of one instance.
+    private static void AssertCut(AttentionCase sample, KeyValuePages cache, float[] whole, int step, int threads)
+    {
+        int row = sample.Heads * sample.Dimension;
+        using ComputePool pool = new(threads);
+        ActivationMatrix all = sample.Queries(), some = new(row), output = new(row);
+        Attention attention = new(pool, sample.Heads, sample.KvHeads, PanelKernels.Available[0].Attention);
+        for (int first = 0; first < sample.Tokens; first += step)
+        {
+            int count = Math.Min(step, sample.Tokens - first);
+            some.Reserve(count);
+            all.Rows(first, count).CopyTo(some.Rows(0, count));
+            attention.Run(some, count, sample.Past + first, cache, output, sample.Window);
+            Bits.AssertSame(whole.AsSpan(first * row, count * row), output.Rows(0, count), $"{count} tokens from {first}, {threads} threads, {sample}");
+        }
     }
 
     private static float[] Filled(float value) => [.. Enumerable.Repeat(value, 32)];

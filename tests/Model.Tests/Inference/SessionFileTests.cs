@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.KeyValues;
 using MeKi.Model.Conversion;
+using MeKi.Model.Tests.BadInput;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
@@ -97,15 +98,17 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         using MeKiModel model = tiny.Load(converted: true);
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
-        // All of the header, the ids and the begin of the first page; of the rest every thirteenth byte, and the last checksum.
-        for (int at = 0; at < good.Length; at += at < 300 || at > good.Length - 20 ? 1 : 13)
+        // What LoadSession calls; it would identify the model each time.
+        SessionHeader header = model.DescribeSession(0);
+        using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
-            byte[] bad = (byte[])good.Clone();
-            bad[at] ^= (byte)(1 << at % 8);
-            File.WriteAllBytes(FilePath, bad);
-            Refused(model);
+            for (int at = 0; at < good.Length; at++)
+            {
+                Put(file, at, (byte)(good[at] ^ 1 << at % 8));
+                Refused(() => SessionFile.Read(FilePath, header, model.Config).Tokens);
+                Put(file, at, good[at]);
+            }
         }
-        File.WriteAllBytes(FilePath, good);
         AssertUsable(model);
     }
 
@@ -115,10 +118,15 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         using MeKiModel model = tiny.Load(converted: true);
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
-        for (int length = 0; length < good.Length; length += length < 200 || length > good.Length - 9 ? 1 : 97)
+        // What LoadSession calls; it would identify the model each time.
+        SessionHeader header = model.DescribeSession(0);
+        using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
-            File.WriteAllBytes(FilePath, good[..length]);
-            Refused(model);
+            for (int length = good.Length - 1; length >= 0; length--)
+            {
+                file.SetLength(length);
+                Refused(() => SessionFile.Read(FilePath, header, model.Config).Tokens);
+            }
         }
         File.WriteAllBytes(FilePath, [.. good, 0]);
         Assert.Contains("its header tells", Refused(model), StringComparison.Ordinal);
@@ -231,6 +239,43 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         Assert.Throws<ObjectDisposedException>(() => model.LoadSession(FilePath));
     }
 
+    /// <summary>A disk that takes no byte more, met at once and after a part of the file, and a folder that takes no file: the old session stays, and the one in memory goes on.</summary>
+    [DeviceTheory("/dev/full")]
+    [InlineData(3)]
+    [InlineData(1_000)]
+    public void A_session_that_cannot_be_saved_leaves_the_old_file_and_goes_on(int more)
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 10);
+        byte[] old = File.ReadAllBytes(FilePath);
+        using MeKiSession session = model.CreateSession(), straight = model.CreateSession();
+        session.Forward(TinyModel.Tokens(more), []);
+        File.CreateSymbolicLink(FilePath + ".partial", "/dev/full");
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => session.Save(FilePath));
+        Assert.StartsWith($"{FilePath}: the disk is full", failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', failure.Message);
+        Assert.True(File.Exists("/dev/full"));
+
+        Assert.Equal([FilePath], Directory.GetFileSystemEntries(_folder.FullName));
+        Assert.Equal(old, File.ReadAllBytes(FilePath));
+        using (MeKiSession before = model.LoadSession(FilePath))
+            Assert.Equal(TinyModel.Tokens(10), before.Tokens.ToArray());
+
+        float[] expected = new float[Vocabulary], logits = new float[Vocabulary];
+        straight.Forward([.. TinyModel.Tokens(more), 7], expected);
+        session.Forward([7], logits);
+        Assert.Equal(expected, logits);
+        session.Save(FilePath);
+        using MeKiSession loaded = model.LoadSession(FilePath);
+        Assert.Equal(more + 1, loaded.Position);
+    }
+
+    private static void Put(FileStream file, long at, byte value)
+    {
+        file.Position = at;
+        file.WriteByte(value);
+    }
+
     private void Save(MeKiModel model, int tokens)
     {
         using MeKiSession session = model.CreateSession();
@@ -238,9 +283,11 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         session.Save(FilePath);
     }
 
-    private string Refused(MeKiModel model)
+    private string Refused(MeKiModel model) => Refused(() => model.LoadSession(FilePath));
+
+    private string Refused(Func<object> load)
     {
-        SessionFileException failure = Assert.Throws<SessionFileException>(() => model.LoadSession(FilePath));
+        SessionFileException failure = Assert.Throws<SessionFileException>(load);
         Assert.StartsWith(FilePath + ": ", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', failure.Message);
         return failure.Message;
