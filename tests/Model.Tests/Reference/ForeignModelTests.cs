@@ -5,7 +5,9 @@ namespace MeKi.Model.Tests.Reference;
 /// <summary>A trained dense model in a file that gguf-py wrote, against PyTorch.</summary>
 public class ForeignModelTests
 {
+    // Without vectors it takes more than a minute.
     [SharedFact("gguf/pytorch.json")]
+    [Trait("Length", "Long")]
     public async Task Greedy_text_logits_and_nll_of_the_f16_file_are_pytorchs()
     {
         Golden golden = Golden.Read(SharedMaterial.Path("gguf"), "pytorch.json");
