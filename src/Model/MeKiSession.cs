@@ -84,10 +84,20 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public void Prefetch(int token)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
-        _experts?.Prefetch([token]);
+        Enter();
+        try
+        {
+            _experts?.Prefetch([token]);
+        }
+        finally
+        {
+            Leave();
+        }
     }
 
     /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>

@@ -279,6 +279,7 @@ public sealed class SessionTests(TinyModel tiny) : IClassFixture<TinyModel>
                 Assert.Equal(expected, logits);
             Assert.Equal(0, session.KvCacheBytes);
             Assert.Throws<ObjectDisposedException>(() => session.Forward([1], []));
+            Assert.Throws<ObjectDisposedException>(() => session.Prefetch(1));
             session.Dispose();
         }
         // Leases that were released twice would give one record to two tokens.
