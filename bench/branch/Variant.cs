@@ -5,21 +5,29 @@ using MeKi.Tool.Benchmarking;
 namespace MeKi.Branch;
 
 /// <summary>One way to decode, with a model and a session of its own. The weights are mapped, so all variants of a process read the same memory.</summary>
-/// <param name="name">For the table.</param>
-/// <param name="path">The model.</param>
-/// <param name="options">How to load it.</param>
-/// <param name="repeated">Always the same tokens, whose rows stay in the record cache; else new ones.</param>
-/// <param name="cold">Drops the row file from the page cache before every burst.</param>
-internal sealed class Variant(string name, string path, LoadOptions options, bool repeated, bool cold) : IDisposable
+internal sealed class Variant : IDisposable
 {
-    private readonly MeKiModel _model = MeKiModel.Load(path, options);
+    private readonly bool _repeated;
+    private readonly bool _cold;
+    private readonly MeKiModel _model;
+    private readonly MeKiSession _session;
+    private readonly float[] _logits;
     private readonly List<double> _waits = [];
-    private MeKiSession? _session;
-    private float[] _logits = [];
 
-    public string Name => name;
+    /// <param name="name">For the table.</param>
+    /// <param name="path">The model.</param>
+    /// <param name="options">How to load it.</param>
+    /// <param name="repeated">Always the same tokens, whose rows stay in the record cache; else new ones.</param>
+    /// <param name="cold">Drops the row file from the page cache before every burst.</param>
+    public Variant(string name, string path, LoadOptions options, bool repeated, bool cold)
+    {
+        (Name, _repeated, _cold) = (name, repeated, cold);
+        _model = MeKiModel.Load(path, options);
+        _session = _model.CreateSession();
+        _logits = new float[_model.Config.VocabularySize];
+    }
 
-    public MeKiModel Model => _model;
+    public string Name { get; }
 
     /// <summary>Milliseconds that each measured token waited for rows, ascending.</summary>
     public double[] Waits => [.. _waits.Order()];
@@ -30,11 +38,9 @@ internal sealed class Variant(string name, string path, LoadOptions options, boo
     /// <returns>Seconds for a token.</returns>
     public double Run(Random random, int tokens)
     {
-        _session ??= _model.CreateSession();
-        _logits = _logits.Length > 0 ? _logits : new float[_model.Config.VocabularySize];
-        if (repeated)
+        if (_repeated)
             random = new(1);
-        if (cold)
+        if (_cold)
             PageCache.Evict(_model.RowFilePath!);
         _session.Truncate(0);
         Decode(random);
@@ -53,14 +59,14 @@ internal sealed class Variant(string name, string path, LoadOptions options, boo
 
     public void Dispose()
     {
-        _session?.Dispose();
+        _session.Dispose();
         _model.Dispose();
     }
 
     private void Decode(Random random)
     {
         int token = random.Next(_model.Config.VocabularySize);
-        _session!.Prefetch(token);
+        _session.Prefetch(token);
         _session.Forward([token], _logits);
     }
 }

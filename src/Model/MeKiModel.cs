@@ -3,6 +3,7 @@ using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Checkpoints;
+using MeKi.Model.Conversion;
 using MeKi.Model.Generation;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
@@ -22,8 +23,11 @@ namespace MeKi.Model;
 /// </example>
 public sealed class MeKiModel : IDisposable
 {
-    private const string ModelFileName = "model.gguf";
-    private const string RowFileName = "model.rows";
+    /// <summary>The model file in a model's folder.</summary>
+    public const string ModelFileName = "model.gguf";
+
+    /// <summary>The row file in a model's folder.</summary>
+    public const string RowFileName = "model.rows";
 
     private readonly WeightSource _source;
     private readonly Weights _weights;
@@ -201,7 +205,7 @@ public sealed class MeKiModel : IDisposable
             BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
-                store = OpenRows(Path.ChangeExtension(path, ".rows"), source, identity, options.Rows);
+                store = OpenRows(ModelFolder.RowsOf(path), source, identity, options.Rows);
             return new(source, source.Config, store, tokenizer, options);
         }
         catch

@@ -44,16 +44,8 @@ public sealed class BlockFormat
         Find(type) ?? throw new NotSupportedException($"Tensor type {type} is not supported; supported are {string.Join(", ", All.Select(format => format.Type))}.");
 
     /// <summary>The format of a tensor type, or null when the engine does not decode it.</summary>
-    public static BlockFormat? Find(GgmlType type)
-    {
-        // A dictionary by an enum is sixty methods to compile at the start of a process.
-        foreach (BlockFormat format in All)
-        {
-            if (format.Type == type)
-                return format;
-        }
-        return null;
-    }
+    // A dictionary by an enum is sixty methods to compile at the start of a process.
+    public static BlockFormat? Find(GgmlType type) => All.FirstOrDefault(format => format.Type == type);
 
     /// <summary>Bytes of a row.</summary>
     /// <param name="columns">Values in the row: a whole number of blocks.</param>

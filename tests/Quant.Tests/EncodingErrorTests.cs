@@ -113,7 +113,8 @@ public class EncodingErrorTests
 
     /// <summary>
     /// The largest error as a part of the largest magnitude of the block. Around zero it is a whole step, that of a value opposite the extreme, where the last
-    /// code is missing; from a minimum up half a step of the range, at most twice the magnitude; the searched formats give up single values for the sum.
+    /// code is missing; from a minimum up half a step of the range, at most twice the magnitude, and what half precision takes from the range and the minimum,
+    /// 2^-11 of each; the searched formats give up single values for the sum.
     /// </summary>
     private static float LargestError(GgmlType type) => type switch
     {
@@ -122,9 +123,9 @@ public class EncodingErrorTests
         GgmlType.BF16 => 1 / 256f,
         GgmlType.Q8_0 => 0.5f / 127 + 1 / 2048f,
         GgmlType.Q4_0 => 1 / 8f + 1 / 1024f,
-        GgmlType.Q4_1 => 1 / 15f + 1 / 1024f,
+        GgmlType.Q4_1 => 1 / 15f + 3 / 2048f,
         GgmlType.Q5_0 => 1 / 16f + 1 / 1024f,
-        GgmlType.Q5_1 => 1 / 31f + 1 / 1024f,
+        GgmlType.Q5_1 => 1 / 31f + 3 / 2048f,
         GgmlType.IQ4_NL => 0.22f,
         GgmlType.Q4_K => 0.2f,
         GgmlType.Q5_K => 0.1f,

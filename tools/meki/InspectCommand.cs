@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MeKi.Model;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 using MeKi.Store;
@@ -22,7 +23,7 @@ internal static class InspectCommand
 
     private static void Inspect(string path)
     {
-        string[] files = [.. ModelFolder.Files.Select(name => Path.Combine(path, name)).Where(File.Exists)];
+        string[] files = [.. new[] { MeKiModel.ModelFileName, MeKiModel.RowFileName }.Select(name => Path.Combine(path, name)).Where(File.Exists)];
         foreach (string file in files.Length > 0 ? files : [path])
         {
             ResultTable table = new(false, false);

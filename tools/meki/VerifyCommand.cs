@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MeKi.Model;
 using MeKi.Model.Conversion;
 using MeKi.Store;
 
@@ -21,7 +22,7 @@ internal static class VerifyCommand
     private static void Verify(string path, CancellationToken cancellation)
     {
         if (Directory.Exists(path))
-            path = Path.Combine(path, ModelFolder.Rows);
+            path = Path.Combine(path, MeKiModel.RowFileName);
         IReadOnlyList<RowFileException> damage;
         long bytes = 0;
         using (StageProgress progress = new())

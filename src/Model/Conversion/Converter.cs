@@ -63,7 +63,7 @@ public static class Converter
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
-        GgufMetadata metadata = new(Path.Combine(folder, ModelFolder.ModelFileName));
+        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
         GgufModel.WriteConfig(source.Config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
@@ -85,7 +85,7 @@ public static class Converter
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFolder.RowFileName), rowsBytes, identity);
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity);
     }
 
     private static void WriteRows(

@@ -7,13 +7,10 @@ namespace MeKi.Model.Conversion;
 /// <summary>The folder that receives <c>model.gguf</c> and <c>model.rows</c>: both whole, or nothing.</summary>
 internal static class ModelFolder
 {
-    public const string ModelFileName = "model.gguf";
-    public const string RowFileName = "model.rows";
-
     /// <summary>Where the rows of a model file lie: beside it.</summary>
     public static string RowsOf(string modelPath) => Path.ChangeExtension(modelPath, ".rows");
 
-    /// <summary>Writes <see cref="ModelFileName"/> and <see cref="RowFileName"/>.</summary>
+    /// <summary>Writes <see cref="MeKiModel.ModelFileName"/> and <see cref="MeKiModel.RowFileName"/>.</summary>
     /// <param name="folder">See the other overload.</param>
     /// <param name="model">The model file.</param>
     /// <param name="layout">The row file; null for a model without one.</param>
@@ -23,7 +20,7 @@ internal static class ModelFolder
     /// <exception cref="ModelFileException">The files cannot be written.</exception>
     public static (long ModelBytes, long RowsBytes) Write(
         string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken) =>
-        Write(Path.Combine(folder, ModelFileName), model, layout?.FileBytes, stream =>
+        Write(Path.Combine(folder, MeKiModel.ModelFileName), model, layout?.FileBytes, stream =>
         {
             RowFileWriter rows = new(stream, layout!);
             writeRows(rows);

@@ -139,7 +139,7 @@ public static class Quantizer
         StreamBytes.Copy((_, bytes) => from.ReadExactly(bytes), total, to, bytes => progress?.Report(new("rows", done += bytes, total)), cancellationToken);
     }
 
-    private static string ModelFile(string path, bool isFolder) => isFolder ? Path.Combine(path, ModelFolder.ModelFileName) : path;
+    private static string ModelFile(string path, bool isFolder) => isFolder ? Path.Combine(path, MeKiModel.ModelFileName) : path;
 
     private static bool IsFileName(string path) => !Directory.Exists(path) && path.EndsWith(GgufExtension, StringComparison.OrdinalIgnoreCase);
 }

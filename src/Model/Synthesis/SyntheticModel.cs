@@ -56,7 +56,7 @@ public static class SyntheticModel
         ModelConfig config = shape.Config(options.MemoryDimension);
         ModelIdentity identity = new(SHA256.HashData(Encoding.UTF8.GetBytes($"synthetic {config} {options.Seed}")));
 
-        GgufMetadata metadata = new(Path.Combine(folder, ModelFolder.ModelFileName));
+        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
         GgufModel.WriteConfig(config, metadata);
         metadata["general.name"] = $"synthetic {shape.Name}";
         metadata[GgufModel.IdentityKey] = identity.ToString();
@@ -78,7 +78,7 @@ public static class SyntheticModel
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, blocks, options.Seed, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFolder.RowFileName), rowsBytes, identity);
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity);
     }
 
     // Deviation 1/√columns keeps what passes a matrix at the size it had. The weights of norms are 1. The embedding, whose rows are looked up, is also the

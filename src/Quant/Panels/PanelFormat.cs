@@ -29,15 +29,7 @@ public sealed class PanelFormat
     public int BlockBytes => Rows * Block.BlockBytes;
 
     /// <summary>The panels of a block format, or null when it has none and its rows are to be encoded anew as <see cref="GgmlType.Q8_0"/>.</summary>
-    public static PanelFormat? Find(GgmlType type)
-    {
-        foreach (PanelFormat format in All)
-        {
-            if (format.Block.Type == type)
-                return format;
-        }
-        return null;
-    }
+    public static PanelFormat? Find(GgmlType type) => All.FirstOrDefault(format => format.Block.Type == type);
 
     /// <summary>Bytes of the panels of a matrix; a last panel that has fewer rows is filled with zeros.</summary>
     /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
