@@ -28,6 +28,7 @@ public sealed class ComputePool : IDisposable
     private long _ticket = Closed;
     private int _done;
     private int _parked;
+    private bool _resting;
     private bool _stopping;
 
     /// <summary>Starts the workers.</summary>
@@ -79,6 +80,7 @@ public sealed class ComputePool : IDisposable
             Interlocked.Exchange(ref _ticket, (generation - 1 << 32) | Closed);
             (_region, _items, _chunk, _failure) = (region, items, chunk, null);
             Volatile.Write(ref _done, 0);
+            Volatile.Write(ref _resting, false);
             Interlocked.Exchange(ref _ticket, generation << 32);
             int parked = Interlocked.Exchange(ref _parked, 0);
             if (parked > 0)
@@ -92,6 +94,12 @@ public sealed class ComputePool : IDisposable
             _failure?.Throw();
         }
     }
+
+    /// <summary>
+    /// Sends workers to sleep who look for work, until the next region. For a caller who is about to wait for something else: a thread that is to bring it may need the core on which a
+    /// worker spins.
+    /// </summary>
+    public void Rest() => Volatile.Write(ref _resting, true);
 
     /// <summary>Ends the workers; waits for a region in progress.</summary>
     public void Dispose()
@@ -127,7 +135,7 @@ public sealed class ComputePool : IDisposable
             long now = Volatile.Read(ref _ticket) >> 32;
             if (now != seen || Volatile.Read(ref _stopping))
                 return now;
-            if (spins < SpinsBeforeParking)
+            if (spins < SpinsBeforeParking && !Volatile.Read(ref _resting))
             {
                 Thread.SpinWait(8);
                 continue;

@@ -34,6 +34,20 @@ public sealed class RowLease : IDisposable
     /// <summary>Slots that the lease keeps for records that find no place in the cache's budget.</summary>
     internal int OwnRecords => _own.Count;
 
+    /// <summary>Whether nothing will wait: every record of the batch is there, or known to be unreadable.</summary>
+    public bool Arrived
+    {
+        get
+        {
+            foreach (RecordSlot slot in _slots.AsSpan(0, _distinct))
+            {
+                if (slot.State is RecordState.Requested or RecordState.Reading)
+                    return false;
+            }
+            return true;
+        }
+    }
+
     /// <summary>Ends waiting for rows.</summary>
     public CancellationToken Cancellation { get; set; }
 

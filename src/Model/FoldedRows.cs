@@ -1,10 +1,11 @@
+using MeKi.Kernels;
 using MeKi.Quant;
 using MeKi.Store;
 
 namespace MeKi.Model;
 
 /// <summary>Expert vectors of a folded model: rows of the row file. Two leases serve all batches, one computing and one being read ahead, so that decoding allocates nothing.</summary>
-internal sealed class FoldedRows(RowStore store) : IExpertRows
+internal sealed class FoldedRows(RowStore store, ComputePool pool) : IExpertRows
 {
     private RowLease _current = store.Lease([]);
     private RowLease _next = store.Lease([]);
@@ -24,7 +25,13 @@ internal sealed class FoldedRows(RowStore store) : IExpertRows
 
     public void BeginLayer(int layer) => _layer = layer;
 
-    public void Await() => _current.Await();
+    public void Await()
+    {
+        // Workers look for work for half a millisecond before they sleep, and meanwhile the thread that reads may have no core: that was what most waits waited for.
+        if (!_current.Arrived)
+            pool.Rest();
+        _current.Await();
+    }
 
     public StoredRow Row(int token) => store.Layout.Row(_current.Record(token), _layer);
 

@@ -155,7 +155,7 @@ public sealed class MeKiModel : IDisposable
     /// <summary>Starts a session whose cache holds some tokens already.</summary>
     internal MeKiSession Continue(KvCache cache, ReadOnlySpan<int> tokens)
     {
-        IExpertRows? experts = _store is not null ? new FoldedRows(_store)
+        IExpertRows? experts = _store is not null ? new FoldedRows(_store, _pool)
             : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
             : null;
         return new(this, new Transformer(Config, _weights, experts, _pool), experts, cache, tokens, _source);

@@ -117,6 +117,25 @@ public class ComputePoolLifetimeTests
     }
 
     [Fact]
+    public async Task Sending_workers_to_sleep_at_any_moment_loses_no_region()
+    {
+        using ComputePool pool = new(3);
+        using CancellationTokenSource over = new();
+        Task resting = Task.Run(() =>
+        {
+            while (!over.IsCancellationRequested)
+                pool.Rest();
+        }, CancellationToken.None);
+        Sum region = new(-1, "");
+        for (int run = 0; run < 2_000; run++)
+            pool.Run(region, 40, 1);
+        await over.CancelAsync();
+        await resting.WaitAsync(Never);
+        Assert.Equal(2_000 * 40 * 39 / 2, region.Total);
+        Assert.True(SpinWait.SpinUntil(() => pool.ParkedWorkers == 2 && pool.WakeUpsToCome == 0, Never));
+    }
+
+    [Fact]
     public void Workers_who_missed_regions_sleep_too()
     {
         // Many more threads than processors: most regions are over before most workers have woken. A permit for each that was missed would keep them awake long after.

@@ -156,12 +156,14 @@ public sealed class FaultTests
         lease.Cancellation = stop.Token;
         // An I/O worker has it: nobody else can read.
         Assert.True(begun.Wait(Patience));
+        Assert.False(lease.Arrived);
         Task wait = Task.Run(() => lease.Record(0)[0]);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => wait.WaitAsync(Patience));
         lease.Cancellation = default;
         go.Set();
         table.AssertRecords(lease, [5]);
+        Assert.True(lease.Arrived);
         Assert.Equal(2, store.Counters.RowsRead);
     }
 
