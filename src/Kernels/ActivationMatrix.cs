@@ -4,8 +4,8 @@ namespace MeKi.Kernels;
 /// <param name="columns">Values of a row.</param>
 public sealed class ActivationMatrix(int columns)
 {
-    // Kernels compute four tokens at a time and may read up to three rows more than there are.
-    private const int SpareRows = 3;
+    // Products of floats compute six tokens at a time and read rows that are not there.
+    private const int SpareRows = 5;
 
     private float[] _values = [];
 

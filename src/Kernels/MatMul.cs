@@ -134,7 +134,7 @@ public sealed unsafe class MatMul : Region
     private void MultiplyTiles(in Product product, int panel)
     {
         const int Pair = 2 * PanelFormat.Rows;
-        int pairs = Math.Min(TilePairs, (product.Weight.Panels - panel + 1) / 2), pairResults = Pair * (_tokens + QuantizedActivations.TileTokens);
+        int pairs = Math.Min(TilePairs, (product.Weight.Panels - panel + 1) / 2), pairResults = Pair * PanelKernels.PaddedTokens(_tokens);
         float[] results = Results(TilePairs * pairResults);
         fixed (float* y = results, x = product.Floats)
         {

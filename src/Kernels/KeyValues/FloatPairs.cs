@@ -3,20 +3,25 @@ using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.KeyValues;
 
-/// <summary>Sixteen values of a page as two vectors, <see cref="IKeyValueStorage"/>: of keys eight positions' two columns, of values eight columns and the eight after them.</summary>
+/// <summary>
+/// Sixteen values of a page as two times eight, <see cref="IKeyValueStorage"/>: of keys eight positions' two columns, of values eight columns and the eight after them. Two pairs at a time
+/// fill two vectors.
+/// </summary>
 internal unsafe interface IFloatPairs
 {
-    /// <summary>Bytes of sixteen values.</summary>
+    /// <summary>Bytes of a pair.</summary>
     static abstract int Bytes { get; }
 
     /// <summary>What a number in memory was multiplied with: the other factor is to be divided by it.</summary>
     static abstract float Scale { get; }
 
-    static abstract TVector First<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>;
+    /// <summary>The first eight values of two pairs.</summary>
+    static abstract TWide First<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>;
 
-    static abstract TVector Second<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>;
+    /// <summary>The second eight values of two pairs.</summary>
+    static abstract TWide Second<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>;
 }
 
 /// <summary>F16.</summary>
@@ -27,14 +32,14 @@ internal readonly unsafe struct HalfPairs : IFloatPairs
     public static float Scale => 1 / AttentionKernels.HalfScale;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector First<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.LowHalves(TVector.Load(pair));
+    public static TWide First<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>
+        => TWide.LowHalves(TWide.Load(pair, next));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.HighHalves(TVector.Load(pair));
+    public static TWide Second<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>
+        => TWide.HighHalves(TWide.Load(pair, next));
 }
 
 /// <summary>F32.</summary>
@@ -45,12 +50,12 @@ internal readonly unsafe struct SinglePairs : IFloatPairs
     public static float Scale => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector First<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.Load(pair);
+    public static TWide First<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>
+        => TWide.Load(pair, next);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second<TVector>(byte* pair)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.Load(pair + 32);
+    public static TWide Second<TWide>(byte* pair, byte* next)
+        where TWide : struct, IWideVector<TWide>
+        => TWide.Load(pair + 32, next + 32);
 }

@@ -8,38 +8,44 @@ namespace MeKi.Kernels.KeyValues;
 /// Q8_0 keys, which are panels like weights (<see cref="IntegerPanels{TVector, TCodes}"/> has them for many rows), for one query or two; and weighted sums of Q8_0
 /// values: a position's weight meets its scale first, then codes by multiply-adds.
 /// </summary>
-internal static unsafe class QuantizedKernels<TVector>
+internal static unsafe class QuantizedKernels<TVector, TWide>
     where TVector : struct, IPanelVector<TVector>
+    where TWide : struct, IWideVector<TWide>
 {
-    /// <summary>The scores of the first two of four interleaved queries at eight positions: one load and one magnitude of the codes serve both.</summary>
-    /// <param name="panel">The positions' keys.</param>
+    /// <summary>The scores of the first two of four interleaved queries at sixteen positions: one load and one magnitude of the codes serve both.</summary>
+    /// <param name="panel">The first eight positions' keys.</param>
+    /// <param name="next">The other eight's.</param>
     /// <param name="blocks">Blocks of 32 columns.</param>
     /// <param name="ahead">How many bytes ahead to ask for.</param>
     /// <param name="queries">The queries.</param>
-    /// <param name="scores">Receives the first one's eight scores.</param>
+    /// <param name="scores">Receives the first one's sixteen scores.</param>
     /// <param name="others">Receives the second one's.</param>
-    public static void ScoreTwo(byte* panel, int blocks, nint ahead, in QuantizedGroup queries, float* scores, float* others)
+    public static void ScoreTwo(byte* panel, byte* next, int blocks, nint ahead, in QuantizedGroup queries, float* scores, float* others)
     {
-        TVector first = TVector.Zero, second = TVector.Zero;
+        TWide first = TWide.Zero, second = TWide.Zero;
         sbyte* x = queries.Codes;
         int* sums = queries.Sums;
         for (float* a = queries.Scales, end = a + 4 * blocks; a < end; a += 4, sums += 4)
         {
             for (int line = 0; TVector.Prefetches && line < Q8_0Codes.BlockBytes; line += 64)
-                TVector.Prefetch(panel + ahead + line);
-            TVector p = Start(sums), q = Start(sums + 1), scale = TVector.LoadHalves(panel);
-            panel += Q8_0Codes.CodesAt;
-            for (byte* codes = panel + 256; panel < codes; panel += 32, x += 16)
             {
-                TVector w = TVector.Load(panel), magnitudes = TVector.Magnitudes(w), four = TVector.Four(x);
-                p = TVector.AddSignedDot(p, w, magnitudes, four, 0);
-                q = TVector.AddSignedDot(q, w, magnitudes, TVector.NextFour(four, x, 1), 1);
+                TVector.Prefetch(panel + ahead + line);
+                TVector.Prefetch(next + ahead + line);
             }
-            first = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(scale, TVector.BroadcastFloat(a)), first);
-            second = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(scale, TVector.BroadcastFloat(a + 1)), second);
+            TWide p = Start(sums), q = Start(sums + 1), scale = TWide.LoadHalves(panel, next);
+            panel += Q8_0Codes.CodesAt;
+            next += Q8_0Codes.CodesAt;
+            for (byte* codes = panel + 256; panel < codes; panel += 32, next += 32, x += 16)
+            {
+                TWide w = TWide.Load(panel, next), magnitudes = TWide.Magnitudes(w), four = TWide.Four(x);
+                p = TWide.AddSignedDot(p, w, magnitudes, four, 0);
+                q = TWide.AddSignedDot(q, w, magnitudes, TWide.NextFour(four, x, 1), 1);
+            }
+            first = TWide.MultiplyAdd(TWide.ToFloat(p), TWide.Multiply(scale, TWide.BroadcastFloat(a)), first);
+            second = TWide.MultiplyAdd(TWide.ToFloat(q), TWide.Multiply(scale, TWide.BroadcastFloat(a + 1)), second);
         }
-        TVector.Store(first, (byte*)scores);
-        TVector.Store(second, (byte*)others);
+        TWide.Store(first, scores);
+        TWide.Store(second, others);
     }
 
     /// <summary>Weights times the scales of some positions.</summary>
@@ -56,73 +62,53 @@ internal static unsafe class QuantizedKernels<TVector>
     /// <summary>Two weighted sums of 32 columns of codes, 32 bytes for a position. Positions are a multiple of two, a cache line.</summary>
     public static void SumTwo(byte* codes, int positions, nint ahead, float* x, float* y, float* sums, float* others)
     {
-        TVector x0 = TVector.Zero, x1 = TVector.Zero, x2 = TVector.Zero, x3 = TVector.Zero;
-        TVector y0 = TVector.Zero, y1 = TVector.Zero, y2 = TVector.Zero, y3 = TVector.Zero;
+        TWide x0 = TWide.Zero, x1 = TWide.Zero, y0 = TWide.Zero, y1 = TWide.Zero;
         for (float* end = x + positions; x < end; x += 2, y += 2, codes += 64)
         {
             TVector.Prefetch(codes + ahead);
-            TVector a = TVector.BroadcastFloat(x), b = TVector.BroadcastFloat(y);
-            TVector v = TVector.LoadSignedBytesAsFloat(codes);
-            x0 = TVector.MultiplyAdd(v, a, x0);
-            y0 = TVector.MultiplyAdd(v, b, y0);
-            v = TVector.LoadSignedBytesAsFloat(codes + 8);
-            x1 = TVector.MultiplyAdd(v, a, x1);
-            y1 = TVector.MultiplyAdd(v, b, y1);
-            v = TVector.LoadSignedBytesAsFloat(codes + 16);
-            x2 = TVector.MultiplyAdd(v, a, x2);
-            y2 = TVector.MultiplyAdd(v, b, y2);
-            v = TVector.LoadSignedBytesAsFloat(codes + 24);
-            x3 = TVector.MultiplyAdd(v, a, x3);
-            y3 = TVector.MultiplyAdd(v, b, y3);
-            (a, b, v) = (TVector.BroadcastFloat(x + 1), TVector.BroadcastFloat(y + 1), TVector.LoadSignedBytesAsFloat(codes + 32));
-            x0 = TVector.MultiplyAdd(v, a, x0);
-            y0 = TVector.MultiplyAdd(v, b, y0);
-            v = TVector.LoadSignedBytesAsFloat(codes + 40);
-            x1 = TVector.MultiplyAdd(v, a, x1);
-            y1 = TVector.MultiplyAdd(v, b, y1);
-            v = TVector.LoadSignedBytesAsFloat(codes + 48);
-            x2 = TVector.MultiplyAdd(v, a, x2);
-            y2 = TVector.MultiplyAdd(v, b, y2);
-            v = TVector.LoadSignedBytesAsFloat(codes + 56);
-            x3 = TVector.MultiplyAdd(v, a, x3);
-            y3 = TVector.MultiplyAdd(v, b, y3);
+            TWide a = TWide.BroadcastFloat(x), b = TWide.BroadcastFloat(y);
+            TWide v = TWide.LoadSignedBytesAsFloat(codes);
+            x0 = TWide.MultiplyAdd(v, a, x0);
+            y0 = TWide.MultiplyAdd(v, b, y0);
+            v = TWide.LoadSignedBytesAsFloat(codes + 16);
+            x1 = TWide.MultiplyAdd(v, a, x1);
+            y1 = TWide.MultiplyAdd(v, b, y1);
+            (a, b, v) = (TWide.BroadcastFloat(x + 1), TWide.BroadcastFloat(y + 1), TWide.LoadSignedBytesAsFloat(codes + 32));
+            x0 = TWide.MultiplyAdd(v, a, x0);
+            y0 = TWide.MultiplyAdd(v, b, y0);
+            v = TWide.LoadSignedBytesAsFloat(codes + 48);
+            x1 = TWide.MultiplyAdd(v, a, x1);
+            y1 = TWide.MultiplyAdd(v, b, y1);
         }
-        Store(sums, x0, x1, x2, x3);
-        Store(others, y0, y1, y2, y3);
+        TWide.Store(x0, sums);
+        TWide.Store(x1, sums + 16);
+        TWide.Store(y0, others);
+        TWide.Store(y1, others + 16);
     }
 
     /// <summary>One weighted sum of 32 columns of codes.</summary>
     public static void SumOne(byte* codes, int positions, nint ahead, float* x, float* sums)
     {
-        TVector x0 = TVector.Zero, x1 = TVector.Zero, x2 = TVector.Zero, x3 = TVector.Zero;
+        TWide x0 = TWide.Zero, x1 = TWide.Zero;
         for (float* end = x + positions; x < end; x++, codes += 32)
         {
             TVector.Prefetch(codes + ahead);
-            TVector a = TVector.BroadcastFloat(x);
-            x0 = TVector.MultiplyAdd(TVector.LoadSignedBytesAsFloat(codes), a, x0);
-            x1 = TVector.MultiplyAdd(TVector.LoadSignedBytesAsFloat(codes + 8), a, x1);
-            x2 = TVector.MultiplyAdd(TVector.LoadSignedBytesAsFloat(codes + 16), a, x2);
-            x3 = TVector.MultiplyAdd(TVector.LoadSignedBytesAsFloat(codes + 24), a, x3);
+            TWide a = TWide.BroadcastFloat(x);
+            x0 = TWide.MultiplyAdd(TWide.LoadSignedBytesAsFloat(codes), a, x0);
+            x1 = TWide.MultiplyAdd(TWide.LoadSignedBytesAsFloat(codes + 16), a, x1);
         }
-        Store(sums, x0, x1, x2, x3);
+        TWide.Store(x0, sums);
+        TWide.Store(x1, sums + 16);
     }
 
     /// <summary>Widens codes to [positions × 32].</summary>
     public static void WidenValues(byte* codes, int positions, float* to)
     {
-        for (byte* end = codes + 32L * positions; codes < end; codes += 8, to += 8)
-            TVector.Store(TVector.LoadSignedBytesAsFloat(codes), (byte*)to);
+        for (byte* end = codes + 32L * positions; codes < end; codes += 16, to += 16)
+            TWide.Store(TWide.LoadSignedBytesAsFloat(codes), to);
     }
 
     // Codes may enter the dot product larger by 2^shift.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Start(int* sum) => TVector.SignedOffsetShift > 0 ? TVector.BroadcastNegated(sum, TVector.SignedOffsetShift) : TVector.Zero;
-
-    private static void Store(float* to, TVector a, TVector b, TVector c, TVector d)
-    {
-        TVector.Store(a, (byte*)to);
-        TVector.Store(b, (byte*)(to + 8));
-        TVector.Store(c, (byte*)(to + 16));
-        TVector.Store(d, (byte*)(to + 24));
-    }
+    private static TWide Start(int* sum) => TWide.SignedOffsetShift > 0 ? TWide.BroadcastNegated(sum, TWide.SignedOffsetShift) : TWide.Zero;
 }

@@ -5,8 +5,11 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>Attention's arithmetic in one vocabulary of vectors: which kernel a format and a number of rows take.</summary>
-internal sealed unsafe class VectorAttentionKernels<TVector> : AttentionKernels
+/// <typeparam name="TVector">Eight lanes.</typeparam>
+/// <typeparam name="TWide">Sixteen.</typeparam>
+internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionKernels
     where TVector : struct, IPanelVector<TVector>
+    where TWide : struct, IWideVector<TWide>
 {
     // From so many rows on, widening keys and values once for all is cheaper than in registers for each two.
     private const int TiledRows = 8;
@@ -93,28 +96,29 @@ internal sealed unsafe class VectorAttentionKernels<TVector> : AttentionKernels
             float* to = scores + position;
             if (rows >= TiledRows)
             {
-                FloatKernels<TVector, TPairs>.WidenKeys(keys, columns, widened);
-                for (int row = 0; row < rows; row += FloatTile<TVector>.Rows)
+                FloatKernels<TVector, TWide, TPairs>.WidenKeys(keys, columns, widened);
+                for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
                 {
                     for (int half = 0; half < ScorePositions; half += 16)
-                        FloatTile<TVector>.Multiply(queries + (long)row * columns, columns, widened + half, ScorePositions, to + row * PageLength + half, PageLength, columns);
+                        FloatTile<TWide>.Multiply(queries + (long)row * columns, columns, widened + half, ScorePositions, to + row * PageLength + half, PageLength, columns);
                 }
                 continue;
             }
             int pair = 0;
             for (; pair + 2 <= rows; pair += 2)
-                FloatKernels<TVector, TPairs>.ScoreTwo(keys, columns, PrefetchBytes, queries + (long)pair * columns, queries + (long)(pair + 1) * columns, to + pair * PageLength, to + (pair + 1) * PageLength);
+                FloatKernels<TVector, TWide, TPairs>.ScoreTwo(keys, columns, PrefetchBytes, queries + (long)pair * columns, queries + (long)(pair + 1) * columns, to + pair * PageLength, to + (pair + 1) * PageLength);
             if (pair < rows)
-                FloatKernels<TVector, TPairs>.ScoreOne(keys, columns, PrefetchBytes, queries + (long)pair * columns, to + pair * PageLength);
+                FloatKernels<TVector, TWide, TPairs>.ScoreOne(keys, columns, PrefetchBytes, queries + (long)pair * columns, to + pair * PageLength);
         }
     }
 
     private static void ScoreCodes(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, float* scores)
     {
-        for (int position = first; position < end; position += 8)
+        long step = (long)layout.Blocks * Q8_0Codes.BlockBytes;
+        for (int position = first; position < end; position += 16)
         {
-            byte* panel = keys + (long)(position / 8 * layout.Blocks) * Q8_0Codes.BlockBytes;
-            QuantizedKernels<TVector>.ScoreTwo(panel, layout.Blocks, PrefetchBytes, queries.Group(kvHead, row), scores + position, scores + position + PageLength);
+            byte* panel = keys + position / 8 * step;
+            QuantizedKernels<TVector, TWide>.ScoreTwo(panel, panel + step, layout.Blocks, PrefetchBytes, queries.Group(kvHead, row), scores + position, scores + position + PageLength);
         }
     }
 
@@ -161,17 +165,17 @@ internal sealed unsafe class VectorAttentionKernels<TVector> : AttentionKernels
             float* to = sums + block * KeyValueLayout.BlockColumns;
             for (int half = 0; half < 2 && rows >= TiledRows; half++)
             {
-                FloatKernels<TVector, TPairs>.WidenValues(from + half * TPairs.Bytes, count, widened);
-                for (int row = 0; row < rows; row += FloatTile<TVector>.Rows)
-                    FloatTile<TVector>.Multiply(weights + row * PageLength, PageLength, widened, 16, to + (long)row * stride + 16 * half, stride, count);
+                FloatKernels<TVector, TWide, TPairs>.WidenValues(from + half * TPairs.Bytes, count, widened);
+                for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
+                    FloatTile<TWide>.Multiply(weights + row * PageLength, PageLength, widened, 16, to + (long)row * stride + 16 * half, stride, count);
             }
             if (rows >= TiledRows)
                 continue;
             int pair = 0;
             for (; pair + 2 <= rows; pair += 2)
-                FloatKernels<TVector, TPairs>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength, to + (long)pair * stride, to + (long)(pair + 1) * stride);
+                FloatKernels<TVector, TWide, TPairs>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength, to + (long)pair * stride, to + (long)(pair + 1) * stride);
             if (pair < rows)
-                FloatKernels<TVector, TPairs>.SumOne(from, count, PrefetchBytes, weights + pair * PageLength, to + (long)pair * stride);
+                FloatKernels<TVector, TWide, TPairs>.SumOne(from, count, PrefetchBytes, weights + pair * PageLength, to + (long)pair * stride);
         }
     }
 
@@ -180,31 +184,31 @@ internal sealed unsafe class VectorAttentionKernels<TVector> : AttentionKernels
         // Whole vectors of positions: those outside have the weight zero, and codes are numbers whatever was there.
         first = first / 8 * 8;
         int count = (end + 7) / 8 * 8 - first;
-        float* scaled = stackalloc float[FloatTile<TVector>.Rows * PageLength];
+        float* scaled = stackalloc float[FloatTile<TWide>.Rows * PageLength];
         float* widened = rows < TiledRows ? null : Widened(KeyValueLayout.BlockColumns * PageLength);
         for (int block = 0; block < blocks; block++)
         {
             byte* scales = values + (long)QuantizedStorage.BlockBytes * PageLength * block, codes = scales + 2 * PageLength + 32 * first;
             float* to = sums + block * KeyValueLayout.BlockColumns;
             if (rows >= TiledRows)
-                QuantizedKernels<TVector>.WidenValues(codes, count, widened);
-            for (int row = 0; row < rows; row += FloatTile<TVector>.Rows)
+                QuantizedKernels<TVector, TWide>.WidenValues(codes, count, widened);
+            for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
             {
-                int some = Math.Min(FloatTile<TVector>.Rows, rows - row);
+                int some = Math.Min(FloatTile<TWide>.Rows, rows - row);
                 for (int r = 0; r < some; r++)
-                    QuantizedKernels<TVector>.ScaleWeights(scales + 2 * first, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
+                    QuantizedKernels<TVector, TWide>.ScaleWeights(scales + 2 * first, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
                 float* x = scaled, y = to + (long)row * stride;
                 if (rows >= TiledRows)
                 {
-                    FloatTile<TVector>.Multiply(x, PageLength, widened, 32, y, stride, count);
-                    FloatTile<TVector>.Multiply(x, PageLength, widened + 16, 32, y + 16, stride, count);
+                    FloatTile<TWide>.Multiply(x, PageLength, widened, 32, y, stride, count);
+                    FloatTile<TWide>.Multiply(x, PageLength, widened + 16, 32, y + 16, stride, count);
                     continue;
                 }
                 int pair = 0;
                 for (; pair + 2 <= some; pair += 2)
-                    QuantizedKernels<TVector>.SumTwo(codes, count, PrefetchBytes, x + pair * PageLength, x + (pair + 1) * PageLength, y + (long)pair * stride, y + (long)(pair + 1) * stride);
+                    QuantizedKernels<TVector, TWide>.SumTwo(codes, count, PrefetchBytes, x + pair * PageLength, x + (pair + 1) * PageLength, y + (long)pair * stride, y + (long)(pair + 1) * stride);
                 if (pair < some)
-                    QuantizedKernels<TVector>.SumOne(codes, count, PrefetchBytes, x + pair * PageLength, y + (long)pair * stride);
+                    QuantizedKernels<TVector, TWide>.SumOne(codes, count, PrefetchBytes, x + pair * PageLength, y + (long)pair * stride);
             }
         }
     }

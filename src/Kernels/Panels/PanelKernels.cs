@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Arm;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Rows;
@@ -14,6 +15,9 @@ internal abstract unsafe class PanelKernels
 
     /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
     public const int DotProductsOfStep = 8;
+
+    /// <summary>Tokens that tiles write results for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
+    public static int PaddedTokens(int tokens) => tokens + 5;
 
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
     public abstract string Name { get; }
@@ -45,8 +49,8 @@ internal abstract unsafe class PanelKernels
     /// <param name="weight">The matrix.</param>
     /// <param name="panel">The first of them.</param>
     /// <param name="tokens">Quantised activations, for formats of integer codes.</param>
-    /// <param name="floats">The activations, [tokens up to a multiple of 4 × columns], for formats of floats.</param>
-    /// <param name="y">Receives [tokens up to a multiple of 4 × 16].</param>
+    /// <param name="floats">The activations, [tokens up to a multiple of 6 × columns], for formats of floats.</param>
+    /// <param name="y">Receives [<see cref="PaddedTokens"/> × 16].</param>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y);
 
     /// <summary>Dot products of signed bytes and nothing else: what the machine can do at most.</summary>
@@ -67,6 +71,9 @@ internal abstract unsafe class PanelKernels
         List<PanelKernels> all = [];
         Add<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnni");
         Add<Avx2Vector<MultiplyAddAdjacentDot>>("Avx2");
+        // After them: no machine that executes it was there to measure on.
+        if (Avx2Vector<MultiplyAddAdjacentDot>.IsSupported)
+            all.Add(New<Avx2Vector<MultiplyAddAdjacentDot>, Avx512Vector>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512"));
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
@@ -80,7 +87,11 @@ internal abstract unsafe class PanelKernels
             where TVector : struct, IPanelVector<TVector>
         {
             if (TVector.IsSupported)
-                all.Add(new VectorPanelKernels<TVector>(name) { Fusion = new VectorFusionKernels<TVector>() });
+                all.Add(New<TVector, TwoVectors<TVector>>(name));
         }
+
+        static VectorPanelKernels<TVector, TWide> New<TVector, TWide>(string name)
+            where TVector : struct, IPanelVector<TVector>
+            where TWide : struct, IWideVector<TWide> => new(name) { Fusion = new VectorFusionKernels<TVector>() };
     }
 }

@@ -6,8 +6,11 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>The panel products in one vocabulary of vectors: which kernel a format takes, and where expanded panels lie.</summary>
-internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKernels
+/// <typeparam name="TVector">Eight lanes.</typeparam>
+/// <typeparam name="TWide">Sixteen.</typeparam>
+internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : PanelKernels
     where TVector : struct, IPanelVector<TVector>
+    where TWide : struct, IWideVector<TWide>
 {
     // About as far as a core's reads of memory are under way at once: 80 to 100 ns of latency at 15 to 20 GB/s.
     private const int PrefetchBytes = 1536;
@@ -17,7 +20,7 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
 
     public override string Name => name;
 
-    public override AttentionKernels Attention { get; } = new VectorAttentionKernels<TVector>();
+    public override AttentionKernels Attention { get; } = new VectorAttentionKernels<TVector, TWide>();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {
@@ -122,25 +125,25 @@ internal sealed unsafe class VectorPanelKernels<TVector>(string name) : PanelKer
     private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* y)
         where TFloats : struct, IPanelFloats
     {
-        const int Tile = QuantizedActivations.TileTokens, TileFloats = 2 * PanelFormat.Rows * Tile;
+        const int Pair = 2 * PanelFormat.Rows;
         ExpandedPanels expanded = t_expanded ??= new();
-        int groups = (tokens + Tile - 1) / Tile, second = Math.Min(panel + 1, weight.Panels - 1), stride = weight.Columns;
-        float* odd = expanded.OddSums(TileFloats * groups);
-        new Span<float>(y, TileFloats * groups).Clear();
-        new Span<float>(odd, TileFloats * groups).Clear();
+        int second = Math.Min(panel + 1, weight.Panels - 1), sums = Pair * ((tokens + FloatTile<TWide>.Rows - 1) / FloatTile<TWide>.Rows * FloatTile<TWide>.Rows), stride = weight.Columns;
+        float* odd = expanded.OddSums(sums);
+        new Span<float>(y, sums).Clear();
+        new Span<float>(odd, sums).Clear();
         for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxFloatColumns)
         {
             int columns = Math.Min(ExpandedPanels.MaxFloatColumns, weight.Columns - column);
             long offset = column * (long)TFloats.ColumnBytes;
             FloatPanels<TVector, TFloats>.Expand(weight.Panel(panel) + offset, columns, expanded.Floats);
             FloatPanels<TVector, TFloats>.Expand(weight.Panel(second) + offset, columns, expanded.Floats + PanelFormat.Rows);
-            for (int group = 0; group < groups; group++)
+            for (int token = 0; token < tokens; token += FloatTile<TWide>.Rows)
             {
-                float* values = x + (nint)(Tile * group) * stride + column;
-                FloatPanels<TVector, TFloats>.AddTile(expanded.Floats, (columns + 1) / 2, values, stride, y + TileFloats * group);
-                FloatPanels<TVector, TFloats>.AddTile(expanded.Floats + 2 * PanelFormat.Rows, columns / 2, values + 1, stride, odd + TileFloats * group);
+                float* values = x + (nint)token * stride + column;
+                FloatTile<TWide>.Add(values, stride, 2, expanded.Floats, 2 * Pair, y + Pair * token, Pair, (columns + 1) / 2);
+                FloatTile<TWide>.Add(values + 1, stride, 2, expanded.Floats + Pair, 2 * Pair, odd + Pair * token, Pair, columns / 2);
             }
         }
-        FloatPanels<TVector, TFloats>.AddSums(y, odd, 2 * Tile * groups);
+        FloatPanels<TVector, TFloats>.AddSums(y, odd, sums);
     }
 }

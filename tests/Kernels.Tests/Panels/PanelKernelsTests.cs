@@ -52,7 +52,7 @@ public class PanelKernelsTests
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
             from width in columns.Where(width => width > 0).Distinct()
             from rows in new[] { 0, 1, 8, 9, 17 }
-            from tokens in new[] { 1, 2, 4, 5 }
+            from tokens in new[] { 1, 2, 4, 5, 6, 7 }
             select (rows, width, tokens, rows == 9 ? BlockKind.Extreme : BlockKind.Ordinary))
         {
             using PanelOperands operands = new(format, sample.Rows, sample.Columns, sample.Tokens, 0, sample.Kind, sample.Columns);

@@ -29,10 +29,10 @@ internal sealed unsafe class PanelOperands : IDisposable
         PanelBytes.Fill(format, memory.Slice(Margin - offset, bytes), kind, random);
         _weight = new(format, rows, columns, _memory + Margin - offset);
         _tokens = tokens;
-        // Kernels of floats read tokens up to a multiple of four; what the last ones hold must not matter.
+        // Kernels of floats read tokens up to a multiple of six; what the last ones hold must not matter.
         _x = new(columns);
-        _x.Reserve(tokens + 3);
-        _x.Rows(0, tokens + 3).Fill(float.NaN);
+        _x.Reserve(tokens + 5);
+        _x.Rows(0, tokens + 5).Fill(float.NaN);
         for (int token = 0; token < tokens; token++)
             PanelBytes.FillToken(_x.Row(token), random);
         _quantized.Reserve(tokens, format.Block.BlockSize > 1 ? columns : 0);
@@ -66,7 +66,7 @@ internal sealed unsafe class PanelOperands : IDisposable
     {
         const int Pair = 2 * PanelFormat.Rows;
         float[] all = new float[_tokens * PanelFormat.Rows * _weight.Panels];
-        float[] y = new float[Pair * ((_tokens + 3) & ~3) + 2 * Margin];
+        float[] y = new float[Pair * PanelKernels.PaddedTokens(_tokens) + 2 * Margin];
         for (int panel = 0; panel < _weight.Panels; panel += 2)
         {
             y.AsSpan().Fill(Mark);
