@@ -9,12 +9,16 @@ internal sealed class Sampler(GenerationOptions options)
     // llama.cpp's default window.
     private const int PenaltyWindow = 64;
 
+    // Below the likeliest by more than 32 nats, 1e-14, all are one bin.
+    private const int BinsOfNat = 32, Nats = 32;
+
     private static readonly Comparer<float> Descending = Comparer<float>.Create(static (left, right) => right.CompareTo(left));
 
     private readonly Random _random = options.Seed is { } seed ? new(seed) : new();
     private readonly Queue<int> _recent = new(PenaltyWindow);
     private readonly HashSet<int> _penalized = new(PenaltyWindow);
     private readonly PriorityQueue<int, float> _heap = new();
+    private readonly double[] _binMasses = new double[BinsOfNat * Nats];
     private float[] _candidateLogits = [];
     private int[] _candidates = [];
 
@@ -37,8 +41,8 @@ internal sealed class Sampler(GenerationOptions options)
             throw new InvalidOperationException($"The model's logits hold {logits[best].ToString(CultureInfo.InvariantCulture)}; its weights or rows are damaged.");
         if (options.Temperature == 0 || options.TopK == 1)
             return best;
-        int count = KeepLikeliest(logits);
-        return Draw(_candidateLogits.AsSpan(0, count), _candidates.AsSpan(0, count));
+        int count = KeepLikeliest(logits, logits[best]);
+        return Draw(_candidateLogits.AsSpan(0, count), _candidates.AsSpan(0, count), logits[best]);
     }
 
     private void Penalize(Span<float> logits)
@@ -53,34 +57,21 @@ internal sealed class Sampler(GenerationOptions options)
         }
     }
 
-    /// <summary>Fills the candidates, the likeliest first: the top k, of these the top p, of these those above min-p.</summary>
-    private int KeepLikeliest(ReadOnlySpan<float> logits)
+    /// <summary>Fills the candidates: the top k, of these the top p, of these those above min-p.</summary>
+    private int KeepLikeliest(ReadOnlySpan<float> logits, float max)
     {
         if (_candidates.Length < logits.Length)
             (_candidateLogits, _candidates) = (new float[logits.Length], new int[logits.Length]);
-        int count = options.TopK > 0 && options.TopK < logits.Length ? TakeTop(logits, options.TopK) : TakeAll(logits);
-        Span<float> kept = _candidateLogits.AsSpan(0, count);
-        kept.Sort(_candidates.AsSpan(0, count), Descending);
-
-        float max = kept[0];
-        if (options.TopP < 1)
+        int count;
+        if (options.TopK > 0 && options.TopK < logits.Length)
         {
-            double total = 0, cumulative = 0;
-            foreach (float logit in kept)
-                total += Math.Exp(logit - max);
-            for (int i = 0; i < count; i++)
-            {
-                cumulative += Math.Exp(kept[i] - max);
-                if (cumulative >= options.TopP * total)
-                {
-                    count = i + 1;
-                    break;
-                }
-            }
+            count = TakeTop(logits, options.TopK);
+            if (options.TopP < 1)
+                count = Nucleus(0, count, max, options.TopP * MassOfTop(count, max));
         }
-        while (count > 1 && Math.Exp(kept[count - 1] - max) < options.MinP)
-            count--;
-        return count;
+        else
+            count = options.TopP < 1 ? TakeNucleus(logits, max) : TakeAll(logits);
+        return options.MinP > 0 ? DropUnlikely(count, max) : count;
     }
 
     private int TakeAll(ReadOnlySpan<float> logits)
@@ -91,7 +82,79 @@ internal sealed class Sampler(GenerationOptions options)
         return logits.Length;
     }
 
-    // A heap of the k best so far: one pass over the vocabulary, where a sort of 151,680 logits would take some ten milliseconds.
+    /// <summary>
+    /// The top p of the vocabulary, in no order. Probabilities are summed by bins of the logit first, so that only the bin in which the sum is reached has to be sorted: to sort all of
+    /// 151,936 logits takes 33 ms, as long as a model of 0.6B takes for the token.
+    /// </summary>
+    private int TakeNucleus(ReadOnlySpan<float> logits, float max)
+    {
+        _binMasses.AsSpan().Clear();
+        Span<float> some = stackalloc float[256];
+        for (int first = 0; first < logits.Length; first += some.Length)
+        {
+            ReadOnlySpan<float> from = logits.Slice(first, Math.Min(some.Length, logits.Length - first));
+            TensorPrimitives.Subtract(from, max, some);
+            TensorPrimitives.Exp(some[..from.Length], some);
+            for (int i = 0; i < from.Length; i++)
+                _binMasses[Bin(from[i], max)] += some[i];
+        }
+        double rest = options.TopP * TensorPrimitives.Sum<double>(_binMasses);
+        int last = 0;
+        while (last < _binMasses.Length - 1 && rest > _binMasses[last])
+            rest -= _binMasses[last++];
+
+        int count = 0;
+        for (int token = 0; token < logits.Length; token++)
+        {
+            if (Bin(logits[token], max) < last)
+                (_candidateLogits[count], _candidates[count++]) = (logits[token], token);
+        }
+        int whole = count;
+        for (int token = 0; token < logits.Length; token++)
+        {
+            if (Bin(logits[token], max) == last)
+                (_candidateLogits[count], _candidates[count++]) = (logits[token], token);
+        }
+        Sort(whole, count);
+        return whole + Nucleus(whole, count, max, rest);
+    }
+
+    private static int Bin(float logit, float max) => (int)Math.Min((max - logit) * BinsOfNat, BinsOfNat * Nats - 1);
+
+    /// <summary>How many of some candidates, the likeliest first, make up a mass; all of them where they do not.</summary>
+    private int Nucleus(int first, int end, float max, double mass)
+    {
+        for (int i = first; i < end; i++)
+        {
+            mass -= Math.Exp(_candidateLogits[i] - max);
+            if (mass <= 0)
+                return i + 1 - first;
+        }
+        return end - first;
+    }
+
+    private double MassOfTop(int count, float max)
+    {
+        double total = 0;
+        for (int i = 0; i < count; i++)
+            total += Math.Exp(_candidateLogits[i] - max);
+        return total;
+    }
+
+    private int DropUnlikely(int count, float max)
+    {
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (_candidateLogits[i] == max || Math.Exp(_candidateLogits[i] - max) >= options.MinP)
+                (_candidateLogits[kept], _candidates[kept++]) = (_candidateLogits[i], _candidates[i]);
+        }
+        return kept;
+    }
+
+    private void Sort(int first, int end) => _candidateLogits.AsSpan(first..end).Sort(_candidates.AsSpan(first..end), Descending);
+
+    /// <summary>The k likeliest, sorted, by a heap of the best so far: one pass over the vocabulary.</summary>
     private int TakeTop(ReadOnlySpan<float> logits, int k)
     {
         for (int i = 0; i < logits.Length; i++)
@@ -103,18 +166,18 @@ internal sealed class Sampler(GenerationOptions options)
         }
         for (int i = 0; _heap.TryDequeue(out int token, out float logit); i++)
             (_candidates[i], _candidateLogits[i]) = (token, logit);
+        Sort(0, k);
         return k;
     }
 
-    private int Draw(Span<float> logits, ReadOnlySpan<int> tokens)
+    private int Draw(Span<float> logits, ReadOnlySpan<int> tokens, float max)
     {
+        TensorPrimitives.Subtract(logits, max, logits);
+        TensorPrimitives.Divide(logits, options.Temperature, logits);
+        TensorPrimitives.Exp(logits, logits);
         double total = 0;
-        float max = logits[0];
-        for (int i = 0; i < logits.Length; i++)
-        {
-            logits[i] = MathF.Exp((logits[i] - max) / options.Temperature);
-            total += logits[i];
-        }
+        foreach (float mass in logits)
+            total += mass;
         double left = _random.NextDouble() * total;
         for (int i = 0; i < logits.Length; i++)
         {

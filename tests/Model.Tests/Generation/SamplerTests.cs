@@ -26,6 +26,28 @@ public sealed class SamplerTests
     [InlineData(0.97f, new[] { 0.15, 0.5, 0.05, 0.3 })]
     public void Top_p_keeps_the_fewest_that_sum_to_it(float topP, double[] expected) => Expect(Plain with { TopP = topP }, expected);
 
+    // Nuclei of some ten, some hundred and most of 5,000 tokens.
+    [Theory]
+    [InlineData(5f, 0.9f)]
+    [InlineData(2f, 0.9f)]
+    [InlineData(0.5f, 0.9f)]
+    [InlineData(0.5f, 0.9999f)]
+    public void Top_p_of_a_large_vocabulary_is_what_a_sort_gives(float spread, float topP)
+    {
+        Random random = new(17);
+        float[] logits = [.. Enumerable.Range(0, 5_000).Select(_ => (random.NextSingle() + random.NextSingle() + random.NextSingle()) * 3 * spread)];
+        int[] sorted = [.. Enumerable.Range(0, logits.Length).OrderByDescending(token => logits[token])];
+        double total = logits.Sum(logit => Math.Exp(logit)), cumulative = 0;
+        HashSet<int> nucleus = [.. sorted.TakeWhile(token => cumulative < topP * total && (cumulative += Math.Exp(logits[token])) > 0)];
+        Sampler sampler = new(Plain with { TopP = topP });
+        HashSet<int> drawn = [];
+        for (int i = 0; i < 20 * nucleus.Count; i++)
+            drawn.Add(sampler.Sample([.. logits]));
+        Assert.Subset(nucleus, drawn);
+        // Twenty draws for each: hardly one of the likelier half is missed.
+        Assert.Subset(drawn, sorted.Take(nucleus.Count / 2).ToHashSet());
+    }
+
     [Fact]
     public void Top_p_counts_within_the_top_k() => Expect(Plain with { TopK = 2, TopP = 0.6f }, [0, 1, 0, 0]);
 
