@@ -20,11 +20,14 @@ internal static unsafe class FloatTile<TWide>
     /// <param name="c">Receives [6 × 16].</param>
     /// <param name="strideC">Distance of the rows of C.</param>
     /// <param name="depth">Columns of A, rows of B.</param>
+    // In its caller's loops the compiler of ARM64 would keep sums in memory.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Multiply(float* a, nint strideA, float* b, nint strideB, float* c, nint strideC, int depth) =>
         Run(a, strideA, 1, b, strideB, c, strideC, depth, add: false);
 
     /// <summary><c>C ← C + A · B</c> where the columns of A lie <c>stepA</c> floats apart.</summary>
     /// <inheritdoc cref="Multiply" path="/param"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Add(float* a, nint strideA, nint stepA, float* b, nint strideB, float* c, nint strideC, int depth) =>
         Run(a, strideA, stepA, b, strideB, c, strideC, depth, add: true);
 
