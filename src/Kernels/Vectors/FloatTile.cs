@@ -6,6 +6,9 @@ namespace MeKi.Kernels.Vectors;
 /// Products of six rows and sixteen columns in float32, of operands that lie in the first-level caches: what prompts' attention and products of float weights are made of. Each element is
 /// one chain of multiply-adds in the order of k.
 /// </summary>
+/// <remarks>
+/// Neither product is inlined: where a caller had two of these loops the compiler of ARM64 moved up to ten of the sums between registers in every step, 50 to 54 instructions instead of 45 or 46.
+/// </remarks>
 internal static unsafe class FloatTile<TWide>
     where TWide : struct, IWideVector<TWide>
 {
@@ -20,7 +23,6 @@ internal static unsafe class FloatTile<TWide>
     /// <param name="c">Receives [6 × 16].</param>
     /// <param name="strideC">Distance of the rows of C.</param>
     /// <param name="depth">Columns of A, rows of B.</param>
-    // In its caller's loops the compiler of ARM64 would keep sums in memory.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Multiply(float* a, nint strideA, float* b, nint strideB, float* c, nint strideC, int depth) =>
         Run(a, strideA, 1, b, strideB, c, strideC, depth, add: false);
