@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using MeKi.Kernels.Allocation;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
 
@@ -10,13 +10,11 @@ namespace MeKi.Kernels;
 /// </summary>
 public sealed unsafe class PanelMatrix
 {
-    private const int Alignment = 64;
-
     // Panels that share a packing thread's room for eight rows.
     private const int PackedAtOnce = 16;
 
     private readonly byte* _data;
-    private readonly byte[]? _owned;
+    private readonly ArenaPiece? _owned;
 
     /// <summary>A matrix whose panels lie somewhere already.</summary>
     /// <param name="format">Format of the panels.</param>
@@ -32,8 +30,8 @@ public sealed unsafe class PanelMatrix
         PanelBytes = format.PanelBytes(columns);
     }
 
-    private PanelMatrix(PanelFormat format, int rows, int columns, byte[] owned)
-        : this(format, rows, columns, Aligned(owned)) => _owned = owned;
+    private PanelMatrix(PanelFormat format, int rows, int columns, ArenaPiece owned)
+        : this(format, rows, columns, owned.Address) => _owned = owned;
 
     /// <summary>Format of the panels.</summary>
     public PanelFormat Format { get; }
@@ -71,15 +69,15 @@ public sealed unsafe class PanelMatrix
     /// <summary>Packs canonical rows, on all threads. Rows in a format without panels are encoded anew as <see cref="GgmlType.Q8_0"/>, or as <see cref="GgmlType.F16"/> where they are not whole blocks.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="pool">The threads.</param>
+    /// <param name="arena">Where to put the panels: those of one model close together. Without it in memory of their own.</param>
     /// <param name="reuse">A packed matrix that is no longer used, whose memory may be taken.</param>
-    public static PanelMatrix Pack(WeightMatrix rows, ComputePool pool, PanelMatrix? reuse = null)
+    public static PanelMatrix Pack(WeightMatrix rows, ComputePool pool, Arena? arena = null, PanelMatrix? reuse = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(pool);
         PanelFormat format = FormatFor(rows);
-        // Beyond the garbage collector's reach: the kernels hold addresses.
-        int bytes = checked((int)(format.PanelsBytes(rows.Rows, rows.Columns) + Alignment));
-        byte[] owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+        long bytes = format.PanelsBytes(rows.Rows, rows.Columns);
+        ArenaPiece owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : (arena ?? new(bytes, hugePages: true)).Allocate(bytes);
         PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
         pool.Run(new PanelPacking(rows, matrix), matrix.Panels, PackedAtOnce);
         return matrix;
@@ -126,11 +124,5 @@ public sealed unsafe class PanelMatrix
         int bytes = Format.Block.BlockBytes;
         for (int i = 0; i < count; i++)
             Format.Unpack(new(panel + (long)i * Format.BlockBytes, Format.BlockBytes), row % PanelFormat.Rows, blocks.Slice(i * bytes, bytes));
-    }
-
-    private static byte* Aligned(byte[] pinned)
-    {
-        byte* first = (byte*)Unsafe.AsPointer(ref pinned[0]);
-        return first + (nint)(-(nint)first & (Alignment - 1));
     }
 }

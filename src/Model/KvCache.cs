@@ -8,8 +8,9 @@ internal sealed class KvCache : IDisposable
     public KvCache(ModelConfig config, KeyValueLayout layout)
     {
         Layers = new KeyValuePages[config.Layers];
+        KeyValueMemory memory = new(layout, Layers.Length);
         for (int layer = 0; layer < Layers.Length; layer++)
-            Layers[layer] = new KeyValuePages(layout);
+            Layers[layer] = new(memory);
     }
 
     private KvCache(KeyValuePages[] layers, int length) => (Layers, Length) = (layers, length);
@@ -22,7 +23,11 @@ internal sealed class KvCache : IDisposable
     public long ByteLength => Layers.Sum(layer => layer.ByteLength);
 
     /// <summary>A second sequence that begins as this one does; the pages are shared until one of both writes to them.</summary>
-    public KvCache Fork(int length) => new([.. Layers.Select(layer => layer.Fork(length))], length);
+    public KvCache Fork(int length)
+    {
+        KeyValueMemory memory = new(Layers[0].Layout, Layers.Length);
+        return new([.. Layers.Select(layer => layer.Fork(length, memory))], length);
+    }
 
     public void Dispose()
     {

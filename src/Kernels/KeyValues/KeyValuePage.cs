@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using MeKi.Kernels.Allocation;
 
 namespace MeKi.Kernels.KeyValues;
 
@@ -8,33 +8,20 @@ namespace MeKi.Kernels.KeyValues;
 /// </summary>
 public sealed unsafe class KeyValuePage
 {
-    private const int Alignment = 64;
-
     private readonly KeyValueLayout _layout;
-    private byte* _allocation;
+    private readonly ArenaPiece _memory;
     private int _references = 1;
 
-    /// <summary>Allocates a page of zeros, referenced once. The operating system gives memory as positions are stored.</summary>
-    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public KeyValuePage(KeyValueLayout layout)
-    {
-        ArgumentNullException.ThrowIfNull(layout);
-        _layout = layout;
-        _allocation = (byte*)NativeMemory.AllocZeroed((nuint)layout.PageBytes + Alignment);
-        // Of sessions that nobody disposed, the collector should know what their finalizers would free.
-        GC.AddMemoryPressure(layout.PageBytes);
-    }
-
-    /// <summary>Frees a page whose sequence was not disposed.</summary>
-    ~KeyValuePage() => Free();
+    /// <summary>A page, referenced once.</summary>
+    /// <param name="layout">What it holds.</param>
+    /// <param name="memory">Zeros, <see cref="KeyValueLayout.PageBytes"/>; the page's from now on.</param>
+    internal KeyValuePage(KeyValueLayout layout, ArenaPiece memory) => (_layout, _memory) = (layout, memory);
 
     /// <summary>Whether several sequences hold the page.</summary>
     public bool IsShared => Volatile.Read(ref _references) > 1;
 
     /// <summary>All bytes of the page, for saving and loading; see <see cref="KeyValueLayout"/>. Valid until the page is released.</summary>
-    public Span<byte> Bytes => new(Memory, checked((int)_layout.PageBytes));
-
-    private byte* Memory => _allocation + (-(nint)_allocation & (Alignment - 1));
+    public Span<byte> Bytes => new(_memory.Address, checked((int)_layout.PageBytes));
 
     /// <summary>Adds a sequence that holds the page.</summary>
     public void AddReference() => Interlocked.Increment(ref _references);
@@ -43,21 +30,12 @@ public sealed unsafe class KeyValuePage
     public void Release()
     {
         if (Interlocked.Decrement(ref _references) == 0)
-            Free();
+            _memory.Dispose();
     }
 
     /// <summary>The keys of a head.</summary>
-    internal byte* Keys(int head) => Memory + head * _layout.HeadBytes;
+    internal byte* Keys(int head) => _memory.Address + head * _layout.HeadBytes;
 
     /// <summary>The values of a head.</summary>
     internal byte* Values(int head) => Keys(head) + _layout.KeyBytes;
-
-    private void Free()
-    {
-        if (_allocation is null)
-            return;
-        NativeMemory.Free(_allocation);
-        _allocation = null;
-        GC.RemoveMemoryPressure(_layout.PageBytes);
-    }
 }

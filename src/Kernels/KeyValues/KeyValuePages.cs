@@ -4,22 +4,23 @@ namespace MeKi.Kernels.KeyValues;
 /// One layer's keys and values of one sequence, in pages of <see cref="PageLength"/> positions that are added as the sequence grows. <see cref="Fork"/> shares
 /// pages with another sequence; who writes to a shared page first takes a copy of it.
 /// </summary>
-/// <param name="layout">What a page holds.</param>
-public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
+/// <param name="memory">Where pages come from.</param>
+public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
 {
     /// <summary>Positions of a page.</summary>
     public const int PageLength = 256;
 
+    private readonly KeyValueLayout _layout = memory.Layout;
     private readonly List<KeyValuePage> _pages = [];
 
     /// <summary>What a page holds.</summary>
-    public KeyValueLayout Layout => layout;
+    public KeyValueLayout Layout => _layout;
 
     /// <summary>The pages, in order of their positions.</summary>
     public IReadOnlyList<KeyValuePage> Pages => _pages;
 
     /// <summary>Bytes held, those of shared pages included.</summary>
-    public long ByteLength => _pages.Count * layout.PageBytes;
+    public long ByteLength => _pages.Count * _layout.PageBytes;
 
     /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
     /// <param name="first">The first position.</param>
@@ -34,13 +35,15 @@ public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
                 Copy(page);
         }
         while (_pages.Count < end)
-            _pages.Add(new(layout));
+            _pages.Add(memory.Page(_pages.Count));
     }
 
     /// <summary>A second sequence with the first positions of this one, whose pages both hold from now on.</summary>
-    public KeyValuePages Fork(int positions)
+    /// <param name="positions">How many positions.</param>
+    /// <param name="forkMemory">Where the second sequence's further pages come from.</param>
+    public KeyValuePages Fork(int positions, KeyValueMemory forkMemory)
     {
-        KeyValuePages fork = new(layout);
+        KeyValuePages fork = new(forkMemory);
         for (int page = 0; page < (positions + PageLength - 1) / PageLength; page++)
         {
             _pages[page].AddReference();
@@ -55,9 +58,9 @@ public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
         KeyValuePage page = _pages[position / PageLength];
         Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
         int at = position % PageLength;
-        for (int head = 0; head < layout.KvHeads; head++)
+        for (int head = 0; head < _layout.KvHeads; head++)
         {
-            for (int block = 0; block < layout.Blocks; block++)
+            for (int block = 0; block < _layout.Blocks; block++)
             {
                 TakeBlock(keys, head, block, x);
                 StoreKey(page.Keys(head), at, block, x);
@@ -73,9 +76,9 @@ public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
         KeyValuePage page = _pages[position / PageLength];
         Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
         int at = position % PageLength;
-        for (int head = 0; head < layout.KvHeads; head++)
+        for (int head = 0; head < _layout.KvHeads; head++)
         {
-            for (int block = 0; block < layout.Blocks; block++)
+            for (int block = 0; block < _layout.Blocks; block++)
             {
                 LoadKey(page.Keys(head), at, block, x);
                 GiveBlock(x, head, block, keys);
@@ -95,47 +98,47 @@ public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
 
     private void Copy(int page)
     {
-        KeyValuePage copy = new(layout);
+        KeyValuePage copy = memory.Page(page);
         _pages[page].Bytes.CopyTo(copy.Bytes);
         _pages[page].Release();
         _pages[page] = copy;
     }
 
-    private int BlockLength(int block) => Math.Min(KeyValueLayout.BlockColumns, layout.HeadDimension - block * KeyValueLayout.BlockColumns);
+    private int BlockLength(int block) => Math.Min(KeyValueLayout.BlockColumns, _layout.HeadDimension - block * KeyValueLayout.BlockColumns);
 
     private void TakeBlock(ReadOnlySpan<float> heads, int head, int block, Span<float> x)
     {
         int length = BlockLength(block);
-        heads.Slice(head * layout.HeadDimension + block * KeyValueLayout.BlockColumns, length).CopyTo(x);
+        heads.Slice(head * _layout.HeadDimension + block * KeyValueLayout.BlockColumns, length).CopyTo(x);
         x[length..].Clear();
     }
 
     private void GiveBlock(ReadOnlySpan<float> x, int head, int block, Span<float> heads) =>
-        x[..BlockLength(block)].CopyTo(heads[(head * layout.HeadDimension + block * KeyValueLayout.BlockColumns)..]);
+        x[..BlockLength(block)].CopyTo(heads[(head * _layout.HeadDimension + block * KeyValueLayout.BlockColumns)..]);
 
     private void StoreKey(byte* keys, int position, int block, Span<float> x)
     {
-        switch (layout.Keys)
+        switch (_layout.Keys)
         {
-            case KeyValueFormat.F16: HalfStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
-            case KeyValueFormat.Q8_0: QuantizedStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
-            default: SingleStorage.StoreKey(keys, layout.Blocks, position, block, x); break;
+            case KeyValueFormat.F16: HalfStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
+            default: SingleStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
         }
     }
 
     private void LoadKey(byte* keys, int position, int block, Span<float> x)
     {
-        switch (layout.Keys)
+        switch (_layout.Keys)
         {
-            case KeyValueFormat.F16: HalfStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
-            case KeyValueFormat.Q8_0: QuantizedStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
-            default: SingleStorage.LoadKey(keys, layout.Blocks, position, block, x); break;
+            case KeyValueFormat.F16: HalfStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
+            default: SingleStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
         }
     }
 
     private void StoreValue(byte* values, int position, int block, Span<float> x)
     {
-        switch (layout.Values)
+        switch (_layout.Values)
         {
             case KeyValueFormat.F16: HalfStorage.StoreValue(values, position, block, x); break;
             case KeyValueFormat.Q8_0: QuantizedStorage.StoreValue(values, position, block, x); break;
@@ -145,7 +148,7 @@ public sealed unsafe class KeyValuePages(KeyValueLayout layout) : IDisposable
 
     private void LoadValue(byte* values, int position, int block, Span<float> x)
     {
-        switch (layout.Values)
+        switch (_layout.Values)
         {
             case KeyValueFormat.F16: HalfStorage.LoadValue(values, position, block, x); break;
             case KeyValueFormat.Q8_0: QuantizedStorage.LoadValue(values, position, block, x); break;

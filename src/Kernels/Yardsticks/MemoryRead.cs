@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using MeKi.Kernels.Allocation;
 
 namespace MeKi.Kernels.Yardsticks;
 
@@ -13,7 +13,7 @@ public sealed unsafe class MemoryRead : Region, IDisposable
     private const int BlockBytes = 1 << 20;
 
     private readonly ComputePool _pool;
-    private readonly byte* _data;
+    private readonly ArenaPiece _data;
     private readonly int _blocks;
     private long _sum;
 
@@ -24,9 +24,9 @@ public sealed unsafe class MemoryRead : Region, IDisposable
     {
         _pool = pool;
         _blocks = checked((int)(bytes / BlockBytes));
-        _data = (byte*)NativeMemory.AlignedAlloc((nuint)_blocks * BlockBytes, 64);
+        _data = new Arena(Bytes, hugePages: true).Allocate(Bytes);
         for (int block = 0; block < _blocks; block++)
-            new Span<byte>(_data + (long)block * BlockBytes, BlockBytes).Fill((byte)block);
+            new Span<byte>(_data.Address + (long)block * BlockBytes, BlockBytes).Fill((byte)block);
     }
 
     /// <summary>Bytes of one pass.</summary>
@@ -47,7 +47,7 @@ public sealed unsafe class MemoryRead : Region, IDisposable
         Vector256<long> a = default, b = default, c = default, d = default;
         for (int block = begin; block < end; block++)
         {
-            byte* at = _data + (long)block * BlockBytes;
+            byte* at = _data.Address + (long)block * BlockBytes;
             for (byte* last = at + BlockBytes; at < last; at += 128)
             {
                 a += Vector256.Load((long*)at);
@@ -61,5 +61,5 @@ public sealed unsafe class MemoryRead : Region, IDisposable
     }
 
     /// <summary>Frees the buffer.</summary>
-    public void Dispose() => NativeMemory.AlignedFree(_data);
+    public void Dispose() => _data.Dispose();
 }

@@ -1,10 +1,13 @@
 using MeKi.Kernels;
+using MeKi.Kernels.Allocation;
 
 namespace MeKi.Model.Checkpoints;
 
 /// <summary>Tensors by the names that GGUF gives them (docs/formats.md), wherever they lie and whatever the file calls them.</summary>
 internal abstract class WeightSource : IDisposable
 {
+    private readonly Arena _packed = new(64 << 20, hugePages: true);
+
     /// <summary>The file or folder that errors name.</summary>
     public abstract string Path { get; }
 
@@ -22,7 +25,7 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>The tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
-    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool);
+    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool, _packed);
 
     /// <summary>The tensor, decoded to float32, [length].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>

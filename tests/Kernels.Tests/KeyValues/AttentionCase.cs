@@ -38,7 +38,7 @@ internal sealed record AttentionCase(
     public KeyValuePages Cache()
     {
         Random random = new(Seed);
-        KeyValuePages cache = new(Layout);
+        KeyValuePages cache = new(new(Layout, layers: 1));
         cache.Reserve(0, Length);
         // Codes / 128 are exact in every format: the scale of Q8_0 is 1/128 where a block has a code of 127.
         float[][] exact = [.. Enumerable.Range(0, 8).Select(_ => Codes(KvHeads, random).Select(code => code / 128f).ToArray())];

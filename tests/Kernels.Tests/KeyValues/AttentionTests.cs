@@ -91,7 +91,7 @@ public class AttentionTests
     {
         const int KvHeads = 2, Dimension = 32, TailLength = 8;
         using ComputePool pool = new(2);
-        using KeyValuePages cache = new(new(KvHeads, Dimension, KeyValueFormat.Q8_0, KeyValueFormat.Q8_0));
+        using KeyValuePages cache = new(new(new(KvHeads, Dimension, KeyValueFormat.Q8_0, KeyValueFormat.Q8_0), layers: 1));
         cache.Reserve(0, 100_000);
         Attention attention = new(pool, KvHeads * queryGroup, KvHeads);
         ActivationMatrix queries = new(KvHeads * queryGroup * Dimension), output = new(KvHeads * queryGroup * Dimension);
@@ -112,7 +112,7 @@ public class AttentionTests
         foreach (PanelKernels set in PanelKernels.Available)
         {
             using ComputePool pool = new(1);
-            using KeyValuePages cache = new(new(1, 32, format, format));
+            using KeyValuePages cache = new(new(new(1, 32, format, format), layers: 1));
             ActivationMatrix queries = new(32), output = new(32);
             queries.Reserve(1);
             queries.Row(0).Fill(1e4f);
@@ -139,14 +139,14 @@ public class AttentionTests
                 cache.Store(position, Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray(), Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray());
             Bits.AssertSame(expected, Attend(sample, cache, PanelKernels.Available[0].Attention), $"window {window}");
         }
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool, 1, 1).Run(new(8), 1, 0, new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32)), new(8), window: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool, 1, 1).Run(new(8), 1, 0, new(new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32), layers: 1)), new(8), window: 0));
     }
 
     [Fact]
     public void No_tokens_are_nothing_to_do()
     {
         using ComputePool pool = new(2);
-        using KeyValuePages cache = new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16));
+        using KeyValuePages cache = new(new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
         new Attention(pool, 1, 1).Run(new(32), 0, 0, cache, new(32));
     }
 

@@ -16,7 +16,7 @@ public class KeyValuePagesTests
             const int Length = 300;
             Random random = new(layout.HeadDimension);
             float[][] keys = [.. Enumerable.Range(0, Length).Select(_ => Values(layout, random))], values = [.. keys.Select(_ => Values(layout, random))];
-            using KeyValuePages cache = new(layout);
+            using KeyValuePages cache = new(new(layout, layers: 1));
             cache.Reserve(0, Length);
             foreach (int position in Enumerable.Range(0, Length).OrderBy(_ => random.Next()))
                 cache.Store(position, keys[position], values[position]);
@@ -34,7 +34,7 @@ public class KeyValuePagesTests
     [Fact]
     public void What_a_format_cannot_hold_saturates()
     {
-        using KeyValuePages cache = new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.Q8_0));
+        using KeyValuePages cache = new(new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.Q8_0), layers: 1));
         float[] x = new float[32], key = new float[32], value = new float[32];
         (x[0], x[1], x[2]) = (1e6f, float.NegativeInfinity, 1e-9f);
         cache.Reserve(0, 1);
@@ -49,9 +49,9 @@ public class KeyValuePagesTests
     public void A_fork_shares_pages_until_one_of_both_writes()
     {
         KeyValueLayout layout = new(2, 32, KeyValueFormat.F32, KeyValueFormat.F32);
-        using KeyValuePages first = new(layout);
+        using KeyValuePages first = new(new(layout, layers: 1));
         Fill(first, 0, 400, seed: 1);
-        using KeyValuePages second = first.Fork(300);
+        using KeyValuePages second = first.Fork(300, new(layout, layers: 1));
         Assert.Equal(2, second.Pages.Count);
         Assert.Same(first.Pages[0], second.Pages[0]);
         Assert.Same(first.Pages[1], second.Pages[1]);
@@ -78,7 +78,7 @@ public class KeyValuePagesTests
     public void Pages_are_added_as_positions_are_reserved()
     {
         KeyValueLayout layout = new(1, 64, KeyValueFormat.Q8_0, KeyValueFormat.F16);
-        using KeyValuePages cache = new(layout);
+        using KeyValuePages cache = new(new(layout, layers: 1));
         foreach ((int first, int count, int pages) in new[] { (0, 1, 1), (1, 255, 1), (256, 1, 2), (200, 20, 2), (257, 1000, 5) })
         {
             cache.Reserve(first, count);

@@ -4,7 +4,7 @@ using MeKi.Store;
 
 namespace MeKi.Tool.Benchmarking;
 
-/// <summary>Asks Linux to drop a file's pages from the page cache, so that the next reads come from the device. The one place that calls libc.</summary>
+/// <summary>Asks Linux to drop a file's pages from the page cache, so that the next reads come from the device.</summary>
 internal static partial class PageCache
 {
     private const int DontNeed = 4; // POSIX_FADV_DONTNEED

@@ -1,0 +1,23 @@
+using MeKi.Kernels.Allocation;
+
+namespace MeKi.Kernels.KeyValues;
+
+/// <summary>
+/// Where the pages of a sequence's layers come from. The layers' pages of the same positions share a chunk. A sequence's first pages are given by the operating system as
+/// positions are stored, since many sequences are short; from the second on they are huge pages, which attention over a long sequence reads a tenth faster.
+/// </summary>
+/// <param name="layout">What a page holds.</param>
+/// <param name="layers">Layers that take their pages here.</param>
+public sealed class KeyValueMemory(KeyValueLayout layout, int layers)
+{
+    private readonly Arena _first = new(layers * layout.PageBytes, hugePages: false);
+    private readonly Arena _later = new(layers * layout.PageBytes, hugePages: true);
+
+    /// <summary>What a page holds.</summary>
+    public KeyValueLayout Layout => layout;
+
+    /// <summary>A page of zeros.</summary>
+    /// <param name="index">How many pages come before it in its layer.</param>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public KeyValuePage Page(int index) => new(layout, (index == 0 ? _first : _later).Allocate(layout.PageBytes));
+}
