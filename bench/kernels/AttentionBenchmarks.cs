@@ -28,7 +28,7 @@ public class AttentionBenchmarks : IStreams
     {
         _pool = new(Environment.ProcessorCount);
         _attention = new(_pool, Shape.Heads, Shape.KvHeads);
-        _cache = new(new(new(Shape.KvHeads, Shape.HeadDimension, Format, Format), layers: 1));
+        _cache = new(new(new(Shape.KvHeads, Shape.HeadDimension, Format, Format), layers: 28)); // As a model has: its pages share huge ones.
         _queries = new(Shape.Heads * Shape.HeadDimension);
         _output = new(Shape.Heads * Shape.HeadDimension);
         _queries.Reserve(1);

@@ -81,7 +81,7 @@ internal sealed unsafe class KernelCases : IDisposable
 
     private Func<double> AttentionAtDepth(KeyValueFormat format, int tokens, Func<KeyValuePages, double> work)
     {
-        KeyValuePages cache = new(new(new(KvHeads, HeadDimension, format, format), layers: 1));
+        KeyValuePages cache = new(new(new(KvHeads, HeadDimension, format, format), layers: 28)); // As a model has: its pages share huge ones.
         _caches.Add(cache);
         ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
         cache.Reserve(0, Depth);
