@@ -69,9 +69,9 @@ public sealed unsafe class PanelMatrix
     /// <summary>Packs canonical rows, on all threads. Rows in a format without panels are encoded anew as <see cref="GgmlType.Q8_0"/>, or as <see cref="GgmlType.F16"/> where they are not whole blocks.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="pool">The threads.</param>
-    /// <param name="arena">Where to put the panels: those of one model close together. Without it in memory of their own.</param>
     /// <param name="reuse">A packed matrix that is no longer used, whose memory may be taken.</param>
-    public static PanelMatrix Pack(WeightMatrix rows, ComputePool pool, Arena? arena = null, PanelMatrix? reuse = null)
+    /// <param name="arena">Where to put the panels: those of one model close together. Without it in memory of their own.</param>
+    public static PanelMatrix Pack(WeightMatrix rows, ComputePool pool, PanelMatrix? reuse = null, Arena? arena = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(pool);

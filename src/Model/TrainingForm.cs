@@ -162,7 +162,7 @@ internal sealed record ProjectionWeights(WeightMatrix Gate, WeightMatrix Up, Wei
     /// <param name="pool">The threads.</param>
     /// <param name="reuse">Panels no longer used, whose memory is taken.</param>
     public ProjectionPanels Pack(ComputePool pool, ProjectionPanels? reuse) =>
-        new(PanelMatrix.Pack(Gate, pool, reuse: reuse?.Gate), PanelMatrix.Pack(Up, pool, reuse: reuse?.Up), PanelMatrix.Pack(Down, pool, reuse: reuse?.Down));
+        new(PanelMatrix.Pack(Gate, pool, reuse?.Gate), PanelMatrix.Pack(Up, pool, reuse?.Up), PanelMatrix.Pack(Down, pool, reuse?.Down));
 }
 
 /// <summary>The matrices of <see cref="ProjectionWeights"/> in panels.</summary>

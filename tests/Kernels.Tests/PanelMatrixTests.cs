@@ -49,7 +49,7 @@ public unsafe class PanelMatrixTests
             WeightMatrix rows = new(format, 9, 64, small);
             PanelMatrix used = PanelMatrix.Pack(new(format, 24, 64, large), pool), fresh = PanelMatrix.Pack(rows, pool);
             byte* memory = used.Panel(0);
-            PanelMatrix again = PanelMatrix.Pack(rows, pool, reuse: used);
+            PanelMatrix again = PanelMatrix.Pack(rows, pool, used);
             Assert.True(again.Panel(0) == memory);
             Assert.Equal(new ReadOnlySpan<byte>(fresh.Panel(0), (int)fresh.OwnedBytes), new ReadOnlySpan<byte>(again.Panel(0), (int)again.OwnedBytes));
             byte[] block = new byte[format.BlockBytes];

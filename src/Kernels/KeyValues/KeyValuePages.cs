@@ -10,17 +10,16 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
     /// <summary>Positions of a page.</summary>
     public const int PageLength = 256;
 
-    private readonly KeyValueLayout _layout = memory.Layout;
     private readonly List<KeyValuePage> _pages = [];
 
     /// <summary>What a page holds.</summary>
-    public KeyValueLayout Layout => _layout;
+    public KeyValueLayout Layout { get; } = memory.Layout;
 
     /// <summary>The pages, in order of their positions.</summary>
     public IReadOnlyList<KeyValuePage> Pages => _pages;
 
     /// <summary>Bytes held, those of shared pages included.</summary>
-    public long ByteLength => _pages.Count * _layout.PageBytes;
+    public long ByteLength => _pages.Count * Layout.PageBytes;
 
     /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
     /// <param name="first">The first position.</param>
@@ -58,9 +57,9 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         KeyValuePage page = _pages[position / PageLength];
         Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
         int at = position % PageLength;
-        for (int head = 0; head < _layout.KvHeads; head++)
+        for (int head = 0; head < Layout.KvHeads; head++)
         {
-            for (int block = 0; block < _layout.Blocks; block++)
+            for (int block = 0; block < Layout.Blocks; block++)
             {
                 TakeBlock(keys, head, block, x);
                 StoreKey(page.Keys(head), at, block, x);
@@ -76,9 +75,9 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         KeyValuePage page = _pages[position / PageLength];
         Span<float> x = stackalloc float[KeyValueLayout.BlockColumns];
         int at = position % PageLength;
-        for (int head = 0; head < _layout.KvHeads; head++)
+        for (int head = 0; head < Layout.KvHeads; head++)
         {
-            for (int block = 0; block < _layout.Blocks; block++)
+            for (int block = 0; block < Layout.Blocks; block++)
             {
                 LoadKey(page.Keys(head), at, block, x);
                 GiveBlock(x, head, block, keys);
@@ -104,41 +103,41 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         _pages[page] = copy;
     }
 
-    private int BlockLength(int block) => Math.Min(KeyValueLayout.BlockColumns, _layout.HeadDimension - block * KeyValueLayout.BlockColumns);
+    private int BlockLength(int block) => Math.Min(KeyValueLayout.BlockColumns, Layout.HeadDimension - block * KeyValueLayout.BlockColumns);
 
     private void TakeBlock(ReadOnlySpan<float> heads, int head, int block, Span<float> x)
     {
         int length = BlockLength(block);
-        heads.Slice(head * _layout.HeadDimension + block * KeyValueLayout.BlockColumns, length).CopyTo(x);
+        heads.Slice(head * Layout.HeadDimension + block * KeyValueLayout.BlockColumns, length).CopyTo(x);
         x[length..].Clear();
     }
 
     private void GiveBlock(ReadOnlySpan<float> x, int head, int block, Span<float> heads) =>
-        x[..BlockLength(block)].CopyTo(heads[(head * _layout.HeadDimension + block * KeyValueLayout.BlockColumns)..]);
+        x[..BlockLength(block)].CopyTo(heads[(head * Layout.HeadDimension + block * KeyValueLayout.BlockColumns)..]);
 
     private void StoreKey(byte* keys, int position, int block, Span<float> x)
     {
-        switch (_layout.Keys)
+        switch (Layout.Keys)
         {
-            case KeyValueFormat.F16: HalfStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
-            case KeyValueFormat.Q8_0: QuantizedStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
-            default: SingleStorage.StoreKey(keys, _layout.Blocks, position, block, x); break;
+            case KeyValueFormat.F16: HalfStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
+            default: SingleStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
         }
     }
 
     private void LoadKey(byte* keys, int position, int block, Span<float> x)
     {
-        switch (_layout.Keys)
+        switch (Layout.Keys)
         {
-            case KeyValueFormat.F16: HalfStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
-            case KeyValueFormat.Q8_0: QuantizedStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
-            default: SingleStorage.LoadKey(keys, _layout.Blocks, position, block, x); break;
+            case KeyValueFormat.F16: HalfStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
+            case KeyValueFormat.Q8_0: QuantizedStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
+            default: SingleStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
         }
     }
 
     private void StoreValue(byte* values, int position, int block, Span<float> x)
     {
-        switch (_layout.Values)
+        switch (Layout.Values)
         {
             case KeyValueFormat.F16: HalfStorage.StoreValue(values, position, block, x); break;
             case KeyValueFormat.Q8_0: QuantizedStorage.StoreValue(values, position, block, x); break;
@@ -148,7 +147,7 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
 
     private void LoadValue(byte* values, int position, int block, Span<float> x)
     {
-        switch (_layout.Values)
+        switch (Layout.Values)
         {
             case KeyValueFormat.F16: HalfStorage.LoadValue(values, position, block, x); break;
             case KeyValueFormat.Q8_0: QuantizedStorage.LoadValue(values, position, block, x); break;

@@ -25,7 +25,7 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>The tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
-    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool, _packed);
+    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool, arena: _packed);
 
     /// <summary>The tensor, decoded to float32, [length].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>

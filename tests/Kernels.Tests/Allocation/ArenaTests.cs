@@ -57,7 +57,7 @@ public sealed unsafe class ArenaTests
     [Fact]
     public void Memory_comes_and_goes_with_pieces_of_any_thread()
     {
-        // 4,000 chunks of 4 MB are more than this machine has: they went back, those of pieces that nobody disposed too.
+        // 16 GB in all, of which a machine with less has to get back what went, that of pieces nobody disposed too.
         Arena arena = new(Chunk, hugePages: true);
         Parallel.For(0, 4000, i =>
         {
