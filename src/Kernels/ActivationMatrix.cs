@@ -1,3 +1,5 @@
+using MeKi.Kernels.Allocation;
+
 namespace MeKi.Kernels;
 
 /// <summary>Float32 activations of some tokens, one row each, in pinned memory that grows to the most rows ever asked for and is reused.</summary>
@@ -7,7 +9,7 @@ public sealed class ActivationMatrix(int columns)
     // Products of floats compute six tokens at a time and read rows that are not there.
     private const int SpareRows = 5;
 
-    private float[] _values = [];
+    private readonly PinnedFloats _values = new();
 
     /// <summary>Values of a row.</summary>
     public int Columns => columns;
@@ -16,15 +18,11 @@ public sealed class ActivationMatrix(int columns)
     internal QuantizedActivations? Codes { get; set; }
 
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
-    public void Reserve(int rows)
-    {
-        if (_values.LongLength < ((long)rows + SpareRows) * columns)
-            _values = GC.AllocateUninitializedArray<float>(checked((rows + SpareRows) * columns), pinned: true);
-    }
+    public unsafe void Reserve(int rows) => _ = _values.Reserve(((long)rows + SpareRows) * columns);
 
     /// <summary>One token's values, [columns].</summary>
-    public Span<float> Row(int row) => _values.AsSpan(row * columns, columns);
+    public Span<float> Row(int row) => _values.Slice(row * columns, columns);
 
     /// <summary>Consecutive tokens' values, [rows × columns].</summary>
-    public Span<float> Rows(int first, int rows) => _values.AsSpan(first * columns, rows * columns);
+    public Span<float> Rows(int first, int rows) => _values.Slice(first * columns, rows * columns);
 }

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
+using MeKi.Kernels.Allocation;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
@@ -29,7 +29,7 @@ public sealed unsafe class Attention : Region
     private const int PartTail = 8;
 
     [ThreadStatic]
-    private static float[]? t_scratch;
+    private static PinnedFloats? t_scratch;
 
     private readonly ComputePool _pool;
     private readonly AttentionKernels _kernels;
@@ -39,7 +39,8 @@ public sealed unsafe class Attention : Region
     private readonly int _group;
     private readonly int _kvHeads;
     private readonly int[] _pagesLeft;
-    private float[] _parts = [];
+    private readonly PinnedFloats _parts = new();
+    private float* _partSums;
 
     private ActivationMatrix _queries = null!;
     private ActivationMatrix _output = null!;
@@ -83,7 +84,7 @@ public sealed unsafe class Attention : Region
     private int PartLength => _cache.Layout.Columns + PartTail;
 
     /// <summary>Bytes held for results of pages: at most the larger of 512 rows and two tiles for each KV head, whatever the depth.</summary>
-    internal long PartBytes => (long)_parts.Length * sizeof(float);
+    internal long PartBytes => _parts.Count * sizeof(float);
 
     /// <summary>Attends for rows 0 … <paramref name="tokens"/> − 1; row r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.</summary>
     /// <param name="queries">Rotated queries, [tokens × heads · D].</param>
@@ -107,8 +108,7 @@ public sealed unsafe class Attention : Region
             return;
         }
         long length = (long)_kvHeads * Parts * AttentionKernels.PaddedRows(tokens * _group) * PartLength;
-        if (_parts.LongLength < length)
-            _parts = GC.AllocateUninitializedArray<float>(checked((int)length), pinned: true);
+        _partSums = _parts.Reserve(length);
         for ((_origin, _firstPart) = (FirstPage, 0); _origin + _firstPart < EndPage; (_origin, _firstPart) = (_origin + Parts - 1, 1))
         {
             _endPart = Math.Min(Parts, EndPage - _origin);
@@ -130,12 +130,7 @@ public sealed unsafe class Attention : Region
     }
 
     // Pinned, like all that kernels hold addresses of.
-    private static float* Scratch(long length)
-    {
-        if (t_scratch is null || t_scratch.LongLength < length)
-            t_scratch = GC.AllocateUninitializedArray<float>(checked((int)length), pinned: true);
-        return (float*)Unsafe.AsPointer(ref t_scratch[0]);
-    }
+    private static float* Scratch(long length) => (t_scratch ??= new()).Reserve(length);
 
     private void Prepare(int kvHead)
     {
@@ -211,7 +206,7 @@ public sealed unsafe class Attention : Region
     private int FirstSeen(int token) => Math.Max(0, _firstPosition + token + 1 - _window);
 
     private float* Part(int kvHead, int part) =>
-        (float*)Unsafe.AsPointer(ref _parts[0]) + ((long)kvHead * Parts + part) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
+        _partSums + ((long)kvHead * Parts + part) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
 
     private Span<float> Head(ActivationMatrix matrix, int kvHead, int row) =>
         matrix.Row(row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);

@@ -1,3 +1,4 @@
+using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Panels;
 using MeKi.Quant.Panels;
 
@@ -17,12 +18,11 @@ public sealed unsafe class MatMul : Region
     private const long ChunkBytes = 64 << 10;
     private const int MostProducts = 4;
 
-    // Pairs of panels that a thread computes before it writes their results: 128 bytes in a row of the output, two neighbouring lines. One pair wrote 64 bytes at a time, a line from memory for
-    // each token and 3.5 % of a prompt's time.
+    // Pairs of panels in a chunk of a product by several tokens: 128 bytes in a row of the output, so that two threads seldom write to one pair of lines.
     private const int TilePairs = 2;
 
     [ThreadStatic]
-    private static float[]? t_results;
+    private static PinnedFloats? t_results;
 
     private readonly Product[] _products = new Product[MostProducts];
     private readonly QuantizedActivations[] _codes = [.. Enumerable.Range(0, MostProducts).Select(_ => new QuantizedActivations())];
@@ -115,44 +115,28 @@ public sealed unsafe class MatMul : Region
         return (weight.Panels + panels - 1) / panels;
     }
 
-    private static float[] Results(int length)
-    {
-        if (t_results is null || t_results.Length < length)
-            t_results = GC.AllocateUninitializedArray<float>(length, pinned: true);
-        return t_results;
-    }
+    private static float* Results(int count) => (t_results ??= new()).Reserve(count);
 
     private void MultiplyVector(in Product product, int first, int panels)
     {
-        float[] results = Results(PanelFormat.Rows * panels);
-        fixed (float* y = results, x = product.Floats)
-            _kernels.MultiplyVector(product.Weight, first, panels, product.Codes.Group(0), x, y);
-        int row = first * PanelFormat.Rows;
-        results.AsSpan(0, Math.Min(PanelFormat.Rows * panels, product.Weight.Rows - row)).CopyTo(product.Output.Row(0)[row..]);
+        float* results = Results(PanelFormat.Rows * panels);
+        fixed (float* x = product.Floats)
+            _kernels.MultiplyVector(product.Weight, first, panels, product.Codes.Group(0), x, results);
+        int row = first * PanelFormat.Rows, rows = Math.Min(PanelFormat.Rows * panels, product.Weight.Rows - row);
+        new Span<float>(results, rows).CopyTo(product.Output.Row(0)[row..]);
     }
 
-    private void MultiplyTiles(in Product product, int panel)
+    private void MultiplyTiles(in Product product, int first)
     {
-        const int Pair = 2 * PanelFormat.Rows;
-        int pairs = Math.Min(TilePairs, (product.Weight.Panels - panel + 1) / 2), pairResults = Pair * PanelKernels.PaddedTokens(_tokens);
-        float[] results = Results(TilePairs * pairResults);
-        fixed (float* y = results, x = product.Floats)
+        float* sums = Results(TileOutput.Width * PanelKernels.PaddedTokens(_tokens));
+        // Matrices of activations do not move.
+        fixed (float* x = product.Floats, y = product.Output.Row(0))
         {
-            for (int pair = 0; pair < pairs; pair++)
-                _kernels.MultiplyTiles(product.Weight, panel + 2 * pair, product.Codes, x, y + pair * pairResults);
-        }
-        int row = panel * PanelFormat.Rows, rows = product.Weight.Rows - row;
-        for (int token = 0; token < _tokens; token++)
-        {
-            Span<float> output = product.Output.Row(token)[row..];
-            for (int pair = 0; pair < pairs; pair++)
+            for (int panel = first; panel < Math.Min(first + 2 * TilePairs, product.Weight.Panels); panel += 2)
             {
-                ReadOnlySpan<float> sums = results.AsSpan(pair * pairResults + Pair * token, Pair);
-                // A copy of constant length is two vector moves; of unknown length it is a call, 5 % of a prompt's time.
-                if (rows >= Pair * (pair + 1))
-                    sums.CopyTo(output.Slice(Pair * pair, Pair));
-                else
-                    sums[..(rows - Pair * pair)].CopyTo(output[(Pair * pair)..]);
+                int row = panel * PanelFormat.Rows;
+                TileOutput output = new(y + row, product.Output.Columns, Math.Min(TileOutput.Width, product.Weight.Rows - row), _tokens);
+                _kernels.MultiplyTiles(product.Weight, panel, product.Codes, x, sums, output);
             }
         }
     }

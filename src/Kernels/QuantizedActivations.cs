@@ -66,12 +66,12 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Where a group of tokens lies, from a block of columns on.</summary>
     public QuantizedGroup Group(int group, int firstBlock = 0)
     {
-        int blocks = Interleave * (group * (Columns / BlockColumns) + firstBlock);
+        nint blocks = Interleave * ((nint)group * (Columns / BlockColumns) + firstBlock);
         // The arrays are pinned.
         fixed (sbyte* codes = _codes)
         fixed (float* scales = _scales, scaledSums = _scaledSums)
         fixed (int* sums = _sums, starts = _starts, halfStarts = _halfStarts)
-            return new(codes + (long)blocks * BlockColumns, scales + blocks, scaledSums + blocks, sums + blocks, starts + blocks, halfStarts + 2 * blocks);
+            return new QuantizedGroup(codes, scales, scaledSums, sums, starts, halfStarts).After(blocks);
     }
 
     /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
@@ -179,4 +179,8 @@ internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, floa
 
     /// <summary>Likewise −32 times those of the first and of the last 16 columns, for weight codes around 32: [block][half][token].</summary>
     public readonly int* HalfStarts = halfStarts;
+
+    /// <summary>The blocks that follow so many.</summary>
+    public QuantizedGroup After(nint blocks) =>
+        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, Starts + blocks, HalfStarts + 2 * blocks);
 }

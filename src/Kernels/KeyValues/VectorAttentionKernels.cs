@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 
@@ -20,7 +20,7 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
     private const int PrefetchBytes = 1536;
 
     [ThreadStatic]
-    private static float[]? t_widened;
+    private static PinnedFloats? t_widened;
 
     [ThreadStatic]
     private static ExpandedPanels? t_expanded;
@@ -213,10 +213,5 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
         }
     }
 
-    private static float* Widened(int length)
-    {
-        if (t_widened is null || t_widened.Length < length)
-            t_widened = GC.AllocateUninitializedArray<float>(length, pinned: true);
-        return (float*)Unsafe.AsPointer(ref t_widened[0]);
-    }
+    private static float* Widened(int length) => (t_widened ??= new()).Reserve(length);
 }

@@ -1,3 +1,5 @@
+using MeKi.Kernels.Allocation;
+
 namespace MeKi.Kernels.Panels;
 
 /// <summary>Room for a run of columns of two panels, with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
@@ -12,11 +14,11 @@ internal sealed unsafe class ExpandedPanels
     private const int Groups = MaxColumns / QuantizedActivations.BlockColumns;
     private const int Alignment = 64;
     private readonly byte[] _memory;
-    private float[] _oddSums = [];
+    private readonly PinnedFloats _oddSums = new();
 
     public ExpandedPanels()
     {
-        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
+        const int CodeBytes = 2 * 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
         _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + ExtraFloats) + Alignment, pinned: true);
         // The array is pinned.
         fixed (byte* first = _memory)
@@ -25,25 +27,18 @@ internal sealed unsafe class ExpandedPanels
         Extras = Scales + ScaleFloats;
     }
 
-    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns].</summary>
+    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns]; of signed codes that need two vectors, [8 chunks][2 vectors][2 panels].</summary>
     public byte* Codes { get; }
 
     /// <summary>[group][2 panels][8 rows].</summary>
     public float* Scales { get; }
 
-    /// <summary>Minima, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
+    /// <summary>Minima, or what sums over signed codes start with, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
     public float* Extras { get; }
 
     /// <summary>Panels of floats, in the place of <see cref="Codes"/>: [column][2 panels][8 rows].</summary>
     public float* Floats => (float*)Codes;
 
     /// <summary>Sums of the odd columns, while <see cref="Floats"/> are multiplied.</summary>
-    public float* OddSums(int length)
-    {
-        if (_oddSums.Length < length)
-            _oddSums = GC.AllocateUninitializedArray<float>(length, pinned: true);
-        // The array is pinned.
-        fixed (float* first = _oddSums)
-            return first;
-    }
+    public float* OddSums(int length) => _oddSums.Reserve(length);
 }

@@ -74,17 +74,32 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         float* decoded = stackalloc float[ScaleFloats];
         byte* codes = to.Codes + 32 * which;
         float* scales = to.Scales + 8 * which, extras = to.Extras + 8 * which;
+        int step = TCodes.CodeBits == 8 ? 64 * TVector.SignedTileVectors : 64;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
             TCodes.Scales<TVector>(panel, decoded);
-            for (int g = 0; g < TCodes.Groups; g++, codes += 512)
+            for (int g = 0; g < TCodes.Groups; g++, codes += 8 * step)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
+                TVector start = TVector.Zero;
                 for (int i = 0; i < 4; i++)
                 {
                     TCodes.Codes(group, i, out TVector low, out TVector high);
-                    TVector.Store(low, codes + 64 * i);
-                    TVector.Store(high, codes + 64 * (i + 4));
+                    if (TCodes.CodeBits == 8)
+                    {
+                        start = TVector.StoreForTile(low, codes + step * i, start);
+                        start = TVector.StoreForTile(high, codes + step * (i + 4), start);
+                    }
+                    else
+                    {
+                        TVector.Store(low, codes + 64 * i);
+                        TVector.Store(high, codes + 64 * (i + 4));
+                    }
+                }
+                if (TCodes.CodeBits == 8)
+                {
+                    TVector.Store(start, (byte*)extras);
+                    extras += 16;
                 }
             }
             for (int v = 0; v < 8 * TCodes.Groups; v += 8, scales += 16)
@@ -108,15 +123,15 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
-        float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Extras;
+        float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, extras = panels.Extras;
         int* starts = TCodes.CodeBits == 8 ? tokens.Sums : tokens.Starts;
         for (int g = 0; g < groups; g++)
         {
-            TVector p0 = TKind.Start(starts), p1 = TKind.Start(starts + 1), p2 = TKind.Start(starts + 2), p3 = TKind.Start(starts + 3);
-            TVector q0 = p0, q1 = p1, q2 = p2, q3 = p3;
-            for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
+            TVector p0 = TKind.Start(starts, extras), p1 = TKind.Start(starts + 1, extras), p2 = TKind.Start(starts + 2, extras), p3 = TKind.Start(starts + 3, extras);
+            TVector q0 = TKind.Start(starts, extras + 8), q1 = TKind.Start(starts + 1, extras + 8), q2 = TKind.Start(starts + 2, extras + 8), q3 = TKind.Start(starts + 3, extras + 8);
+            for (byte* end = codes + 512 * TKind.Vectors; codes < end; codes += 64 * TKind.Vectors, x += 16)
             {
-                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), wp = TKind.Prepare(w), vp = TKind.Prepare(v);
+                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), wp = TKind.Second(w, codes + 64), vp = TKind.Second(v, codes + 96);
                 TVector four = TVector.Four(x);
                 p0 = TKind.Dot(p0, w, wp, four, 0);
                 q0 = TKind.Dot(q0, v, vp, four, 0);
@@ -130,17 +145,21 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 p3 = TKind.Dot(p3, w, wp, four, 3);
                 q3 = TKind.Dot(q3, v, vp, four, 3);
             }
-            TKind.Add(y, TKind.Integers(p0), scales, minima, a, scaledSums);
-            TKind.Add(y + 8, TKind.Integers(q0), scales + 8, minima + 8, a, scaledSums);
-            TKind.Add(y + 16, TKind.Integers(p1), scales, minima, a + 1, scaledSums + 1);
-            TKind.Add(y + 24, TKind.Integers(q1), scales + 8, minima + 8, a + 1, scaledSums + 1);
-            TKind.Add(y + 32, TKind.Integers(p2), scales, minima, a + 2, scaledSums + 2);
-            TKind.Add(y + 40, TKind.Integers(q2), scales + 8, minima + 8, a + 2, scaledSums + 2);
-            TKind.Add(y + 48, TKind.Integers(p3), scales, minima, a + 3, scaledSums + 3);
-            TKind.Add(y + 56, TKind.Integers(q3), scales + 8, minima + 8, a + 3, scaledSums + 3);
+            TVector scale = TVector.BroadcastFloat(a);
+            TKind.Add(y, TKind.Integers(p0), scales, extras, scale, scaledSums);
+            TKind.Add(y + 8, TKind.Integers(q0), scales + 8, extras + 8, scale, scaledSums);
+            scale = TVector.BroadcastFloat(a + 1);
+            TKind.Add(y + 16, TKind.Integers(p1), scales, extras, scale, scaledSums + 1);
+            TKind.Add(y + 24, TKind.Integers(q1), scales + 8, extras + 8, scale, scaledSums + 1);
+            scale = TVector.BroadcastFloat(a + 2);
+            TKind.Add(y + 32, TKind.Integers(p2), scales, extras, scale, scaledSums + 2);
+            TKind.Add(y + 40, TKind.Integers(q2), scales + 8, extras + 8, scale, scaledSums + 2);
+            scale = TVector.BroadcastFloat(a + 3);
+            TKind.Add(y + 48, TKind.Integers(p3), scales, extras, scale, scaledSums + 3);
+            TKind.Add(y + 56, TKind.Integers(q3), scales + 8, extras + 8, scale, scaledSums + 3);
             scales += 16;
             starts += 4;
-            minima += 16;
+            extras += 16;
             scaledSums += 4;
             a += 4;
         }
@@ -172,10 +191,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                     (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 3), TVector.NextFour(f1, x + 16, 3), TVector.NextFour(f2, x + 32, 3), TVector.NextFour(f3, x + 48, 3));
                     s3 = AddHalf<TKind>(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, starts, subScales);
                 }
-                TKind.Add(y, s0, scales, minima, a, scaledSums);
-                TKind.Add(y + 16, s1, scales, minima, a + 1, scaledSums + 1);
-                TKind.Add(y + 32, s2, scales, minima, a + 2, scaledSums + 2);
-                TKind.Add(y + 48, s3, scales, minima, a + 3, scaledSums + 3);
+                TKind.Add(y, s0, scales, minima, TVector.BroadcastFloat(a), scaledSums);
+                TKind.Add(y + 16, s1, scales, minima, TVector.BroadcastFloat(a + 1), scaledSums + 1);
+                TKind.Add(y + 32, s2, scales, minima, TVector.BroadcastFloat(a + 2), scaledSums + 2);
+                TKind.Add(y + 48, s3, scales, minima, TVector.BroadcastFloat(a + 3), scaledSums + 3);
                 codes += 32;
                 y += 8;
                 scales += 8;
@@ -200,7 +219,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* starts, byte* subScales)
         where TKind : struct, ITileKind<TVector>
     {
-        TVector half = TVector.AddDot(TKind.Start(starts + token), w0, f0, token);
+        TVector half = TVector.AddDot(TKind.Start(starts + token, null), w0, f0, token);
         half = TVector.AddDot(half, w1, f1, token);
         half = TVector.AddDot(half, w2, f2, token);
         half = TVector.AddDot(half, w3, f3, token);

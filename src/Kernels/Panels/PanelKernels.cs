@@ -16,7 +16,7 @@ internal abstract unsafe class PanelKernels
     /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
     public const int DotProductsOfStep = 8;
 
-    /// <summary>Tokens that tiles write results for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
+    /// <summary>Tokens that tiles add up sums for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
     public static int PaddedTokens(int tokens) => tokens + 5;
 
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
@@ -50,8 +50,9 @@ internal abstract unsafe class PanelKernels
     /// <param name="panel">The first of them.</param>
     /// <param name="tokens">Quantised activations, for formats of integer codes.</param>
     /// <param name="floats">The activations, [tokens up to a multiple of 6 × columns], for formats of floats.</param>
-    /// <param name="y">Receives [<see cref="PaddedTokens"/> × 16].</param>
-    public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y);
+    /// <param name="sums">Room for [<see cref="PaddedTokens"/> × 16].</param>
+    /// <param name="output">Receives the results.</param>
+    public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
 
     /// <summary>Dot products of signed bytes and nothing else: what the machine can do at most.</summary>
     /// <param name="steps">How many steps.</param>

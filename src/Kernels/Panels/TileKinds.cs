@@ -10,15 +10,21 @@ namespace MeKi.Kernels.Panels;
 internal unsafe interface ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    /// <summary>What <see cref="Dot"/> wants to know of the codes.</summary>
-    static abstract TVector Prepare(TVector codes);
+    /// <summary>Vectors of a vector of codes, as a tile holds them.</summary>
+    static abstract int Vectors { get; }
+
+    /// <summary>What <see cref="Dot"/> wants beside the codes.</summary>
+    /// <param name="codes">The codes.</param>
+    /// <param name="at">Their second vector, where there is one.</param>
+    static abstract TVector Second(TVector codes, byte* at);
 
     /// <summary>What a token's sums of a group start with: the correction for codes that are larger than what they stand for.</summary>
     /// <param name="start">The token's, of <see cref="QuantizedGroup.Starts"/> or <see cref="QuantizedGroup.Sums"/>.</param>
-    static abstract TVector Start(int* start);
+    /// <param name="extras">The panel's, of <see cref="ExpandedPanels.Extras"/>.</param>
+    static abstract TVector Start(int* start, float* extras);
 
     /// <summary>Adds a chunk's products.</summary>
-    static abstract TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index);
+    static abstract TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index);
 
     /// <summary>A group's sums as 32-bit integers.</summary>
     static abstract TVector Integers(TVector sums);
@@ -34,23 +40,25 @@ internal unsafe interface ITileKind<TVector>
     /// <param name="sums">The sums.</param>
     /// <param name="scales">The group's scales, [8].</param>
     /// <param name="minima">The group's minima, [8].</param>
-    /// <param name="scale">The token's scale.</param>
+    /// <param name="scale">The token's scale in every lane.</param>
     /// <param name="scaledSum">Its product with the sum of the token's codes.</param>
-    static abstract void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum);
+    static abstract void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum);
 }
 
 /// <summary>Unsigned codes around 8.</summary>
 internal readonly unsafe struct CentredTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Prepare(TVector codes) => codes;
+    public static int Vectors => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start) => TVector.StartPartial(start);
+    public static TVector Second(TVector codes, byte* at) => codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Start(int* start, float* extras) => TVector.StartPartial(start);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);
@@ -59,22 +67,24 @@ internal readonly unsafe struct CentredTile<TVector> : ITileKind<TVector>
     public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, TVector.Widen(sums));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
-        TVector.Store(TVector.ScaledSum(sums, scales, TVector.BroadcastFloat(scale), y), (byte*)y);
+    public static void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum) =>
+        TVector.Store(TVector.ScaledSum(sums, scales, scale, y), (byte*)y);
 }
 
 /// <summary>Unsigned codes from 0, with minima.</summary>
 internal readonly unsafe struct MinimaTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Prepare(TVector codes) => codes;
+    public static int Vectors => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start) => TVector.Zero;
+    public static TVector Second(TVector codes, byte* at) => codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Start(int* start, float* extras) => TVector.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);
@@ -83,22 +93,24 @@ internal readonly unsafe struct MinimaTile<TVector> : ITileKind<TVector>
     public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, TVector.Widen(sums));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
-        TVector.Store(TVector.NegatedMultiplyAdd(minima, TVector.BroadcastFloat(scaledSum), TVector.ScaledSum(sums, scales, TVector.BroadcastFloat(scale), y)), (byte*)y);
+    public static void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum) =>
+        TVector.Store(TVector.NegatedMultiplyAdd(minima, TVector.BroadcastFloat(scaledSum), TVector.ScaledSum(sums, scales, scale, y)), (byte*)y);
 }
 
 /// <summary>Signed bytes.</summary>
 internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Prepare(TVector codes) => TVector.Magnitudes(codes);
+    public static int Vectors => TVector.SignedTileVectors;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start) => TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(start, TVector.SignedOffsetShift);
+    public static TVector Second(TVector codes, byte* at) => TVector.SignedTileVectors > 1 ? TVector.Load(at) : codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddSignedDot(sums, codes, prepared, four, index);
+    public static TVector Start(int* start, float* extras) => TVector.SignedOffsetShift == 0 ? TVector.Load((byte*)extras) : TVector.BroadcastNegated(start, TVector.SignedOffsetShift);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddTileDot(sums, codes, second, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => sums;
@@ -107,7 +119,7 @@ internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
     public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddIntegers(integers, sums);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+    public static void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum) =>
         CentredTile<TVector>.Add(y, sums, scales, minima, scale, scaledSum);
 }
 
@@ -115,14 +127,16 @@ internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
 internal readonly unsafe struct SubScaledTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Prepare(TVector codes) => codes;
+    public static int Vectors => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start) => TVector.StartPartial(start);
+    public static TVector Second(TVector codes, byte* at) => codes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector prepared, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Start(int* start, float* extras) => TVector.StartPartial(start);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);
@@ -131,6 +145,6 @@ internal readonly unsafe struct SubScaledTile<TVector> : ITileKind<TVector>
     public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddScaled(integers, sums, TVector.Load(subScales));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add(float* y, TVector sums, float* scales, float* minima, float* scale, float* scaledSum) =>
+    public static void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum) =>
         CentredTile<TVector>.Add(y, sums, scales, minima, scale, scaledSum);
 }

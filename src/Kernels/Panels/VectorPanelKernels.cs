@@ -15,6 +15,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     // About as far as a core's reads of memory are under way at once: 80 to 100 ns of latency at 15 to 20 GB/s.
     private const int PrefetchBytes = 1536;
 
+    private const int TileSums = QuantizedActivations.TileTokens * TileOutput.Width;
+
     [ThreadStatic]
     private static ExpandedPanels? t_expanded;
 
@@ -38,18 +40,18 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
-    public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y)
+    public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
         switch (weight.Format.Block.Type)
         {
-            case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, CentredTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, MinimaTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, SubScaledTile<TVector>>(weight, panel, tokens, y); break;
-            case GgmlType.F32: TilesOfFloats<F32Floats>(weight, panel, tokens.Tokens, floats, y); break;
-            case GgmlType.F16: TilesOfFloats<F16Floats>(weight, panel, tokens.Tokens, floats, y); break;
-            case GgmlType.BF16: TilesOfFloats<BF16Floats>(weight, panel, tokens.Tokens, floats, y); break;
+            case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, CentredTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, MinimaTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, MinimaTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, SubScaledTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.F32: TilesOfFloats<F32Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
+            case GgmlType.F16: TilesOfFloats<F16Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
+            case GgmlType.BF16: TilesOfFloats<BF16Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
             default: throw new NotSupportedException(weight.Format.Block.Name);
         }
     }
@@ -58,25 +60,28 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     public override int DotProducts(int steps)
     {
         sbyte* x = stackalloc sbyte[256];
+        byte* codes = stackalloc byte[128];
         int* sums = stackalloc int[8];
         new Span<sbyte>(x, 256).Fill(3);
-        TVector w = TVector.Load((byte*)x), v = TVector.Load((byte*)x + 32), wm = TVector.Magnitudes(w), vm = TVector.Magnitudes(v);
-        TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+        TVector start = TVector.StoreForTile(TVector.Load((byte*)x), codes, TVector.Zero);
+        start = TVector.StoreForTile(TVector.Load((byte*)x), codes + 32, start);
+        TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), ws = TVector.SignedTileVectors > 1 ? TVector.Load(codes + 64) : w, vs = TVector.SignedTileVectors > 1 ? TVector.Load(codes + 96) : v;
+        TVector s0 = start, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
         for (int step = 0; step < steps; step++)
         {
             sbyte* at = x + 16 * (step & 15);
             TVector four = TVector.Four(at);
-            s0 = TVector.AddSignedDot(s0, w, wm, four, 0);
-            t0 = TVector.AddSignedDot(t0, v, vm, four, 0);
+            s0 = TVector.AddTileDot(s0, w, ws, four, 0);
+            t0 = TVector.AddTileDot(t0, v, vs, four, 0);
             four = TVector.NextFour(four, at, 1);
-            s1 = TVector.AddSignedDot(s1, w, wm, four, 1);
-            t1 = TVector.AddSignedDot(t1, v, vm, four, 1);
+            s1 = TVector.AddTileDot(s1, w, ws, four, 1);
+            t1 = TVector.AddTileDot(t1, v, vs, four, 1);
             four = TVector.NextFour(four, at, 2);
-            s2 = TVector.AddSignedDot(s2, w, wm, four, 2);
-            t2 = TVector.AddSignedDot(t2, v, vm, four, 2);
+            s2 = TVector.AddTileDot(s2, w, ws, four, 2);
+            t2 = TVector.AddTileDot(t2, v, vs, four, 2);
             four = TVector.NextFour(four, at, 3);
-            s3 = TVector.AddSignedDot(s3, w, wm, four, 3);
-            t3 = TVector.AddSignedDot(t3, v, vm, four, 3);
+            s3 = TVector.AddTileDot(s3, w, ws, four, 3);
+            t3 = TVector.AddTileDot(t3, v, vs, four, 3);
         }
         TVector s = TVector.AddIntegers(TVector.AddIntegers(s0, s1), TVector.AddIntegers(s2, s3));
         TVector t = TVector.AddIntegers(TVector.AddIntegers(t0, t1), TVector.AddIntegers(t2, t3));
@@ -98,52 +103,60 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
             FloatPanels<TVector, TFloats>.MultiplyVector(weight.Panel(first + panel), weight.Columns, x, PrefetchBytes, y + 8 * panel);
     }
 
-    private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* y)
+    private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)
         where TCodes : struct, IPanelCodes
         where TKind : struct, ITileKind<TVector>
     {
         ExpandedPanels expanded = t_expanded ??= new();
         int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
-        new Span<float>(y, 64 * tokens.Groups).Clear();
+        new Span<float>(sums, TileSums * tokens.Groups).Clear();
         for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxColumns)
         {
             int columns = Math.Min(ExpandedPanels.MaxColumns, weight.Columns - column), blocks = columns / blockColumns;
             long offset = column / blockColumns * (long)TCodes.BlockBytes;
             IntegerPanels<TVector, TCodes>.Expand(weight.Panel(panel) + offset, 0, blocks, expanded);
             IntegerPanels<TVector, TCodes>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
+            QuantizedGroup first = tokens.Group(0, column / QuantizedActivations.BlockColumns);
             for (int group = 0; group < tokens.Groups; group++)
             {
-                QuantizedGroup x = tokens.Group(group, column / QuantizedActivations.BlockColumns);
+                QuantizedGroup x = first.After((nint)group * tokens.Interleave * (weight.Columns / QuantizedActivations.BlockColumns));
+                float* tile = sums + TileSums * group;
                 if (IntegerPanels<TVector, TCodes>.ByHalves)
-                    IntegerPanels<TVector, TCodes>.MultiplyTileByHalves<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, y + 64 * group);
+                    IntegerPanels<TVector, TCodes>.MultiplyTileByHalves<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
                 else
-                    IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, y + 64 * group);
+                    IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
+                if (column + columns == weight.Columns)
+                    output.Write(QuantizedActivations.TileTokens * group, QuantizedActivations.TileTokens, tile);
             }
         }
     }
 
-    private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* y)
+    private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* sums, in TileOutput output)
         where TFloats : struct, IPanelFloats
     {
-        const int Pair = 2 * PanelFormat.Rows;
+        const int Rows = FloatTile<TWide>.Rows, Width = TileOutput.Width;
         ExpandedPanels expanded = t_expanded ??= new();
-        int second = Math.Min(panel + 1, weight.Panels - 1), sums = Pair * ((tokens + FloatTile<TWide>.Rows - 1) / FloatTile<TWide>.Rows * FloatTile<TWide>.Rows), stride = weight.Columns;
-        float* odd = expanded.OddSums(sums);
-        new Span<float>(y, sums).Clear();
-        new Span<float>(odd, sums).Clear();
+        int second = Math.Min(panel + 1, weight.Panels - 1), count = Width * ((tokens + Rows - 1) / Rows * Rows), stride = weight.Columns;
+        float* odd = expanded.OddSums(count);
+        new Span<float>(sums, count).Clear();
+        new Span<float>(odd, count).Clear();
         for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxFloatColumns)
         {
             int columns = Math.Min(ExpandedPanels.MaxFloatColumns, weight.Columns - column);
             long offset = column * (long)TFloats.ColumnBytes;
             FloatPanels<TVector, TFloats>.Expand(weight.Panel(panel) + offset, columns, expanded.Floats);
             FloatPanels<TVector, TFloats>.Expand(weight.Panel(second) + offset, columns, expanded.Floats + PanelFormat.Rows);
-            for (int token = 0; token < tokens; token += FloatTile<TWide>.Rows)
+            for (int token = 0; token < tokens; token += Rows)
             {
-                float* values = x + (nint)token * stride + column;
-                FloatTile<TWide>.Add(values, stride, 2, expanded.Floats, 2 * Pair, y + Pair * token, Pair, (columns + 1) / 2);
-                FloatTile<TWide>.Add(values + 1, stride, 2, expanded.Floats + Pair, 2 * Pair, odd + Pair * token, Pair, columns / 2);
+                float* values = x + (nint)token * stride + column, evenSums = sums + Width * token, oddSums = odd + Width * token;
+                FloatTile<TWide>.Add(values, stride, 2, expanded.Floats, 2 * Width, evenSums, Width, (columns + 1) / 2);
+                FloatTile<TWide>.Add(values + 1, stride, 2, expanded.Floats + Width, 2 * Width, oddSums, Width, columns / 2);
+                if (column + columns == weight.Columns)
+                {
+                    FloatPanels<TVector, TFloats>.AddSums(evenSums, oddSums, Width * Rows);
+                    output.Write(token, Rows, evenSums);
+                }
             }
         }
-        FloatPanels<TVector, TFloats>.AddSums(y, odd, sums);
     }
 }

@@ -37,15 +37,16 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         }
     }
 
-    public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* y)
+    public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
         for (int i = 0; i < 2 && panel + i < weight.Panels; i++)
         {
             if (weight.Format.Block.BlockSize == 1)
-                MultiplyFloats(weight, panel + i, tokens.Tokens, floats, y + PanelFormat.Rows * i);
+                MultiplyFloats(weight, panel + i, tokens.Tokens, floats, sums + PanelFormat.Rows * i);
             else
-                MultiplyCodes(weight, panel + i, new Tokens(tokens.Group(0), tokens.Interleave, tokens.Tokens, weight.Columns), y + PanelFormat.Rows * i);
+                MultiplyCodes(weight, panel + i, new Tokens(tokens.Group(0), tokens.Interleave, tokens.Tokens, weight.Columns), sums + PanelFormat.Rows * i);
         }
+        output.Write(0, tokens.Tokens, sums);
     }
 
     public override int DotProducts(int steps)

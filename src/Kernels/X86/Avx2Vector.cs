@@ -23,6 +23,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 
     public static int SignedOffsetShift => TDot.SignedOffsetShift;
 
+    public static int SignedTileVectors => TDot.SignedTileVectors;
+
     public static bool Prefetches => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,6 +90,20 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> AddSignedDot(
         Avx2Vector<TDot> sums, Avx2Vector<TDot> codes, Avx2Vector<TDot> magnitudes, Avx2Vector<TDot> four, int index) =>
         new(TDot.AddSigned(sums._bits.AsInt32(), codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> StoreForTile(Avx2Vector<TDot> codes, byte* to, Avx2Vector<TDot> start)
+    {
+        TDot.Magnitudes(codes._bits).Store(to);
+        if (TDot.SignedTileVectors > 1)
+            TDot.Signs(codes._bits).Store(to + 64);
+        return new(TDot.AddStart(start._bits.AsInt32(), codes._bits).AsByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> AddTileDot(
+        Avx2Vector<TDot> sums, Avx2Vector<TDot> first, Avx2Vector<TDot> second, Avx2Vector<TDot> four, int index) =>
+        new(TDot.AddTile(sums._bits.AsInt32(), first._bits, second._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());

@@ -29,4 +29,13 @@ internal interface IByteDot
     static abstract Vector256<byte> Magnitudes(Vector256<byte> codes);
 
     static abstract Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x);
+
+    static abstract int SignedTileVectors { get; }
+
+    /// <summary>The second of the vectors that a tile holds of signed codes; the first is <see cref="Magnitudes"/>.</summary>
+    static abstract Vector256<byte> Signs(Vector256<byte> codes);
+
+    static abstract Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes);
+
+    static abstract Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x);
 }

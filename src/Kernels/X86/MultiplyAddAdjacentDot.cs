@@ -9,6 +9,10 @@ namespace MeKi.Kernels.X86;
 /// codes around zero as many as those one bit shorter, because a sum that ends within 16 bits may leave them on its way. Signed codes go in as |w| against x with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones
 /// widens, by sub-scales it multiplies as well.
 /// </summary>
+/// <remarks>
+/// VPSIGNB, which gives x the sign of w, is executed where the multiplications are. In tiles VPXOR with −1 where w is negative stands for it, on any of four pipes of Zen 3: <c>|w| · (x ^ −1) = −|w| · x − |w|</c>, and what is
+/// missing, the same for every token, is where the sums start; 2 · 128 · −128 = −32,768 fits too. A dot product takes 1.1 to 1.2 cycles instead of 1.4 on registers, a tile 1.14 times less time where the core is ours alone.
+/// </remarks>
 internal readonly struct MultiplyAddAdjacentDot : IByteDot
 {
     public static bool IsSupported => Avx2.IsSupported;
@@ -44,4 +48,18 @@ internal readonly struct MultiplyAddAdjacentDot : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x) =>
         sums + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(magnitudes, Avx2.Sign(x, codes.AsSByte())), Vector256<short>.One);
+
+    public static int SignedTileVectors => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Signs(Vector256<byte> codes) => Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, codes.AsSByte()).AsByte();
+
+    // Minus the negative codes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes) =>
+        start + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Vector256<byte>.One, Avx2.Min(codes.AsSByte(), Vector256<sbyte>.Zero)), Vector256.Create((short)-1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x) =>
+        sums + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(magnitudes, x ^ signs.AsSByte()), Vector256<short>.One);
 }

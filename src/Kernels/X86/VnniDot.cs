@@ -43,6 +43,18 @@ internal readonly struct VnniDot<TInstruction> : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x) =>
         TInstruction.MultiplyWideningAndAdd(sums, magnitudes, x);
+
+    public static int SignedTileVectors => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Signs(Vector256<byte> codes) => codes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes) => start;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x) =>
+        TInstruction.MultiplyWideningAndAdd(sums, magnitudes, x);
 }
 
 /// <summary>VPDPBUSD.</summary>

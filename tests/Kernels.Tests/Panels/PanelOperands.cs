@@ -64,20 +64,20 @@ internal sealed unsafe class PanelOperands : IDisposable
 
     private float[] ProductsOfSeveral(PanelKernels kernels)
     {
-        const int Pair = 2 * PanelFormat.Rows;
-        float[] all = new float[_tokens * PanelFormat.Rows * _weight.Panels];
-        float[] y = new float[Pair * PanelKernels.PaddedTokens(_tokens) + 2 * Margin];
+        int stride = PanelFormat.Rows * _weight.Panels;
+        float[] y = new float[stride * _tokens + 2 * Margin];
+        float[] sums = new float[TileOutput.Width * PanelKernels.PaddedTokens(_tokens) + 2 * Margin];
+        y.AsSpan().Fill(Mark);
         for (int panel = 0; panel < _weight.Panels; panel += 2)
         {
-            y.AsSpan().Fill(Mark);
-            fixed (float* results = y, x = _x.Row(0))
-                kernels.MultiplyTiles(_weight, panel, _quantized, x, results + Margin);
-            AssertMarks(y);
-            int width = PanelFormat.Rows * Math.Min(2, _weight.Panels - panel);
-            for (int token = 0; token < _tokens; token++)
-                y.AsSpan(Margin + Pair * token, width).CopyTo(all.AsSpan(PanelFormat.Rows * (_weight.Panels * token + panel)));
+            sums.AsSpan().Fill(Mark);
+            int row = PanelFormat.Rows * panel;
+            fixed (float* results = y, room = sums, x = _x.Row(0))
+                kernels.MultiplyTiles(_weight, panel, _quantized, x, room + Margin, new(results + Margin + row, stride, Math.Min(TileOutput.Width, stride - row), _tokens));
+            AssertMarks(sums);
         }
-        return all;
+        AssertMarks(y);
+        return y[Margin..^Margin];
     }
 
     private static void AssertMarks(float[] y)

@@ -224,12 +224,17 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
         fixed (sbyte* pcodes = codes, px = x)
         {
             TVector vector = TVector.Load((byte*)pcodes), four = TVector.Four(px);
+            // Both vectors of a tile, 64 bytes apart.
+            byte* stored = stackalloc byte[64 + VectorBytes];
+            TVector start = TVector.StoreForTile(vector, stored, TVector.Load((byte*)psums));
+            TVector first = TVector.Load(stored), second = TVector.SignedTileVectors > 1 ? TVector.Load(stored + 64) : first;
             for (int index = 0; index < 4; index++)
             {
                 int at = index;
                 if (index > 0)
                     four = TVector.NextFour(four, px, index);
                 Check(TVector.AddSignedDot(TVector.Load((byte*)psums), vector, TVector.Magnitudes(vector), four, index), lane => Expected(lane, at), $"AddSignedDot {index}");
+                Check(TVector.AddTileDot(start, first, second, four, index), lane => Expected(lane, at), $"AddTileDot {index}");
             }
         }
 

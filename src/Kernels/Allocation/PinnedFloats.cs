@@ -1,0 +1,33 @@
+namespace MeKi.Kernels.Allocation;
+
+/// <summary>Room for float32 numbers, which grows to the most ever asked for and never moves. It begins at a cache line: of rows that begin anywhere every second vector lies in two.</summary>
+internal sealed unsafe class PinnedFloats
+{
+    private const int LineBytes = 64, LineFloats = LineBytes / sizeof(float);
+
+    private float[] _array = [];
+    private int _first;
+
+    /// <summary>Makes room; contents are undefined where it grows.</summary>
+    /// <param name="count">How many numbers.</param>
+    /// <returns>The first of them.</returns>
+    /// <exception cref="OverflowException">More than an array holds.</exception>
+    public float* Reserve(long count)
+    {
+        if (_array.LongLength < count + LineFloats)
+        {
+            _array = GC.AllocateUninitializedArray<float>(checked((int)(count + LineFloats)), pinned: true);
+            // The array is pinned.
+            fixed (float* start = _array)
+                _first = (int)(-(nint)start & (LineBytes - 1)) / sizeof(float);
+        }
+        fixed (float* start = _array)
+            return start + _first;
+    }
+
+    /// <summary>The most numbers ever asked for.</summary>
+    public long Count => Math.Max(0, _array.LongLength - LineFloats);
+
+    /// <summary>Some of the numbers.</summary>
+    public Span<float> Slice(int first, int count) => _array.AsSpan(_first + first, count);
+}
