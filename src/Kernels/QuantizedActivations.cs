@@ -96,10 +96,12 @@ internal sealed unsafe class QuantizedActivations
     private static void QuantizeBlock(float* x, in QuantizedGroup to, int t, int block, int stride)
     {
         sbyte* codes = to.Codes + (block * BlockColumns * stride) + 4 * t;
-        Vector128<float> largest = Vector128.Abs(Vector128.Load(x));
+        // Floats without a sign are in the order of their bits, NaN behind infinity: one instruction, where the maximum of floats takes six on AVX2.
+        Vector128<int> largest = Vector128.Abs(Vector128.Load(x)).AsInt32();
         for (int i = 4; i < BlockColumns; i += 4)
-            largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)));
-        float max = MathF.Max(MathF.Max(largest[0], largest[1]), MathF.Max(largest[2], largest[3]));
+            largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)).AsInt32());
+        largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
+        float max = BitConverter.Int32BitsToSingle(Math.Max(largest[0], largest[1]));
         float scale = max < Smallest ? 0 : max < float.PositiveInfinity ? max / 127 : float.NaN;
         float inverse = scale > 0 ? 127 / max : 0;
 

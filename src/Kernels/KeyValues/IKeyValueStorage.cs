@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.KeyValues;
@@ -49,11 +50,11 @@ internal readonly unsafe struct HalfStorage : IKeyValueStorage
 
     public static void StoreKey(byte* keys, int blocks, int position, int block, Span<float> x)
     {
-        Span<Half> halves = stackalloc Half[KeyValueLayout.BlockColumns];
+        ushort* halves = stackalloc ushort[KeyValueLayout.BlockColumns];
         Narrow(x, halves);
         byte* to = Key(keys, blocks, position, block);
         for (int pair = 0; pair < KeyValueLayout.BlockColumns / 2; pair++)
-            (((Half*)(to + 128 * pair))[0], ((Half*)(to + 128 * pair))[1]) = (halves[2 * pair], halves[2 * pair + 1]);
+            *(uint*)(to + 128 * pair) = ((uint*)halves)[pair];
     }
 
     public static void LoadKey(byte* keys, int blocks, int position, int block, Span<float> x)
@@ -65,11 +66,16 @@ internal readonly unsafe struct HalfStorage : IKeyValueStorage
 
     public static void StoreValue(byte* values, int position, int block, Span<float> x)
     {
-        Span<Half> halves = stackalloc Half[KeyValueLayout.BlockColumns];
+        ushort* halves = stackalloc ushort[KeyValueLayout.BlockColumns];
         Narrow(x, halves);
-        Half* to = Value(values, position, block);
-        for (int i = 0; i < KeyValueLayout.BlockColumns; i++)
-            to[Place(i)] = halves[i];
+        uint* to = (uint*)Value(values, position, block);
+        for (int i = 0; i < KeyValueLayout.BlockColumns; i += 16)
+        {
+            // As Place says.
+            Vector128<ushort> lower = Vector128.Load(halves + i), upper = Vector128.Load(halves + i + 8);
+            (Vector128.WidenLower(lower) | (Vector128.WidenLower(upper) << 16)).Store(to + i / 2);
+            (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(upper) << 16)).Store(to + i / 2 + 4);
+        }
     }
 
     public static void LoadValue(byte* values, int position, int block, Span<float> x)
@@ -89,11 +95,20 @@ internal readonly unsafe struct HalfStorage : IKeyValueStorage
     // Columns 0..7 of sixteen are lower halves, 8..15 upper ones.
     private static int Place(int column) => (column & 16) | (column & 7) << 1 | (column >> 3 & 1);
 
-    private static void Narrow(Span<float> x, Span<Half> halves)
+    private static void Narrow(Span<float> x, ushort* halves)
     {
-        TensorPrimitives.MaxNumber(x, -F16.MaxValue, x);
-        TensorPrimitives.MinNumber(x, F16.MaxValue, x);
-        TensorPrimitives.ConvertToHalf(x, halves);
+        Vector256<float> most = Vector256.Create(F16.MaxValue);
+        fixed (float* values = x)
+        {
+            for (int i = 0; i < KeyValueLayout.BlockColumns; i += Vector256<float>.Count)
+            {
+                Vector256<float> value = Vector256.Load(values + i);
+                // NaN becomes the least number, as MaxNumber makes it.
+                value = Vector256.ConditionalSelect(Vector256.Equals(value, value), value, -most);
+                Vector256.MinNative(Vector256.MaxNative(value, -most), most).Store(values + i);
+            }
+        }
+        TensorPrimitives.ConvertToHalf(x, new Span<Half>(halves, KeyValueLayout.BlockColumns));
     }
 }
 

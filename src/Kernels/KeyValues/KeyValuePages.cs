@@ -59,12 +59,13 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         int at = position % PageLength;
         for (int head = 0; head < Layout.KvHeads; head++)
         {
+            byte* headKeys = page.Keys(head), headValues = page.Values(head);
             for (int block = 0; block < Layout.Blocks; block++)
             {
                 TakeBlock(keys, head, block, x);
-                StoreKey(page.Keys(head), at, block, x);
+                StoreKey(headKeys, at, block, x);
                 TakeBlock(values, head, block, x);
-                StoreValue(page.Values(head), at, block, x);
+                StoreValue(headValues, at, block, x);
             }
         }
     }
