@@ -114,7 +114,7 @@ public sealed unsafe class MatMul : Region
         return codes;
     }
 
-    private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? 2 * TilePairs : (int)Math.Max(1, _chunkBytes / weight.PanelBytes);
+    private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? 2 * TilePairs : (int)Math.Max(1, _chunkBytes / Math.Max(1, weight.PanelBytes));
 
     private int ChunksOf(PanelMatrix weight)
     {

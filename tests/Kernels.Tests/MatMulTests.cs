@@ -61,6 +61,22 @@ public unsafe class MatMulTests
     }
 
     [Theory]
+    [InlineData(GgmlType.F32, 1)]
+    [InlineData(GgmlType.F32, 7)]
+    [InlineData(GgmlType.Q8_0, 1)]
+    [InlineData(GgmlType.Q8_0, 7)]
+    public void Sums_of_no_columns_are_zero(GgmlType type, int tokens)
+    {
+        using ComputePool pool = new(2);
+        PanelMatrix weight = Packed(type, 20, 0, 1, pool);
+        ActivationMatrix x = new(0), y = new(20);
+        y.Reserve(tokens);
+        y.Rows(0, tokens).Fill(7);
+        new MatMul(pool).Run(tokens, (x, weight, y));
+        Assert.All(y.Rows(0, tokens).ToArray(), value => Assert.Equal(0, value));
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(70)]

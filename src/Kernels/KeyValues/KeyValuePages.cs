@@ -78,11 +78,12 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         int at = position % PageLength;
         for (int head = 0; head < Layout.KvHeads; head++)
         {
+            byte* headKeys = page.Keys(head), headValues = page.Values(head);
             for (int block = 0; block < Layout.Blocks; block++)
             {
-                LoadKey(page.Keys(head), at, block, x);
+                LoadKey(headKeys, at, block, x);
                 GiveBlock(x, head, block, keys);
-                LoadValue(page.Values(head), at, block, x);
+                LoadValue(headValues, at, block, x);
                 GiveBlock(x, head, block, values);
             }
         }

@@ -110,7 +110,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         ExpandedPanels expanded = t_expanded ??= new();
         int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
         new Span<float>(sums, TileSums * tokens.Groups).Clear();
-        for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxColumns)
+        int column = 0;
+        do
         {
             int columns = Math.Min(ExpandedPanels.MaxColumns, weight.Columns - column), blocks = columns / blockColumns;
             long offset = column / blockColumns * (long)TCodes.BlockBytes;
@@ -128,7 +129,9 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
                 if (column + columns == weight.Columns)
                     output.Write(QuantizedActivations.TileTokens * group, QuantizedActivations.TileTokens, tile);
             }
+            column += columns;
         }
+        while (column < weight.Columns);
     }
 
     private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* sums, in TileOutput output)
@@ -140,7 +143,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         float* odd = expanded.OddSums(count);
         new Span<float>(sums, count).Clear();
         new Span<float>(odd, count).Clear();
-        for (int column = 0; column < weight.Columns; column += ExpandedPanels.MaxFloatColumns)
+        int column = 0;
+        do
         {
             int columns = Math.Min(ExpandedPanels.MaxFloatColumns, weight.Columns - column);
             long offset = column * (long)TFloats.ColumnBytes;
@@ -157,6 +161,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
                     output.Write(token, Rows, evenSums);
                 }
             }
+            column += columns;
         }
+        while (column < weight.Columns);
     }
 }

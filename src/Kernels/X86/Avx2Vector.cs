@@ -92,13 +92,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
         new(TDot.AddSigned(sums._bits.AsInt32(), codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> StoreForTile(Avx2Vector<TDot> codes, byte* to, Avx2Vector<TDot> start)
-    {
-        TDot.Magnitudes(codes._bits).Store(to);
-        if (TDot.SignedTileVectors > 1)
-            TDot.Signs(codes._bits).Store(to + 64);
-        return new(TDot.AddStart(start._bits.AsInt32(), codes._bits).AsByte());
-    }
+    public static Avx2Vector<TDot> StoreForTile(Avx2Vector<TDot> codes, byte* to, Avx2Vector<TDot> start) =>
+        new(TDot.StoreForTile(codes._bits, to, start._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddTileDot(

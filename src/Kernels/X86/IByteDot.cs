@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels.X86;
 
 /// <summary>Dot products of four bytes in each 32-bit lane; the members mean what those of <see cref="Vectors.IPanelVector{TSelf}"/> do.</summary>
-internal interface IByteDot
+internal unsafe interface IByteDot
 {
     static abstract bool IsSupported { get; }
 
@@ -32,10 +32,7 @@ internal interface IByteDot
 
     static abstract int SignedTileVectors { get; }
 
-    /// <summary>The second of the vectors that a tile holds of signed codes; the first is <see cref="Magnitudes"/>.</summary>
-    static abstract Vector256<byte> Signs(Vector256<byte> codes);
+    static abstract Vector256<int> StoreForTile(Vector256<byte> codes, byte* to, Vector256<int> start);
 
-    static abstract Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes);
-
-    static abstract Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x);
+    static abstract Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> first, Vector256<byte> second, Vector256<sbyte> x);
 }

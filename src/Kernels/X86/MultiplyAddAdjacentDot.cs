@@ -13,7 +13,7 @@ namespace MeKi.Kernels.X86;
 /// VPSIGNB, which gives x the sign of w, is executed where the multiplications are. In tiles VPXOR with −1 where w is negative stands for it, on any of four pipes of Zen 3: <c>|w| · (x ^ −1) = −|w| · x − |w|</c>, and what is
 /// missing, the same for every token, is where the sums start; 2 · 128 · −128 = −32,768 fits too. A dot product takes 1.1 to 1.2 cycles instead of 1.4 on registers, a tile 1.14 times less time where the core is ours alone.
 /// </remarks>
-internal readonly struct MultiplyAddAdjacentDot : IByteDot
+internal readonly unsafe struct MultiplyAddAdjacentDot : IByteDot
 {
     public static bool IsSupported => Avx2.IsSupported;
 
@@ -51,15 +51,16 @@ internal readonly struct MultiplyAddAdjacentDot : IByteDot
 
     public static int SignedTileVectors => 2;
 
+    // Magnitudes, then −1 for each negative code; minus the negative codes is what sums start with.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Signs(Vector256<byte> codes) => Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, codes.AsSByte()).AsByte();
+    public static Vector256<int> StoreForTile(Vector256<byte> codes, byte* to, Vector256<int> start)
+    {
+        Magnitudes(codes).Store(to);
+        Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, codes.AsSByte()).AsByte().Store(to + 64);
+        return start + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Vector256<byte>.One, Avx2.Min(codes.AsSByte(), Vector256<sbyte>.Zero)), Vector256.Create((short)-1));
+    }
 
-    // Minus the negative codes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes) =>
-        start + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Vector256<byte>.One, Avx2.Min(codes.AsSByte(), Vector256<sbyte>.Zero)), Vector256.Create((short)-1));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x) =>
-        sums + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(magnitudes, x ^ signs.AsSByte()), Vector256<short>.One);
+    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> first, Vector256<byte> second, Vector256<sbyte> x) =>
+        sums + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(first, x ^ second.AsSByte()), Vector256<short>.One);
 }

@@ -9,7 +9,7 @@ namespace MeKi.Kernels.X86;
 /// upper bit does.
 /// </summary>
 /// <typeparam name="TInstruction">The instruction, or its meaning in other instructions for machines without it.</typeparam>
-internal readonly struct VnniDot<TInstruction> : IByteDot
+internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
     where TInstruction : struct, IVnniInstruction
 {
     public static bool IsSupported => TInstruction.IsSupported;
@@ -47,14 +47,15 @@ internal readonly struct VnniDot<TInstruction> : IByteDot
     public static int SignedTileVectors => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Signs(Vector256<byte> codes) => codes;
+    public static Vector256<int> StoreForTile(Vector256<byte> codes, byte* to, Vector256<int> start)
+    {
+        Magnitudes(codes).Store(to);
+        return start;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddStart(Vector256<int> start, Vector256<byte> codes) => start;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> magnitudes, Vector256<byte> signs, Vector256<sbyte> x) =>
-        TInstruction.MultiplyWideningAndAdd(sums, magnitudes, x);
+    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> first, Vector256<byte> second, Vector256<sbyte> x) =>
+        TInstruction.MultiplyWideningAndAdd(sums, first, x);
 }
 
 /// <summary>VPDPBUSD.</summary>

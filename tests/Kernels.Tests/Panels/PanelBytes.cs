@@ -48,7 +48,7 @@ internal static class PanelBytes
         float magnitude = style switch { 0 => 0, 1 => 1e-38f, 2 => 2e-30f, 3 => 3e38f, _ => 4 };
         foreach (ref float value in x)
             value = (random.NextSingle() * 2 - 1) * magnitude;
-        if (style == 4)
+        if (style == 4 && x.Length > 0)
             x[random.Next(x.Length)] = SpecialFloats[random.Next(SpecialFloats.Length)];
         if (style == 5)
             x[..Math.Min(32, x.Length)].Clear();

@@ -48,9 +48,9 @@ public class PanelKernelsTests
         PanelKernels kernels = PanelKernels.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         int block = format.Block.BlockSize;
-        int[] columns = [block, 2 * block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
+        int[] columns = [0, block, 2 * block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
-            from width in columns.Where(width => width > 0).Distinct()
+            from width in columns.Distinct()
             from rows in new[] { 0, 1, 8, 9, 17 }
             from tokens in new[] { 1, 2, 4, 5, 6, 7 }
             select (rows, width, tokens, rows == 9 ? BlockKind.Extreme : BlockKind.Ordinary))
@@ -69,7 +69,7 @@ public class PanelKernelsTests
 
     private static Arbitrary<Sample> Samples(int block) =>
         (from rows in Gen.Choose(0, 41)
-         from blocks in Gen.Frequency((8, Gen.Choose(1, Math.Max(4, 300 / block))), (1, Gen.Choose(1, 2 * RunColumns / block + 2)))
+         from blocks in Gen.Frequency((8, Gen.Choose(0, Math.Max(4, 300 / block))), (1, Gen.Choose(1, 2 * RunColumns / block + 2)))
          from tokens in Gen.Choose(1, 9)
          from offset in Gen.Choose(0, 31)
          from kind in Gen.Elements(Enum.GetValues<BlockKind>())
