@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace MeKi.Regress;
 
 /// <summary>
-/// The committed ratios, by machine: <c>{ "machine": { "reason": "why these numbers", "ratios": { "case": 0.81 } } }</c>. A machine that is not in the file has no baseline
+/// The committed ratios, by machine: <c>{ "machine": { "reasons": ["why these numbers"], "ratios": { "case": 0.81 } } }</c>. A machine that is not in the file has no baseline
 /// and cannot fail; moving a baseline takes a reason.
 /// </summary>
 internal sealed class Baseline
@@ -31,13 +31,14 @@ internal sealed class Baseline
     /// <summary>The ratio of a case on a machine; null where there is none.</summary>
     public double? Find(string machine, string name) => _machines[machine]?["ratios"]?[name]?.GetValue<double>();
 
-    /// <summary>Sets every ratio of a machine.</summary>
+    /// <summary>Sets ratios of a machine; those of other cases stay, and so do the reasons they were set for.</summary>
     public void Move(string machine, string reason, IEnumerable<(string Name, double Ratio)> ratios)
     {
-        JsonObject values = [];
+        JsonObject entry = _machines[machine]?.AsObject() ?? new() { ["reasons"] = new JsonArray(), ["ratios"] = new JsonObject() };
+        _machines[machine] = entry;
+        entry["reasons"]!.AsArray().Add(reason);
         foreach ((string name, double ratio) in ratios)
-            values[name] = double.Parse(ratio.ToString("g4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
-        _machines[machine] = new JsonObject { ["reason"] = reason, ["ratios"] = values };
+            entry["ratios"]![name] = double.Parse(ratio.ToString("g4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
     }
 
     public void Write()

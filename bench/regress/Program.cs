@@ -1,20 +1,22 @@
-// meki-regress [--move "REASON"]
+// meki-regress [--move "REASON"] [--only CASE …]
 //
 // Measures every case and compares it with the committed baseline of this kind of machine (baseline.json). Exit code 1 when a case is slower for certain.
-// What looks slower is measured again, later and in new processes. With --move the measured ratios become the baseline; the reason is kept beside them.
+// What looks slower is measured again, later and in new processes. With --move the measured ratios become the baseline, all or those
+// of the named cases; the reason is kept beside them.
 using System.Diagnostics;
 using MeKi.Regress;
 
 const int Pairs = 41, Attempts = 5, Processes = 3;
 string? reason = null;
 HashSet<string>? only = null;
-if (args is ["--move", string given] && given.Trim().Length > 0)
+if (args is ["--move", string given, ..] && given.Trim().Length > 0)
     reason = given;
-else if (args is ["--only", ..])
-    only = [.. args[1..]];
-else if (args.Length > 0)
+string[] rest = reason is null ? args : args[2..];
+if (rest is ["--only", _, ..])
+    only = [.. rest[1..]];
+else if (rest.Length > 0)
 {
-    Console.Error.WriteLine("usage: meki-regress [--move \"REASON\" | --only CASE …]");
+    Console.Error.WriteLine("usage: meki-regress [--move \"REASON\"] [--only CASE …]");
     return 2;
 }
 
@@ -25,6 +27,11 @@ Stopwatch elapsed = Stopwatch.StartNew();
 using KernelCases kernels = new();
 using ModelCases models = new(Path.Combine(folder, "..", "..", "models", "tiny-meki"));
 RatioCase[] cases = [.. kernels.All().Concat(models.All()).Where(item => only?.Contains(item.Name) ?? true)];
+if (only?.FirstOrDefault(name => !cases.Any(item => item.Name == name)) is { } unknown)
+{
+    Console.Error.WriteLine($"no case is called '{unknown}'");
+    return 2;
+}
 foreach (RatioCase item in cases)
     item.WarmUp();
 List<double>[] again = [.. cases.Select(_ => new List<double>())];
