@@ -15,10 +15,10 @@ if (args is not [string path, string count, ..] || !int.TryParse(count, NumberSt
 int? threads = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : null;
 Variant[] variants =
 [
-    new("off", path, new() { Threads = threads, WithoutMeKi = true }, repeated: false, cold: false),
-    new("on, records cached", path, new() { Threads = threads }, repeated: true, cold: false),
-    new("on, file in the page cache", path, new() { Threads = threads, Rows = new() { CacheBytes = 0 } }, repeated: false, cold: false),
-    new("on, cold", path, new() { Threads = threads, Rows = new() { CacheBytes = 0 } }, repeated: false, cold: true),
+    new("off", path, new() { Threads = threads, WithoutMeKi = true }, RowsIn.RecordCache),
+    new("on, records cached", path, new() { Threads = threads }, RowsIn.RecordCache),
+    new("on, file in the page cache", path, new() { Threads = threads, Rows = new() { CacheBytes = 0 } }, RowsIn.PageCache),
+    new("on, cold", path, new() { Threads = threads, Rows = new() { CacheBytes = 0 } }, RowsIn.Device),
 ];
 Random random = new(20260203);
 double[,] seconds = new double[variants.Length, rounds];

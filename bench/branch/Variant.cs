@@ -1,14 +1,28 @@
 using System.Diagnostics;
 using MeKi.Model;
+using MeKi.Store;
 using MeKi.Tool.Benchmarking;
 
 namespace MeKi.Branch;
 
+/// <summary>Where the rows of a burst's tokens are when it begins.</summary>
+internal enum RowsIn
+{
+    /// <summary>In the store's record cache: the tokens are the same every time.</summary>
+    RecordCache,
+
+    /// <summary>In the operating system's page cache.</summary>
+    PageCache,
+
+    /// <summary>On the device only.</summary>
+    Device,
+}
+
 /// <summary>One way to decode, with a model and a session of its own. The weights are mapped, so all variants of a process read the same memory.</summary>
 internal sealed class Variant : IDisposable
 {
-    private readonly bool _repeated;
-    private readonly bool _cold;
+    private readonly RowsIn _rows;
+    private readonly RowStore? _warmer;
     private readonly MeKiModel _model;
     private readonly MeKiSession _session;
     private readonly float[] _logits;
@@ -17,14 +31,16 @@ internal sealed class Variant : IDisposable
     /// <param name="name">For the table.</param>
     /// <param name="path">The model.</param>
     /// <param name="options">How to load it.</param>
-    /// <param name="repeated">Always the same tokens, whose rows stay in the record cache; else new ones.</param>
-    /// <param name="cold">Drops the row file from the page cache before every burst.</param>
-    public Variant(string name, string path, LoadOptions options, bool repeated, bool cold)
+    /// <param name="rows">Where the rows are.</param>
+    public Variant(string name, string path, LoadOptions options, RowsIn rows)
     {
-        (Name, _repeated, _cold) = (name, repeated, cold);
+        (Name, _rows) = (name, rows);
         _model = MeKiModel.Load(path, options);
         _session = _model.CreateSession();
         _logits = new float[_model.Config.VocabularySize];
+        // The bursts between drop the file from the page cache.
+        if (rows == RowsIn.PageCache)
+            _warmer = RowStore.Open(_model.RowFilePath!, new() { CacheBytes = 0 });
     }
 
     public string Name { get; }
@@ -38,17 +54,23 @@ internal sealed class Variant : IDisposable
     /// <returns>Seconds for a token.</returns>
     public double Run(Random random, int tokens)
     {
-        if (_repeated)
+        if (_rows == RowsIn.RecordCache)
             random = new(1);
-        if (_cold)
+        int[] ids = [.. Enumerable.Range(0, tokens + 1).Select(_ => random.Next(_model.Config.VocabularySize))];
+        if (_rows == RowsIn.Device)
             PageCache.Evict(_model.RowFilePath!);
+        if (_warmer is not null)
+        {
+            using RowLease lease = _warmer.Lease(ids);
+            lease.Await();
+        }
         _session.Truncate(0);
-        Decode(random);
+        Decode(ids[0]);
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < tokens; i++)
+        foreach (int id in ids.AsSpan(1))
         {
             TimeSpan before = _model.StoreCounters.WaitTime;
-            Decode(random);
+            Decode(id);
             _waits.Add((_model.StoreCounters.WaitTime - before).TotalMilliseconds);
         }
         return Stopwatch.GetElapsedTime(start).TotalSeconds / tokens;
@@ -61,11 +83,11 @@ internal sealed class Variant : IDisposable
     {
         _session.Dispose();
         _model.Dispose();
+        _warmer?.Dispose();
     }
 
-    private void Decode(Random random)
+    private void Decode(int token)
     {
-        int token = random.Next(_model.Config.VocabularySize);
         _session.Prefetch(token);
         _session.Forward([token], _logits);
     }
