@@ -39,12 +39,13 @@ internal sealed class Transformer
     private readonly ActivationMatrix _logits;    //                               [n × V]
 
     // What the steps for each token refer to.
-    private readonly Action<int> _embed, _normalizeForAttention, _prepareHeads, _addBranch, _normalizeForFeedForward, _activate, _fuse, _inject;
+    private readonly Action<int> _embed, _normalizeForAttention, _prepareHeads, _storeKeyAndValue, _addBranch, _normalizeForFeedForward, _activate, _fuse, _inject;
     private int[] _ids = [];
     private LayerWeights _w = null!;
     private MeKiWeights? _meki;                   // the branch, while at its place
     private KeyValuePages _kv = null!;
     private int _position, _window;
+    private int _first;                           // the batch's token in row 0: the last layer drops some
 
     public Transformer(ModelConfig config, Weights weights, IExpertRows? experts, ComputePool pool)
     {
@@ -60,7 +61,7 @@ internal sealed class Transformer
         (_mekiGate, _fusion) = (new(config.MemoryDimension), new(config.MemoryDimension, config.Fusion));
         _gateInput = config.GateInput == GateInput.Normalized ? _h : _a;
         _logits = new(config.VocabularySize);
-        (_embed, _normalizeForAttention, _prepareHeads, _addBranch) = (Embed, NormalizeForAttention, PrepareHeads, AddBranch);
+        (_embed, _normalizeForAttention, _prepareHeads, _storeKeyAndValue, _addBranch) = (Embed, NormalizeForAttention, PrepareHeads, StoreKeyAndValue, AddBranch);
         (_normalizeForFeedForward, _activate, _fuse, _inject) = (NormalizeForFeedForward, Activate, Fuse, Inject);
     }
 
@@ -81,36 +82,54 @@ internal sealed class Transformer
             ReadOnlySpan<int> next = first + n < tokens.Length ? tokens.Slice(first + n, Math.Min(MaxBatch, tokens.Length - first - n)) : following;
             if (next.Length > 0)
                 _experts?.Prefetch(next);
-            ForwardBatch(tokens.Slice(first, n), cache);
-
-            int silent = Math.Clamp(unscored - first, 0, n);
-            if (silent == n)
+            int silent = Math.Clamp(unscored - first, 0, n), scored = n - silent;
+            ForwardBatch(tokens.Slice(first, n), silent, cache);
+            if (scored == 0)
                 continue;
-            for (int i = silent; i < n; i++)
-                RmsNorm.Normalize(_a.Row(i), _weights.FinalNorm, _config.NormEps, _h.Row(i - silent));
-            _matMul.Run(n - silent, (_h, _weights.Head, _logits));
-            _logits.Rows(0, n - silent).CopyTo(logits[((first + silent - unscored) * _config.VocabularySize)..]);
+            for (int i = 0; i < scored; i++)
+                RmsNorm.Normalize(_a.Row(i), _weights.FinalNorm, _config.NormEps, _h.Row(i));
+            _matMul.Run(scored, (_h, _weights.Head, _logits));
+            _logits.Rows(0, scored).CopyTo(logits[((first + silent - unscored) * _config.VocabularySize)..]);
         }
     }
 
-    private void ForwardBatch(ReadOnlySpan<int> tokens, KvCache cache)
+    /// <summary>A of the batch's tokens but the first <paramref name="silent"/>, whose logits nobody asked for.</summary>
+    private void ForwardBatch(ReadOnlySpan<int> tokens, int silent, KvCache cache)
     {
         int n = tokens.Length;
         Reserve(n);
         tokens.CopyTo(_ids);
-        _position = cache.Length;
+        (_position, _first) = (cache.Length, 0);
         _rope.Prepare(_position, n);
         _tokens.Run(n, _embed);
         for (int layer = 0; layer < _config.Layers; layer++)
         {
             (_w, _kv, _window) = (_weights.Layers[layer], cache.Layers[layer], _config.Window(layer));
             _experts?.BeginLayer(layer);
+            if (layer == _config.Layers - 1 && silent > 0)
+            {
+                Drop(silent, n);
+                n -= silent;
+                if (n == 0)
+                    break;
+            }
             Attend(n);
             InjectAfter(Placement.AfterAttention, n);
             FeedForward(n);
             InjectAfter(Placement.AfterFeedForward, n);
         }
-        cache.Length += n;
+        cache.Length += tokens.Length;
+    }
+
+    /// <summary>Of a token whose logits nobody asked for the last layer's keys and values are all that is needed still, by the tokens after it: of 28 layers of a prompt that saves nearly one.</summary>
+    private void Drop(int silent, int n)
+    {
+        _tokens.Run(silent, _normalizeForAttention);
+        _matMul.Run(silent, (_h, _w.Key, _keys), (_h, _w.Value, _values));
+        _kv.Reserve(_position, silent);
+        _tokens.Run(silent, _storeKeyAndValue);
+        _a.Rows(silent, n - silent).CopyTo(_a.Rows(0, n - silent));
+        _first = silent;
     }
 
     /// <summary>A ← A + W_output · attention(h), h = RMSNorm(A)</summary>
@@ -119,9 +138,9 @@ internal sealed class Transformer
         TurnTo(Placement.ParallelAttention, n);
         _tokens.Run(n, _normalizeForAttention);
         _matMul.Run(n, (_h, _w.Query, _queries), (_h, _w.Key, _keys), (_h, _w.Value, _values), (_gateInput, _meki?.Gate, _mekiGate));
-        _kv.Reserve(_position, n);
+        _kv.Reserve(_position + _first, n);
         _tokens.Run(n, _prepareHeads);
-        _attention.Run(_queries, n, _position, _kv, _attended, _window);
+        _attention.Run(_queries, n, _position + _first, _kv, _attended, _window);
         if (_meki is not null)
         {
             _experts!.Await();
@@ -172,14 +191,21 @@ internal sealed class Transformer
 
     private void PrepareHeads(int i)
     {
-        if (_w.QueryNorm is not null && _w.KeyNorm is not null)
-        {
-            RmsNorm.NormalizeHeads(_queries.Row(i), _w.QueryNorm, _config.NormEps);
-            RmsNorm.NormalizeHeads(_keys.Row(i), _w.KeyNorm, _config.NormEps);
-        }
-        _rope.Rotate(_queries.Row(i), i);
-        _rope.Rotate(_keys.Row(i), i);
-        _kv.Store(_position + i, _keys.Row(i), _values.Row(i));
+        PrepareHead(_queries.Row(i), _w.QueryNorm, i);
+        StoreKeyAndValue(i);
+    }
+
+    private void StoreKeyAndValue(int i)
+    {
+        PrepareHead(_keys.Row(i), _w.KeyNorm, i);
+        _kv.Store(_position + _first + i, _keys.Row(i), _values.Row(i));
+    }
+
+    private void PrepareHead(Span<float> heads, float[]? norm, int i)
+    {
+        if (norm is not null)
+            RmsNorm.NormalizeHeads(heads, norm, _config.NormEps);
+        _rope.Rotate(heads, _first + i);
     }
 
     private void NormalizeForFeedForward(int i) => RmsNorm.Normalize(_a.Row(i), _w.FeedForwardNorm, _config.NormEps, _h.Row(i));
@@ -192,7 +218,7 @@ internal sealed class Transformer
     }
 
     /// <summary>v = e + sigmoid(W_g h) (5) or a variant (17); e (3) is one stored row, or computed in the training form</summary>
-    private void Fuse(int i) => _fusion.Fuse(i, _experts!.Row(i), _mekiGate.Row(i));
+    private void Fuse(int i) => _fusion.Fuse(i, _experts!.Row(_first + i), _mekiGate.Row(i));
 
     /// <summary>A ← A + attention or FFN, + y where the branch is beside it</summary>
     private void AddBranch(int i)

@@ -54,6 +54,25 @@ public class AttentionTests
         }));
     }
 
+    // Keys of codes meet one or two rows in kernels of their own, which the shapes drawn above may miss.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void One_and_two_rows_over_keys_of_codes_are_attention_in_float64_and_the_bits_of_the_scalar_kernels(string name)
+    {
+        AttentionKernels kernels = PanelKernels.Select(name).Attention, scalar = PanelKernels.Select("Scalar").Attention;
+        foreach ((int Group, int Tokens, int Dimension, int Past, Logits Logits) shape in
+            from rows in new (int Group, int Tokens)[] { (1, 1), (2, 1), (1, 2) }
+            from dimension in new[] { 32, 96, 128, 256 }
+            from past in Pasts
+            select (rows.Group, rows.Tokens, dimension, past, (Logits)(past % 4)))
+        {
+            AttentionCase sample = new(2, shape.Group, shape.Dimension, shape.Past, shape.Tokens, int.MaxValue, KeyValueFormat.Q8_0, KeyValueFormat.Q8_0, shape.Logits, shape.Past);
+            AssertNear(sample, kernels);
+            using KeyValuePages cache = sample.Cache();
+            Bits.AssertSame(Attend(sample, cache, scalar), Attend(sample, cache, kernels), $"{name}, {sample}");
+        }
+    }
+
     [Fact]
     public void Any_number_of_threads_and_any_cut_gives_the_same_bits() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Cases(maxHeads: 3, maxTokens: 40), sample =>

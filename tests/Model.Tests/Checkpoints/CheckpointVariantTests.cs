@@ -151,6 +151,7 @@ public sealed class CheckpointVariantTests : IDisposable
     }
 
     [Theory]
+    [InlineData("additive_sigmoid", "parallel_ffn")]
     [InlineData("additive_silu", "after_attention")]
     [InlineData("multiplicative_sigmoid", "parallel_attention")]
     [InlineData("multiplicative_silu", "after_ffn")]
@@ -164,6 +165,13 @@ public sealed class CheckpointVariantTests : IDisposable
         for (int i = 0; i < Tokens.Length; i++)
             session.Forward([Tokens[i]], single.AsSpan(i * model.Config.VocabularySize, model.Config.VocabularySize));
         Assert.Equal(prompt, single);
+
+        // Tokens whose logits nobody asks for leave the last layer early.
+        using MeKiSession silent = model.CreateSession();
+        float[] last = new float[3 * model.Config.VocabularySize];
+        silent.Forward(Tokens.AsSpan(0, 4), []);
+        silent.Forward(Tokens.AsSpan(4), last);
+        Assert.Equal(prompt[^last.Length..], last);
     }
 
     [Theory]
