@@ -5,7 +5,10 @@ namespace MeKi.Kernels.Panels;
 /// <summary>Room for a run of columns of two panels, with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
 internal sealed unsafe class ExpandedPanels
 {
-    /// <summary>Columns of a run: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>
+    /// <summary>
+    /// Columns of a run: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past. Signed codes that need two vectors have 32 KB and come from the second; runs of 512
+    /// columns, which would not, were no faster.
+    /// </summary>
     public const int MaxColumns = 1024;
 
     /// <summary>Columns of a run of floats: as many bytes.</summary>
