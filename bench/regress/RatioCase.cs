@@ -6,15 +6,17 @@ namespace MeKi.Regress;
 /// <param name="Yardstick">Runs the yardstick once and gives its rate; any unit.</param>
 internal sealed record RatioCase(string Name, Func<double> Subject, Func<double> Yardstick)
 {
-    // Enough for tiered compilation to have replaced the subject: 30 calls, then its background delay of 100 ms.
+    // Enough for tiered compilation to have replaced both: 30 calls, then its background delay of 100 ms.
     private const int WarmUpRuns = 40;
 
     /// <summary>Lets the JIT finish with both sides.</summary>
     public void WarmUp()
     {
         for (int run = 0; run < WarmUpRuns; run++)
+        {
             Subject();
-        Yardstick();
+            Yardstick();
+        }
     }
 
     /// <summary>Runs both alternately; the order within a pair changes, so that a drift of the machine favours neither.</summary>
