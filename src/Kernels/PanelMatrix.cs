@@ -30,8 +30,8 @@ public sealed unsafe class PanelMatrix
         PanelBytes = format.PanelBytes(columns);
     }
 
-    private PanelMatrix(PanelFormat format, int rows, int columns, ArenaPiece owned)
-        : this(format, rows, columns, owned.Address) => _owned = owned;
+    private PanelMatrix(PanelFormat format, int rows, int columns, byte* data, ArenaPiece? owned)
+        : this(format, rows, columns, data) => _owned = owned;
 
     /// <summary>Format of the panels.</summary>
     public PanelFormat Format { get; }
@@ -78,7 +78,7 @@ public sealed unsafe class PanelMatrix
         PanelFormat format = FormatFor(rows);
         long bytes = format.PanelsBytes(rows.Rows, rows.Columns);
         ArenaPiece owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : (arena ?? new(bytes, hugePages: true)).Allocate(bytes);
-        PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
+        PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned.Address, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
         pool.Run(new PanelPacking(rows, matrix), matrix.Panels, PackedAtOnce);
         return matrix;
     }
@@ -113,6 +113,18 @@ public sealed unsafe class PanelMatrix
             CopyBlocks(row, first, count, blocks);
             Format.Block.Decode(blocks[..(count * bytes)], values.Slice(first * columns, count * columns));
         }
+    }
+
+    /// <summary>Consecutive panels as a matrix of their own, in the same memory.</summary>
+    /// <param name="first">The first panel.</param>
+    /// <param name="panels">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no such panels.</exception>
+    public PanelMatrix Slice(int first, int panels)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)first, (uint)Panels, nameof(first));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)panels, (uint)(Panels - first), nameof(panels));
+        int rows = Math.Clamp(Rows - first * PanelFormat.Rows, 0, panels * PanelFormat.Rows);
+        return new(Format, rows, Columns, Panel(first), _owned);
     }
 
     /// <summary>The first byte of a panel.</summary>

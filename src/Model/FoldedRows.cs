@@ -11,7 +11,11 @@ internal sealed class FoldedRows(RowStore store, ComputePool pool) : IExpertRows
     private RowLease _next = store.Lease([]);
     private int _layer;
 
-    public void Prefetch(ReadOnlySpan<int> tokens) => _next.Renew(tokens);
+    public void Prefetch(ReadOnlySpan<int> tokens)
+    {
+        if (!_next.IsFor(tokens))
+            _next.Renew(tokens);
+    }
 
     public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
     {

@@ -20,6 +20,7 @@ internal sealed class Transformer
     private readonly MatMul _matMul;
     private readonly Attention _attention;
     private readonly Rope _rope;
+    private readonly Head _head;
 
     // Activations of a batch of n tokens; letters are the paper's.
     private readonly ActivationMatrix _a;         // A, the residual stream        [n × d]
@@ -36,7 +37,6 @@ internal sealed class Transformer
     private readonly ActivationMatrix _gateInput; // h: _h or _a                   [n × d]
     private readonly RowFusion _fusion;           // v                             [n × m]
     private readonly ActivationMatrix _injected;  // y                             [n × d]
-    private readonly ActivationMatrix _logits;    //                               [n × V]
 
     // What the steps for each token refer to.
     private readonly Action<int> _embed, _normalizeForAttention, _prepareHeads, _storeKeyAndValue, _addBranch, _normalizeForFeedForward, _activate, _fuse, _inject;
@@ -60,7 +60,7 @@ internal sealed class Transformer
         (_gate, _up, _inner) = (new(config.FeedForwardSize), new(config.FeedForwardSize), new(config.FeedForwardSize));
         (_mekiGate, _fusion) = (new(config.MemoryDimension), new(config.MemoryDimension, config.Fusion));
         _gateInput = config.GateInput == GateInput.Normalized ? _h : _a;
-        _logits = new(config.VocabularySize);
+        _head = new(weights.Head, _matMul);
         (_embed, _normalizeForAttention, _prepareHeads, _storeKeyAndValue, _addBranch) = (Embed, NormalizeForAttention, PrepareHeads, StoreKeyAndValue, AddBranch);
         (_normalizeForFeedForward, _activate, _fuse, _inject) = (NormalizeForFeedForward, Activate, Fuse, Inject);
     }
@@ -88,8 +88,7 @@ internal sealed class Transformer
                 continue;
             for (int i = 0; i < scored; i++)
                 RmsNorm.Normalize(_a.Row(i), _weights.FinalNorm, _config.NormEps, _h.Row(i));
-            _matMul.Run(scored, (_h, _weights.Head, _logits));
-            _logits.Rows(0, scored).CopyTo(logits[((first + silent - unscored) * _config.VocabularySize)..]);
+            _head.Run(scored, _h, next.Length == 0 ? _experts : null, logits.Slice((first + silent - unscored) * _config.VocabularySize, scored * _config.VocabularySize));
         }
     }
 

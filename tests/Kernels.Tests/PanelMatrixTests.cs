@@ -62,6 +62,32 @@ public unsafe class PanelMatrixTests
     }
 
     [Fact]
+    public void A_slice_has_its_rows_of_the_whole()
+    {
+        using ComputePool pool = new(2);
+        BlockFormat format = BlockFormat.Of(GgmlType.Q5_K);
+        byte[] data = Weights.Random(format, 37, 512, seed: 5);
+        float[] expected = new float[512], row = new float[512];
+        fixed (byte* pointer = data)
+        {
+            PanelMatrix whole = PanelMatrix.Pack(new(format, 37, 512, pointer), pool);
+            foreach ((int first, int panels, int rows) in new[] { (0, 5, 37), (0, 2, 16), (1, 3, 24), (3, 2, 13), (4, 1, 5), (2, 0, 0), (5, 0, 0) })
+            {
+                PanelMatrix slice = whole.Slice(first, panels);
+                Assert.Equal((rows, 512, panels), (slice.Rows, slice.Columns, slice.Panels));
+                for (int i = 0; i < rows; i++)
+                {
+                    whole.DecodeRow(8 * first + i, expected);
+                    slice.DecodeRow(i, row);
+                    Assert.Equal(expected, row);
+                }
+            }
+            foreach ((int first, int panels) in new[] { (-1, 1), (0, -1), (0, 6), (4, 2), (6, 0) })
+                Assert.Throws<ArgumentOutOfRangeException>(() => whole.Slice(first, panels));
+        }
+    }
+
+    [Fact]
     public void Rows_that_are_not_there_and_rows_of_part_blocks_are_refused()
     {
         byte[] data = new byte[8 * 34];

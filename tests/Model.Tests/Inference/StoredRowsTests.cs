@@ -1,3 +1,4 @@
+using MeKi.Kernels;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Store;
 using MeKi.Store.Reading;
@@ -35,6 +36,34 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
                 session.Prefetch(token);
                 session.Forward([token], logits);
             }
+        }
+    }
+
+    [Fact]
+    public void A_row_asked_for_twice_is_read_once_and_a_wrong_guess_is_forgotten()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        using ComputePool pool = new(1);
+        using RowStore store = RowStore.Open(model.RowFilePath!, new() { CacheBytes = 0 });
+        using FoldedRows rows = new(store, pool);
+        rows.Prefetch([5]);
+        Assert.True(SpinWait.SpinUntil(() => store.Counters.Reads == 1, Patience));
+        rows.Prefetch([5]);
+        AssertRow(5);
+        Assert.Equal((1, 1), (store.Counters.Reads, store.Counters.Misses));
+        rows.Prefetch([6]);
+        rows.Prefetch([7]);
+        AssertRow(7);
+        Assert.Equal(3, store.Counters.Misses);
+
+        void AssertRow(int token)
+        {
+            rows.Begin([token], default);
+            rows.BeginLayer(1);
+            rows.Await();
+            using RowStore other = RowStore.Open(model.RowFilePath!);
+            using RowLease lease = other.Lease([token]);
+            Assert.Equal(other.Layout.Row(lease.Record(0), 1).Values, rows.Row(0).Values);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Model;
@@ -6,7 +7,7 @@ using MeKi.Tool.Rows;
 
 namespace MeKi.Tool.Benchmarking;
 
-/// <summary>Measures cases on a model: random tokens, one run to warm up, then the repetitions.</summary>
+/// <summary>Measures cases on a model: random tokens, of a decode the likeliest after a random one, one run to warm up, then the repetitions.</summary>
 /// <param name="path">The model.</param>
 /// <param name="load">How to load it, but for the threads.</param>
 /// <param name="repetitions">Timed runs of a case.</param>
@@ -62,6 +63,7 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
             List<double> waited = repetition < 0 ? [] : waits;
             if (repetition == 0)
                 _rows.Clear();
+            int token = tokens[^1];
             long before = GC.GetTotalAllocatedBytes(precise: true);
             long start = Stopwatch.GetTimestamp();
             if (item.PromptTokens > 0)
@@ -69,8 +71,9 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
             for (int i = 0; i < item.GeneratedTokens; i++)
             {
                 long begin = Stopwatch.GetTimestamp();
-                session.Prefetch(tokens[i]);
-                Forward(model, session, tokens.AsSpan(i, 1), logits, waited, cancellationToken);
+                session.Prefetch(token);
+                Forward(model, session, [token], logits, waited, cancellationToken);
+                token = TensorPrimitives.IndexOfMax(logits);
                 if (pace is { } rate)
                     WaitUntil(begin, 1 / rate + waited[^1]);
             }

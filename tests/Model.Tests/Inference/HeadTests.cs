@@ -1,0 +1,64 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using MeKi.Kernels;
+using MeKi.Quant;
+
+namespace MeKi.Model.Tests.Inference;
+
+/// <summary>Logits in parts, and the row that is read between them.</summary>
+public unsafe class HeadTests
+{
+    private const int Columns = 128;
+
+    // Halves of a little more than 16 MB; no whole number of panels.
+    private const int Large = 65_541;
+
+    [Theory]
+    [InlineData(Large, true)]
+    [InlineData(1003, false)]
+    [InlineData(1, false)]
+    public void Parts_have_the_bits_of_the_whole_and_a_large_vocabularys_likeliest_so_far_is_read_ahead(int vocabulary, bool divided)
+    {
+        ushort[] weight = GC.AllocateArray<ushort>(vocabulary * Columns, pinned: true);
+        Random random = new(11);
+        foreach (ref ushort value in weight.AsSpan())
+            value = BitConverter.HalfToUInt16Bits((Half)(random.NextSingle() - 0.5f));
+        using ComputePool pool = new(3);
+        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), vocabulary, Columns, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)), pool);
+        ActivationMatrix h = new(Columns);
+        h.Reserve(2);
+        foreach (ref float value in h.Rows(0, 2))
+            value = random.NextSingle() - 0.5f;
+        Head head = new(panels, new(pool));
+        float[] two = new float[2 * vocabulary], alone = new float[vocabulary], known = new float[vocabulary];
+        AskedRows asked = new();
+
+        head.Run(2, h, asked, two);
+        head.Run(1, h, null, known);
+        Assert.Empty(asked.Tokens);
+        head.Run(1, h, asked, alone);
+
+        Assert.Equal(MemoryMarshal.Cast<float, int>(known), MemoryMarshal.Cast<float, int>(alone));
+        Assert.Equal(MemoryMarshal.Cast<float, int>(two.AsSpan(0, vocabulary)), MemoryMarshal.Cast<float, int>(alone));
+        Assert.Equal(divided ? [TensorPrimitives.IndexOfMax(alone.AsSpan(0, (vocabulary + 7) / 8 * 3 / 4 * 8))] : Array.Empty<int>(), asked.Tokens);
+    }
+
+    private sealed class AskedRows : IExpertRows
+    {
+        public List<int> Tokens { get; } = [];
+
+        public void Prefetch(ReadOnlySpan<int> tokens) => Tokens.AddRange(tokens);
+
+        public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public void BeginLayer(int layer) => throw new NotSupportedException();
+
+        public void Await() => throw new NotSupportedException();
+
+        public StoredRow Row(int token) => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+        }
+    }
+}
