@@ -8,10 +8,10 @@ namespace MeKi.Benchmarks;
 /// <summary>The passes over one token's activations.</summary>
 public class ElementwiseBenchmarks
 {
-    private ActivationMatrix _hidden = null!, _normalized = null!, _heads = null!, _gate = null!, _up = null!, _inner = null!, _memory = null!;
+    private ActivationMatrix _hidden = null!, _normalized = null!, _heads = null!, _gate = null!, _up = null!, _memory = null!;
     private float[] _norm = [];
     private Rope _rope = null!;
-    private RowFusion _fusion = null!;
+    private RowFusion _fusion = null!, _inner = null!;
     private NativeWeights _output = null!;
     private byte[] _row = [], _scales = [];
 
@@ -27,13 +27,15 @@ public class ElementwiseBenchmarks
     public void Setup()
     {
         (_hidden, _normalized, _heads) = (Row(Shape.Hidden), Row(Shape.Hidden), Row(Shape.Heads * Shape.HeadDimension));
-        (_gate, _up, _inner) = (Row(Shape.FeedForward), Row(Shape.FeedForward), Row(Shape.FeedForward));
+        (_gate, _up) = (Row(Shape.FeedForward), Row(Shape.FeedForward));
         _memory = Row(Shape.Memory);
         (_row, _scales) = (new byte[StoredRow.RowBytes(RowType, Shape.Memory)], new byte[StoredRow.ScaleBytes(RowType, Shape.Memory)]);
         StoredRow.Encode(RowType, _memory.Row(0), _row, _scales);
         _output = new(BlockFormat.Of(GgmlType.Q8_0), Shape.Hidden, Shape.Memory);
         _fusion = new(Shape.Memory, Fusion.AdditiveSigmoid);
         _fusion.Reserve(1, _output.Matrix);
+        _inner = new(Shape.FeedForward, Fusion.MultiplicativeSilu);
+        _inner.Reserve(1, _output.Matrix);
         _norm = [.. Enumerable.Repeat(1f, Shape.Hidden)];
         _rope = new(Shape.HeadDimension, 1e6f);
         _rope.Prepare(1000, 1);
@@ -49,7 +51,7 @@ public class ElementwiseBenchmarks
     public void RopeOfQueries() => _rope.Rotate(_heads.Row(0), 0);
 
     [Benchmark]
-    public void SwiGluOfFeedForward() => SwiGlu.Activate(_gate.Row(0), _up.Row(0), _inner.Row(0));
+    public void SwiGluOfFeedForward() => _inner.Fuse(0, StoredRow.OfFloats(_up.Row(0)), _gate.Row(0));
 
     [Benchmark]
     public void GatherAddOfMemory() => _fusion.Fuse(0, new(RowType, _row, _scales), _memory.Row(0));

@@ -127,22 +127,30 @@ internal sealed unsafe class KernelCases : IDisposable
         return () => rope.Rotate(x.Row(0), 0);
     }
 
-    private static Action SwiGluOnce()
+    private Action SwiGluOnce()
     {
-        ActivationMatrix gate = Activations(1, FeedForward), up = Activations(1, FeedForward), y = Activations(1, FeedForward);
-        return () => SwiGlu.Activate(gate.Row(0), up.Row(0), y.Row(0));
+        ActivationMatrix gate = Activations(1, FeedForward), up = Activations(1, FeedForward);
+        RowFusion inner = FusionFor(FeedForward, Fusion.MultiplicativeSilu);
+        return () => inner.Fuse(0, StoredRow.OfFloats(up.Row(0)), gate.Row(0));
     }
 
     private Action GatherAddOnce()
     {
-        NativeWeights output = new(BlockFormat.Of(GgmlType.Q8_0), Hidden, MemoryDimension);
-        _weights.Add(output);
         byte[] row = new byte[MemoryDimension], scale = new byte[sizeof(float)];
         StoredRow.Encode(RowType.Int8, Activations(1, MemoryDimension).Row(0), row, scale);
         ActivationMatrix gate = Activations(1, MemoryDimension);
-        RowFusion fusion = new(MemoryDimension, Fusion.AdditiveSigmoid);
-        fusion.Reserve(1, output.Matrix);
+        RowFusion fusion = FusionFor(MemoryDimension, Fusion.AdditiveSigmoid);
         return () => fusion.Fuse(0, new(RowType.Int8, row, scale), gate.Row(0));
+    }
+
+    // To 8-bit blocks.
+    private RowFusion FusionFor(int dimension, Fusion fusion)
+    {
+        NativeWeights output = new(BlockFormat.Of(GgmlType.Q8_0), Hidden, dimension);
+        _weights.Add(output);
+        RowFusion fused = new(dimension, fusion);
+        fused.Reserve(1, output.Matrix);
+        return fused;
     }
 
     private static Func<double> Repeat(int times, Action run, double work = 1) => () =>

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using MeKi.Kernels;
 using MeKi.Model.Checkpoints;
 using MeKi.Quant;
@@ -22,7 +21,7 @@ internal sealed class TrainingForm : IExpertRows
     private readonly ActivationMatrix _normalized;  // RMSNorm(E[x])     [n × d]
     private readonly ActivationMatrix _gate;        //                   [n × d/2]
     private readonly ActivationMatrix _up;          //                   [n × d/2]
-    private readonly ActivationMatrix _inner;       //                   [n × d/2]
+    private readonly RowFusion _inner;              // up ⊙ SiLU(gate)   [n × d/2]
     private readonly ActivationMatrix _dynamic;     // G(E[x])           [n × m]
     private readonly ActivationMatrix _experts;     // e                 [n × m]
     private int[] _tokens = [];
@@ -36,7 +35,7 @@ internal sealed class TrainingForm : IExpertRows
         int inner = layers.Max(layer => layer.Projection?.Gate.Rows ?? 0);
         (_embeddings, _normalized, _dynamic) = (new(config.HiddenSize), new(config.HiddenSize), new(config.MemoryDimension));
         _experts = new(config.MemoryDimension);
-        (_gate, _up, _inner) = (new(inner), new(inner), new(inner));
+        (_gate, _up, _inner) = (new(inner), new(inner), new(inner, Fusion.MultiplicativeSilu));
     }
 
     public void Prefetch(ReadOnlySpan<int> tokens)
@@ -62,7 +61,7 @@ internal sealed class TrainingForm : IExpertRows
         // They were computed when the layer began.
     }
 
-    public StoredRow Row(int token) => new(RowType.F32, MemoryMarshal.AsBytes(_experts.Row(token)), default);
+    public StoredRow Row(int token) => StoredRow.OfFloats(_experts.Row(token));
 
     /// <summary>Computes the batch's vectors of a layer, [n × m].</summary>
     public void Read(int layer, ActivationMatrix experts)
@@ -101,10 +100,10 @@ internal sealed class TrainingForm : IExpertRows
         }
         ProjectionPanels panels = projection.Panels ?? (_packed = projection.Pack(_pool, _packed));
         _matMul.Run(n, (input, panels.Gate, _gate), (input, panels.Up, _up));
-        _inner.Reserve(n);
+        _inner.Reserve(n, panels.Down);
         for (int i = 0; i < n; i++)
-            SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
-        _matMul.Run(n, (_inner, panels.Down, _dynamic));
+            _inner.Fuse(i, StoredRow.OfFloats(_up.Row(i)), _gate.Row(i));
+        _matMul.Run(n, (_inner.Fused, panels.Down, _dynamic));
     }
 }
 

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
+using MeKi.Quant;
 
 namespace MeKi.Model;
 
@@ -31,7 +32,7 @@ internal sealed class Transformer
     private readonly ActivationMatrix _attended;  //                               [n × heads · D]
     private readonly ActivationMatrix _gate;      // FFN                           [n × FFN]
     private readonly ActivationMatrix _up;        //                               [n × FFN]
-    private readonly ActivationMatrix _inner;     // SiLU(gate) ⊙ up               [n × FFN]
+    private readonly RowFusion _inner;            // up ⊙ SiLU(gate)               [n × FFN]
     private readonly ActivationMatrix _branch;    // attention's or the FFN's sum  [n × d]
     private readonly ActivationMatrix _mekiGate;  // W_g h                         [n × m]
     private readonly ActivationMatrix _gateInput; // h: _h or _a                   [n × d]
@@ -57,7 +58,7 @@ internal sealed class Transformer
         (int d, int queries, int keys) = (config.HiddenSize, config.Heads * config.HeadDimension, config.KvHeads * config.HeadDimension);
         (_a, _h, _branch, _injected) = (new(d), new(d), new(d), new(d));
         (_queries, _attended, _keys, _values) = (new(queries), new(queries), new(keys), new(keys));
-        (_gate, _up, _inner) = (new(config.FeedForwardSize), new(config.FeedForwardSize), new(config.FeedForwardSize));
+        (_gate, _up, _inner) = (new(config.FeedForwardSize), new(config.FeedForwardSize), new(config.FeedForwardSize, Fusion.MultiplicativeSilu));
         (_mekiGate, _fusion) = (new(config.MemoryDimension), new(config.MemoryDimension, config.Fusion));
         _gateInput = config.GateInput == GateInput.Normalized ? _h : _a;
         _head = new(weights.Head, _matMul);
@@ -155,10 +156,11 @@ internal sealed class Transformer
         TurnTo(Placement.ParallelFeedForward, n);
         _tokens.Run(n, _normalizeForFeedForward);
         _matMul.Run(n, (_h, _w.Gate, _gate), (_h, _w.Up, _up), (_gateInput, _meki?.Gate, _mekiGate));       // W_g h (4)
+        _inner.Reserve(n, _w.Down);
         if (_meki is not null)
             _experts!.Await();
         _tokens.Run(n, _activate);                                                                          // v (5)
-        _matMul.Run(n, (_inner, _w.Down, _branch), (_fusion.Fused, _meki?.Output, _injected));              // W_o v
+        _matMul.Run(n, (_inner.Fused, _w.Down, _branch), (_fusion.Fused, _meki?.Output, _injected));              // W_o v
         _tokens.Run(n, _addBranch);
     }
 
@@ -209,9 +211,10 @@ internal sealed class Transformer
 
     private void NormalizeForFeedForward(int i) => RmsNorm.Normalize(_a.Row(i), _w.FeedForwardNorm, _config.NormEps, _h.Row(i));
 
+    /// <summary>SwiGLU (Shazeer, 2020), and the branch beside it</summary>
     private void Activate(int i)
     {
-        SwiGlu.Activate(_gate.Row(i), _up.Row(i), _inner.Row(i));
+        _inner.Fuse(i, StoredRow.OfFloats(_up.Row(i)), _gate.Row(i));
         if (_meki is not null)
             Fuse(i);
     }
@@ -240,6 +243,5 @@ internal sealed class Transformer
             _ids = new int[n];
         _a.Reserve(n);
         _h.Reserve(n);
-        _inner.Reserve(n);
     }
 }

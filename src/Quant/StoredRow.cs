@@ -17,6 +17,9 @@ public readonly ref struct StoredRow(RowType type, ReadOnlySpan<byte> values, Re
     /// <summary>The scales.</summary>
     public ReadOnlySpan<byte> Scales { get; } = scales;
 
+    /// <summary>A row that was computed: float32 as it lies in memory.</summary>
+    public static StoredRow OfFloats(ReadOnlySpan<float> row) => new(RowType.F32, MemoryMarshal.AsBytes(row), default);
+
     /// <summary>Bytes of a row's values.</summary>
     public static int RowBytes(RowType type, int dimension) => type switch
     {

@@ -19,16 +19,6 @@ public class ElementwiseTests
         Assert.Equal(y, x);
     }
 
-    [Theory]
-    [MemberData(nameof(Lengths))]
-    public void SwiGlu_is_its_formula(int length)
-    {
-        (float[] a, float[] b, float[] y) = (Values(length, 3), Values(length, 4), new float[length]);
-        SwiGlu.Activate(a, b, y);
-        for (int i = 0; i < length; i++)
-            Assert.Equal(a[i] / (1 + Math.Exp(-a[i])) * b[i], y[i], 1e-5);
-    }
-
     [Fact]
     public void Rotary_embedding_turns_each_pair_by_its_angle()
     {

@@ -156,10 +156,6 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         new((a._low.AsSingle() / b._low.AsSingle()).AsSByte(), (a._high.AsSingle() / b._high.AsSingle()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> Max(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>
-        new(Vector128.Max(a._low.AsSingle(), b._low.AsSingle()).AsSByte(), Vector128.Max(a._high.AsSingle(), b._high.AsSingle()).AsSByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> MultiplyAdd(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b, NeonVector<TNeon, TDot> c) => new(
         TNeon.FusedMultiplyAdd(c._low.AsSingle(), a._low.AsSingle(), b._low.AsSingle()).AsSByte(),
         TNeon.FusedMultiplyAdd(c._high.AsSingle(), a._high.AsSingle(), b._high.AsSingle()).AsSByte());

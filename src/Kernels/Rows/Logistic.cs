@@ -39,14 +39,14 @@ internal static class Logistic
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Limited<TVector>(TVector x)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.Max(x, TVector.Constant(-Limit));
+        => TVector.MaxNative(TVector.Constant(-Limit), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector OfLimited<TVector>(TVector x)
         where TVector : struct, IPanelVector<TVector>
     {
         TVector one = TVector.Constant(1);
-        TVector z = TVector.Max(TVector.Multiply(x, TVector.Constant(-1)), TVector.Constant(-Limit));
+        TVector z = TVector.MaxNative(TVector.Constant(-Limit), TVector.Multiply(x, TVector.Constant(-1)));
         TVector exp = TVector.AddIntegers(ExpPolynomial.OfRest(z, out TVector exponent), exponent);
         return TVector.Divide(one, TVector.AddFloats(one, exp));
     }

@@ -117,9 +117,6 @@ internal unsafe interface IPanelVector<TSelf>
 
     static abstract TSelf Divide(TSelf a, TSelf b);
 
-    /// <summary>The larger number; NaN where either is.</summary>
-    static abstract TSelf Max(TSelf a, TSelf b);
-
     /// <summary>a · b + c, rounded once.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
 

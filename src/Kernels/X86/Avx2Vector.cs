@@ -128,9 +128,6 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> Divide(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() / b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> Max(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(Vector256.Max(a._bits.AsSingle(), b._bits.AsSingle()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -96,7 +96,6 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.Multiply(va, vb), i => a[i] * b[i], "Multiply");
             Check(TVector.Constant(a[3]), _ => a[3], "Constant");
             Check(TVector.Divide(va, vb), i => a[i] / b[i], "Divide");
-            Check(TVector.Max(va, vb), i => MathF.Max(a[i], b[i]), "Max");
             Check(TVector.MultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(a[i], b[i], c[i]), "MultiplyAdd");
             Check(TVector.NegatedMultiplyAdd(va, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd");
             Check(TVector.NegatedMultiplyAdd(pa, vb, vc), i => MathF.FusedMultiplyAdd(-a[i], b[i], c[i]), "NegatedMultiplyAdd of memory");
