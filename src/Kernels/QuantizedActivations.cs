@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace MeKi.Kernels;
 
 /// <summary>
@@ -21,9 +18,6 @@ internal sealed unsafe class QuantizedActivations
 
     /// <summary>Tokens that are interleaved.</summary>
     public const int TileTokens = 4;
-
-    // Smaller magnitudes would have a scale whose inverse overflows.
-    private const float Smallest = 1e-30f;
 
     private sbyte[] _codes = [];
     private float[] _scales = [];
@@ -77,72 +71,19 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
     public void Quantize(ActivationMatrix x, int group)
     {
-        QuantizedGroup to = Group(group);
-        int first = group * Interleave;
-        for (int t = 0; t < Interleave && first + t < Tokens; t++)
+        for (int token = group * Interleave; token < Math.Min((group + 1) * Interleave, Tokens); token++)
         {
-            fixed (float* values = x.Row(first + t))
+            QuantizedRow to = Row(token);
+            fixed (float* values = x.Row(token))
             {
                 for (int block = 0; block < Columns / BlockColumns; block++)
-                    QuantizeBlock(values + block * BlockColumns, to, t, block, Interleave);
+                    to.Quantize(block, values + block * BlockColumns);
             }
         }
     }
 
-    /// <summary>Quantises a token's 32 columns from 32 · <paramref name="block"/> on.</summary>
-    public void QuantizeBlock(int token, int block, float* x) => QuantizeBlock(x, Group(token / Interleave), token % Interleave, block, Interleave);
-
-    // Eight vectors of four: the same on every instruction set that has 128 bits.
-    private static void QuantizeBlock(float* x, in QuantizedGroup to, int t, int block, int stride)
-    {
-        sbyte* codes = to.Codes + (block * BlockColumns * stride) + 4 * t;
-        // Floats without a sign are in the order of their bits, NaN behind infinity: one instruction, where the maximum of floats takes six on AVX2.
-        Vector128<int> largest = Vector128.Abs(Vector128.Load(x)).AsInt32();
-        for (int i = 4; i < BlockColumns; i += 4)
-            largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)).AsInt32());
-        largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
-        float max = BitConverter.Int32BitsToSingle(Math.Max(largest[0], largest[1]));
-        float scale = max < Smallest ? 0 : max < float.PositiveInfinity ? max / 127 : float.NaN;
-        float inverse = scale > 0 ? 127 / max : 0;
-
-        Vector128<int> first = QuantizeHalf(x, inverse, codes, stride), second = QuantizeHalf(x + 16, inverse, codes + 16 * stride, stride);
-        // Lanes are columns modulo four.
-        Vector128<int> both = first + second;
-        int sum = Vector128.Sum(both);
-        int at = block * stride + t;
-        to.Scales[at] = scale;
-        to.Sums[at] = sum;
-        to.ScaledSums[at] = scale * sum;
-        to.Starts[at] = Packed(-8 * both);
-        int half = 2 * block * stride + t;
-        to.HalfStarts[half] = Packed(-32 * first);
-        to.HalfStarts[half + stride] = Packed(-32 * second);
-    }
-
-    /// <summary>Writes the codes of 16 columns.</summary>
-    /// <returns>Their sums, of columns that are equal modulo four.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> QuantizeHalf(float* x, float inverse, sbyte* codes, int stride)
-    {
-        Vector128<int> a = Rounded(x, inverse), b = Rounded(x + 4, inverse), c = Rounded(x + 8, inverse), d = Rounded(x + 12, inverse);
-        Vector128<int> fours = Vector128.NarrowWithSaturation(Vector128.NarrowWithSaturation(a, b), Vector128.NarrowWithSaturation(c, d)).AsInt32();
-        *(int*)codes = fours[0];
-        *(int*)(codes + 4 * stride) = fours[1];
-        *(int*)(codes + 8 * stride) = fours[2];
-        *(int*)(codes + 12 * stride) = fours[3];
-        return a + b + (c + d);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Rounded(float* x, float inverse) => Vector128.ConvertToInt32Native(Vector128.Round(Vector128.Load(x) * inverse));
-
-    // The pairs' sums fit 16 bits: 16 columns · 127 · 8, 8 columns · 127 · 32.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Packed(Vector128<int> sums)
-    {
-        Vector128<int> pairs = sums + Vector128.Shuffle(sums, Vector128.Create(1, 0, 3, 2));
-        return (ushort)pairs[0] | pairs[2] << 16;
-    }
+    /// <summary>Where a token's blocks are to be written.</summary>
+    public QuantizedRow Row(int token) => new(Group(token / Interleave), token % Interleave, Interleave);
 
     private void ClearToken(int token)
     {

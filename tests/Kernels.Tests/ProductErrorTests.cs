@@ -80,7 +80,7 @@ public unsafe class ProductErrorTests
         fixed (float* values = x.Row(token))
         {
             for (int block = 0; block < x.Columns / QuantizedActivations.BlockColumns; block++)
-                quantized.QuantizeBlock(0, block, values + block * QuantizedActivations.BlockColumns);
+                quantized.Row(0).Quantize(block, values + block * QuantizedActivations.BlockColumns);
         }
         QuantizedGroup group = quantized.Group(0);
         double[] used = new double[x.Columns], halfSteps = new double[x.Columns];

@@ -40,8 +40,11 @@ internal sealed unsafe class AttentionQueries
         Span<float> scaled = new(x, _layout.Columns);
         TensorPrimitives.Multiply(query, scale, scaled);
         scaled[query.Length..].Clear();
-        for (int block = 0; block < _layout.Blocks && _layout.Keys == KeyValueFormat.Q8_0; block++)
-            _quantized.QuantizeBlock((kvHead * _rows) + row, block, x + block * KeyValueLayout.BlockColumns);
+        if (_layout.Keys != KeyValueFormat.Q8_0)
+            return;
+        QuantizedRow to = _quantized.Row((kvHead * _rows) + row);
+        for (int block = 0; block < _layout.Blocks; block++)
+            to.Quantize(block, x + block * KeyValueLayout.BlockColumns);
     }
 
     /// <summary>A row's values.</summary>

@@ -19,7 +19,7 @@ internal readonly unsafe struct FloatTarget(float* to) : IFusedTarget
 }
 
 /// <summary>Quantised: for weights in blocks.</summary>
-internal readonly struct QuantizedTarget(QuantizedActivations to, int token) : IFusedTarget
+internal readonly unsafe struct QuantizedTarget(QuantizedRow to) : IFusedTarget
 {
-    public unsafe void Take(int block, int count, float* v) => to.QuantizeBlock(token, block, v);
+    public void Take(int block, int count, float* v) => to.Quantize(block, v);
 }

@@ -33,7 +33,7 @@ internal sealed unsafe class VectorFusionKernels<TVector> : FusionKernels
     }
 
     public override void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedActivations to, int token) =>
-        OfAnyRow(row, fusion, gate, new QuantizedTarget(to, token));
+        OfAnyRow(row, fusion, gate, new QuantizedTarget(to.Row(token)));
 
     private static void OfAnyRow<TTarget>(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, TTarget target)
         where TTarget : struct, IFusedTarget

@@ -33,7 +33,7 @@ internal sealed unsafe class ScalarFusionKernels : FusionKernels
         fixed (float* v = values)
         {
             for (int block = 0; block < gate.Length / QuantizedActivations.BlockColumns; block++)
-                to.QuantizeBlock(token, block, v + block * QuantizedActivations.BlockColumns);
+                to.Row(token).Quantize(block, v + block * QuantizedActivations.BlockColumns);
         }
     }
 }
