@@ -5,7 +5,7 @@ namespace MeKi.Model;
 /// <summary>Where the forward pass gets the expert vectors e of its tokens (equation 3): folded rows from storage, or the training form computed anew.</summary>
 internal interface IExpertRows : IDisposable
 {
-    /// <summary>Says early which batch comes next, so that its rows are on their way while the caller does other things.</summary>
+    /// <summary>Says early which batch comes next, or probably does, so that its rows are on their way while the caller does other things.</summary>
     void Prefetch(ReadOnlySpan<int> tokens);
 
     /// <summary>Begins a batch; returns before its rows are there.</summary>

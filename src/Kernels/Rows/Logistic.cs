@@ -8,7 +8,7 @@ namespace MeKi.Kernels.Rows;
 /// </summary>
 /// <remarks>
 /// exp is <see cref="ExpPolynomial"/>'s; 1 + exp and the quotient round once each: sigmoid is within 2.5e-7 of its value, relative, where |x| ≤ 86 (a test walks through it). Beyond, x counts as ±86: sigmoid is then off by less than
-/// 5e-38, and SiLU(−∞) is 0 as in the limit.
+/// 5e-38, and SiLU below −86 is −3.9e-36, that of −∞ too.
 /// </remarks>
 internal static class Logistic
 {
