@@ -1,6 +1,6 @@
 namespace MeKi.Kernels.Tests;
 
-/// <summary>Norm, rotary embedding and activations against their formulas in float64.</summary>
+/// <summary>Norm and rotary embedding against their formulas in float64.</summary>
 public class ElementwiseTests
 {
     public static TheoryData<int> Lengths => [.. Enumerable.Range(1, 40), 63, 64, 65, 255, 1024];

@@ -30,10 +30,11 @@ internal sealed unsafe class ScalarFusionKernels : FusionKernels
             t_values = new float[gate.Length];
         Span<float> values = t_values.AsSpan(0, gate.Length);
         Fuse(row, fusion, gate, values);
+        QuantizedRow target = to.Row(token);
         fixed (float* v = values)
         {
             for (int block = 0; block < gate.Length / QuantizedActivations.BlockColumns; block++)
-                to.Row(token).Quantize(block, v + block * QuantizedActivations.BlockColumns);
+                target.Quantize(block, v + block * QuantizedActivations.BlockColumns);
         }
     }
 }
