@@ -67,9 +67,15 @@ public sealed class ConvertCommandTests : IDisposable
     [InlineData("fold")]
     public async Task An_interrupt_leaves_nothing_behind(string stage)
     {
-        new TinyCheckpoint { Vocabulary = 30_000, Layers = 8, Memory = 64, HasTokenizer = false }.Write(_folder["c"]);
-        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, "convert", _folder["c"], "-o", _folder["out"]);
+        string target = "";
+        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, work =>
+        {
+            target = _folder[$"out-{work}"];
+            string from = _folder[$"c{work}"];
+            new TinyCheckpoint { Vocabulary = work * 30_000, Layers = 8, Memory = 64, HasTokenizer = false }.Write(from);
+            return Task.FromResult<string[]>(["convert", from, "-o", target]);
+        });
         run.AssertFailed(130, "interrupted");
-        Assert.False(Directory.Exists(_folder["out"]));
+        Assert.False(Directory.Exists(target));
     }
 }

@@ -50,10 +50,17 @@ public sealed class QuantizeCommandTests : IDisposable
     public async Task An_interrupt_leaves_nothing_behind(string stage)
     {
         // The embedding takes the slowest encoder some 300 ms of one core, the signal some 10.
-        new TinyCheckpoint { Vocabulary = 30_000, Hidden = 256, Layers = 1, HasTokenizer = false }.Write(_folder["c"]);
-        Assert.Equal(0, (await MekiProgram.Run("convert", _folder["c"], "-o", _folder["f32"], "--type", "f32")).ExitCode);
-        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, "quantize", _folder["f32"], _folder["out"], "--type", "iq4_nl");
+        string target = "";
+        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, async work =>
+        {
+            using TemporaryFolder checkpoint = new();
+            new TinyCheckpoint { Vocabulary = work * 30_000, Hidden = 256, Layers = 1, HasTokenizer = false }.Write(checkpoint["c"]);
+            target = _folder[$"out-{work}"];
+            string from = _folder[$"f32-{work}"];
+            Assert.Equal(0, (await MekiProgram.Run("convert", checkpoint["c"], "-o", from, "--type", "f32")).ExitCode);
+            return ["quantize", from, target, "--type", "iq4_nl"];
+        });
         run.AssertFailed(130, "interrupted");
-        Assert.False(Directory.Exists(_folder["out"]));
+        Assert.False(Directory.Exists(target));
     }
 }
