@@ -16,8 +16,7 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
 
     private const int PageLength = KeyValuePages.PageLength;
 
-    // As for weights: Panels.VectorPanelKernels.
-    private const int PrefetchBytes = 1536;
+    private const int PrefetchBytes = PanelKernels.PrefetchBytes;
 
     [ThreadStatic]
     private static PinnedFloats? t_widened;

@@ -61,13 +61,13 @@ internal static unsafe class FloatPanels<TVector, TFloats>
     where TFloats : struct, IPanelFloats
 {
     /// <summary>One panel by one token: eight results.</summary>
-    public static void MultiplyVector(byte* panel, int columns, float* x, int ahead, float* y)
+    public static void MultiplyVector(byte* panel, int columns, float* x, float* y)
     {
         TVector even = TVector.Zero, odd = TVector.Zero;
         int column = 0;
         for (; column + 2 <= columns; column += 2, panel += 2 * TFloats.ColumnBytes)
         {
-            TVector.Prefetch(panel + ahead);
+            TVector.Prefetch(panel + PanelKernels.PrefetchBytes);
             even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), TVector.BroadcastFloat(x + column), even);
             odd = TVector.MultiplyAdd(TFloats.Load<TVector>(panel + TFloats.ColumnBytes), TVector.BroadcastFloat(x + column + 1), odd);
         }

@@ -26,8 +26,8 @@ internal unsafe interface IPanelCodes
     /// <summary>Whether codes are around zero: half of the largest stands for it, 8 or, with sub-scales, 32 (<see cref="QuantizedGroup"/> has the sums that correct for it).</summary>
     static abstract bool Centred { get; }
 
-    /// <summary>Whether the two halves of a group have integer scales of their own within that of the block.</summary>
-    static abstract bool HasSubScales { get; }
+    /// <summary>Where a block's sub-scales begin, signed bytes, [groups × 2 halves × 8 rows]; 0 where the halves of a group have none of their own within the block's scale.</summary>
+    static abstract int SubScalesAt { get; }
 
     /// <summary>Whether a group has minima.</summary>
     static abstract bool HasMinima { get; }
@@ -36,7 +36,11 @@ internal unsafe interface IPanelCodes
     static abstract void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>;
 
-    /// <summary>Decodes a block's scales, a vector for each group; 64 floats from the first, its minima, likewise, or its sub-scales, two vectors for each group.</summary>
-    static abstract void Scales<TVector>(byte* block, float* scales)
+    /// <summary>Decodes what groups of a block have in common: a vector of scales for each group or for all, and 64 floats from the first a vector of minima for each. Nothing where a group is a block.</summary>
+    static abstract void Decode<TVector>(byte* block, float* decoded)
+        where TVector : struct, IPanelVector<TVector>;
+
+    /// <summary>The scales of a group, of the block or of what was decoded.</summary>
+    static abstract TVector Scale<TVector>(byte* block, float* decoded, int group)
         where TVector : struct, IPanelVector<TVector>;
 }

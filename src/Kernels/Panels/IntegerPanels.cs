@@ -20,46 +20,55 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     where TVector : struct, IPanelVector<TVector>
     where TCodes : struct, IPanelCodes
 {
-    // A decoded block's scales, and its minima or sub-scales: at most 24 vectors of eight.
-    private const int ScaleFloats = 24 * 8;
+    // A decoded block's scales and minima: sixteen vectors of eight.
+    private const int DecodedFloats = 16 * 8;
+
+    private static bool HasSubScales
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TCodes.SubScalesAt > 0;
+    }
 
     /// <summary>Whether sums are taken of half a group at a time: its halves have scales of their own, or partial sums hold no more.</summary>
     public static bool ByHalves
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TCodes.HasSubScales || (TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits - (TCodes.Centred ? 1 : 0)) < 8);
+        get => HasSubScales || (TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits - (TCodes.Centred ? 1 : 0)) < 8);
     }
 
     /// <summary>One panel by one token: eight results.</summary>
     /// <param name="panel">The panel.</param>
     /// <param name="blocks">Its blocks.</param>
     /// <param name="x">The token.</param>
-    /// <param name="ahead">How many bytes ahead of the block in work to ask for.</param>
     /// <param name="y">Receives [8].</param>
-    public static void MultiplyVector(byte* panel, int blocks, in QuantizedGroup x, int ahead, float* y)
+    public static void MultiplyVector(byte* panel, int blocks, in QuantizedGroup x, float* y)
     {
-        float* scales = stackalloc float[ScaleFloats];
+        float* decoded = stackalloc float[DecodedFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
-        int* starts = TCodes.CodeBits == 8 ? x.Sums : TCodes.HasSubScales ? x.HalfStarts : x.Starts;
+        int* starts = TCodes.CodeBits == 8 ? x.Sums : HasSubScales ? x.HalfStarts : x.Starts;
         TVector total = TVector.Zero;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
-            TCodes.Scales<TVector>(panel, scales);
+            TCodes.Decode<TVector>(panel, decoded);
+            // Not total itself: it outlives the call of Decode, which no vector register does, and would be in memory for the whole loop, a chain of some 18 cycles a group.
+            TVector running = total;
             for (int g = 0; g < TCodes.Groups; g++)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
-                for (int line = 0; TVector.Prefetches && line < TCodes.GroupBytes; line += 64)
-                    TVector.Prefetch(group + ahead + line);
-                TVector sum = Dot(group, codes, starts, (byte*)(scales + 64 + 16 * g));
-                total = TVector.MultiplyAdd(TVector.ToFloat(sum), TVector.Multiply(TVector.Load((byte*)(scales + 8 * g)), TVector.BroadcastFloat(a)), total);
+                // Whole lines only: the machine's own prefetching brings the rest, and a fifth step would make a loop of these.
+                for (int line = 0; TVector.Prefetches && line <= TCodes.GroupBytes - 64; line += 64)
+                    TVector.Prefetch(group + (PanelKernels.PrefetchBytes + line));
+                TVector sum = Dot(group, codes, starts, panel + TCodes.SubScalesAt + 16 * g);
+                running = TVector.MultiplyAdd(TVector.ToFloat(sum), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), TVector.BroadcastFloat(a)), running);
                 if (TCodes.HasMinima)
-                    total = TVector.NegatedMultiplyAdd(scales + 64 + 8 * g, TVector.BroadcastFloat(scaledSums), total);
+                    running = TVector.NegatedMultiplyAdd(decoded + 64 + 8 * g, TVector.BroadcastFloat(scaledSums), running);
                 codes += 32;
                 a++;
                 scaledSums++;
-                starts += TCodes.HasSubScales ? 2 : 1;
+                starts += HasSubScales ? 2 : 1;
             }
+            total = running;
         }
         TVector.Store(total, (byte*)y);
     }
@@ -71,14 +80,14 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     /// <param name="to">Where they go.</param>
     public static void Expand(byte* panel, int which, int blocks, ExpandedPanels to)
     {
-        float* decoded = stackalloc float[ScaleFloats];
+        float* decoded = stackalloc float[DecodedFloats];
         byte* codes = to.Codes + 32 * which;
         float* scales = to.Scales + 8 * which, extras = to.Extras + 8 * which;
         int step = TCodes.CodeBits == 8 ? 64 * TVector.SignedTileVectors : 64;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
-            TCodes.Scales<TVector>(panel, decoded);
-            for (int g = 0; g < TCodes.Groups; g++, codes += 8 * step)
+            TCodes.Decode<TVector>(panel, decoded);
+            for (int g = 0; g < TCodes.Groups; g++, codes += 8 * step, scales += 16)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
                 TVector start = TVector.Zero;
@@ -96,16 +105,14 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                         TVector.Store(high, codes + 64 * (i + 4));
                     }
                 }
+                TVector.Store(TCodes.Scale<TVector>(panel, decoded, g), (byte*)scales);
                 if (TCodes.CodeBits == 8)
-                {
-                    TVector.Store(start, (byte*)extras);
-                    extras += 16;
-                }
+                    extras = StoreExtra(start, extras);
+                if (TCodes.HasMinima)
+                    extras = StoreExtra(TVector.Load((byte*)(decoded + 64 + 8 * g)), extras);
+                for (int half = 0; HasSubScales && half < 2; half++)
+                    extras = StoreExtra(TVector.LoadSubScales(panel + TCodes.SubScalesAt + 16 * g + 8 * half), extras);
             }
-            for (int v = 0; v < 8 * TCodes.Groups; v += 8, scales += 16)
-                TVector.Store(TVector.Load((byte*)(decoded + v)), (byte*)scales);
-            for (int v = 0; v < 8 * (TCodes.HasSubScales ? 2 * TCodes.Groups : TCodes.HasMinima ? TCodes.Groups : 0); v += 8, extras += 16)
-                TVector.Store(TVector.Load((byte*)(decoded + 64 + v)), (byte*)extras);
         }
     }
 
@@ -226,18 +233,25 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         return TKind.AddHalf(sums, half, subScales);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float* StoreExtra(TVector vector, float* to)
+    {
+        TVector.Store(vector, (byte*)to);
+        return to + 16;
+    }
+
     /// <summary>The integer sums of a group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Dot(byte* group, sbyte* x, int* starts, byte* subScales)
     {
-        TVector a = Start(starts), b = TCodes.HasSubScales ? Start(starts + 1) : TVector.Zero;
+        TVector a = Start(starts), b = HasSubScales ? Start(starts + 1) : TVector.Zero;
         TVector first = TVector.Four(x), last = TVector.Four(x + 16);
         Step(group, 0, x, ref a, ref b, ref first, ref last);
         Step(group, 1, x, ref a, ref b, ref first, ref last);
         Step(group, 2, x, ref a, ref b, ref first, ref last);
         Step(group, 3, x, ref a, ref b, ref first, ref last);
-        if (TCodes.HasSubScales)
-            return TVector.AddScaled(TVector.AddScaled(TVector.Zero, a, TVector.Load(subScales)), b, TVector.Load(subScales + 32));
+        if (HasSubScales)
+            return TVector.AddScaled(TVector.AddScaled(TVector.Zero, a, TVector.LoadSubScales(subScales)), b, TVector.LoadSubScales(subScales + 8));
         if (TCodes.CodeBits == 8)
             return TVector.AddIntegers(a, b);
         return ByHalves ? TVector.AddIntegers(TVector.Widen(a), TVector.Widen(b)) : TVector.Widen(TVector.AddPartial(a, b));

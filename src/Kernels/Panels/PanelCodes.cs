@@ -18,7 +18,7 @@ internal readonly unsafe struct Q8_0Codes : IPanelCodes
 
     public static bool Centred => false;
 
-    public static bool HasSubScales => false;
+    public static int SubScalesAt => 0;
 
     public static bool HasMinima => false;
 
@@ -30,10 +30,15 @@ internal readonly unsafe struct Q8_0Codes : IPanelCodes
         high = TVector.Load(group + 32 * (i + 4));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales<TVector>(byte* block, float* scales)
+    public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.Store(TVector.LoadHalves(block), (byte*)scales);
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Scale<TVector>(byte* block, float* decoded, int group)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.LoadHalves(block);
 }
 
 /// <summary>Q4_0: nibbles around 8, one scale for 32 columns.</summary>
@@ -51,7 +56,7 @@ internal readonly unsafe struct Q4_0Codes : IPanelCodes
 
     public static bool Centred => true;
 
-    public static bool HasSubScales => false;
+    public static int SubScalesAt => 0;
 
     public static bool HasMinima => false;
 
@@ -64,10 +69,15 @@ internal readonly unsafe struct Q4_0Codes : IPanelCodes
         high = TVector.HighNibbles(pairs);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales<TVector>(byte* block, float* scales)
+    public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.Store(TVector.LoadHalves(block), (byte*)scales);
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Scale<TVector>(byte* block, float* decoded, int group)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.LoadHalves(block);
 }
 
 /// <summary>Q4_K: nibbles, a scale and a minimum for 32 columns, 256 columns in a block.</summary>
@@ -85,7 +95,7 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes
 
     public static bool Centred => false;
 
-    public static bool HasSubScales => false;
+    public static int SubScalesAt => 0;
 
     public static bool HasMinima => true;
 
@@ -96,7 +106,7 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes
 
     // 16 values of 6 bits: twelve in the low bits of 96 bytes, four in the upper two bits of three times 32 bytes.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Scales<TVector>(byte* block, float* scales)
+    public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
     {
         byte* six = stackalloc byte[128];
@@ -111,10 +121,15 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes
         TVector d = TVector.LoadHalves(block), dmin = TVector.LoadHalves(block + 16);
         for (int v = 0; v < 8; v++)
         {
-            TVector.Store(TVector.Multiply(d, TVector.LoadBytesAsFloat(six + 8 * v)), (byte*)(scales + 8 * v));
-            TVector.Store(TVector.Multiply(dmin, TVector.LoadBytesAsFloat(six + 64 + 8 * v)), (byte*)(scales + 64 + 8 * v));
+            TVector.Store(TVector.Multiply(d, TVector.LoadBytesAsFloat(six + 8 * v)), (byte*)(decoded + 8 * v));
+            TVector.Store(TVector.Multiply(dmin, TVector.LoadBytesAsFloat(six + 64 + 8 * v)), (byte*)(decoded + 64 + 8 * v));
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Scale<TVector>(byte* block, float* decoded, int group)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.Load((byte*)(decoded + 8 * group));
 }
 
 /// <summary>Q5_K: five bits, a scale and a minimum for 32 columns, 256 columns in a block.</summary>
@@ -132,7 +147,7 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes
 
     public static bool Centred => false;
 
-    public static bool HasSubScales => false;
+    public static int SubScalesAt => 0;
 
     public static bool HasMinima => true;
 
@@ -148,9 +163,14 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales<TVector>(byte* block, float* scales)
+    public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
-        => Q4_KCodes.Scales<TVector>(block, scales);
+        => Q4_KCodes.Decode<TVector>(block, decoded);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Scale<TVector>(byte* block, float* decoded, int group)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.Load((byte*)(decoded + 8 * group));
 }
 
 /// <summary>Q6_K: six bits around 32, a signed scale for 16 columns, 256 columns in a block.</summary>
@@ -168,7 +188,7 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes
 
     public static bool Centred => true;
 
-    public static bool HasSubScales => true;
+    public static int SubScalesAt => 16;
 
     public static bool HasMinima => false;
 
@@ -183,16 +203,15 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes
         high = TVector.Or(highs, TVector.Mask(Moved(second, i), 0x30));
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Scales<TVector>(byte* block, float* scales)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
-    {
-        TVector d = TVector.LoadHalves(block);
-        for (int g = 0; g < 8; g++)
-            TVector.Store(d, (byte*)(scales + 8 * g));
-        for (int s = 0; s < 16; s++)
-            TVector.Store(TVector.LoadSubScales(block + 16 + 8 * s), (byte*)(scales + 64 + 8 * s));
-    }
+        => TVector.Store(TVector.LoadHalves(block), (byte*)decoded);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Scale<TVector>(byte* block, float* decoded, int group)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.Load((byte*)decoded);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Moved<TVector>(TVector bits, int i)

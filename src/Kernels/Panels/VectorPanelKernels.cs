@@ -12,9 +12,6 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
 {
-    // About as far as a core's reads of memory are under way at once: 80 to 100 ns of latency at 15 to 20 GB/s.
-    private const int PrefetchBytes = 1536;
-
     private const int TileSums = QuantizedActivations.TileTokens * TileOutput.Width;
 
     [ThreadStatic]
@@ -93,14 +90,14 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         where TCodes : struct, IPanelCodes
     {
         for (int panel = 0; panel < count; panel++)
-            IntegerPanels<TVector, TCodes>.MultiplyVector(weight.Panel(first + panel), weight.Blocks, x, PrefetchBytes, y + 8 * panel);
+            IntegerPanels<TVector, TCodes>.MultiplyVector(weight.Panel(first + panel), weight.Blocks, x, y + 8 * panel);
     }
 
     private static void VectorOfFloats<TFloats>(PanelMatrix weight, int first, int count, float* x, float* y)
         where TFloats : struct, IPanelFloats
     {
         for (int panel = 0; panel < count; panel++)
-            FloatPanels<TVector, TFloats>.MultiplyVector(weight.Panel(first + panel), weight.Columns, x, PrefetchBytes, y + 8 * panel);
+            FloatPanels<TVector, TFloats>.MultiplyVector(weight.Panel(first + panel), weight.Columns, x, y + 8 * panel);
     }
 
     private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)

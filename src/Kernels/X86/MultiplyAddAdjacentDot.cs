@@ -37,7 +37,7 @@ internal readonly unsafe struct MultiplyAddAdjacentDot : IByteDot
 
     // In both halves of a lane.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> SubScales(Vector256<int> scales) => (scales & Vector256.Create(0xFFFF)) | (scales << 16);
+    public static Vector256<int> SubScales(Vector256<int> scales) => Avx2.Shuffle(scales.AsByte(), Vector256.Create(0x0504050401000100, 0x0D0C0D0C09080908, 0x0504050401000100, 0x0D0C0D0C09080908).AsByte()).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Scale(Vector256<int> partial, Vector256<int> subScales) => Avx2.MultiplyAddAdjacent(partial.AsInt16(), subScales.AsInt16());
