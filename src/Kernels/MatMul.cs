@@ -114,7 +114,8 @@ public sealed unsafe class MatMul : Region
         return codes;
     }
 
-    private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? 2 * TilePairs : (int)Math.Max(1, _chunkBytes / Math.Max(1, weight.PanelBytes));
+    // Pairs: a chunk's two halves are read together.
+    private int PanelsOfChunk(PanelMatrix weight) => 2 * (_tokens > 1 ? TilePairs : (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes)));
 
     private int ChunksOf(PanelMatrix weight)
     {

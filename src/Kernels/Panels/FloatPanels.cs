@@ -60,20 +60,35 @@ internal static unsafe class FloatPanels<TVector, TFloats>
     where TVector : struct, IPanelVector<TVector>
     where TFloats : struct, IPanelFloats
 {
-    /// <summary>One panel by one token: eight results.</summary>
-    public static void MultiplyVector(byte* panel, int columns, float* x, float* y)
+    /// <summary>Two panels by one token: eight results each.</summary>
+    /// <param name="panel">A panel.</param>
+    /// <param name="second">Another, best far from it: two streams of memory.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="x">The token.</param>
+    /// <param name="y">Receives the first panel's [8].</param>
+    /// <param name="z">Receives the second's.</param>
+    public static void MultiplyVector(byte* panel, byte* second, int columns, float* x, float* y, float* z)
     {
-        TVector even = TVector.Zero, odd = TVector.Zero;
+        TVector even = TVector.Zero, odd = TVector.Zero, otherEven = TVector.Zero, otherOdd = TVector.Zero;
         int column = 0;
-        for (; column + 2 <= columns; column += 2, panel += 2 * TFloats.ColumnBytes)
+        for (; column + 2 <= columns; column += 2, panel += 2 * TFloats.ColumnBytes, second += 2 * TFloats.ColumnBytes)
         {
             TVector.Prefetch(panel + PanelKernels.PrefetchBytes);
-            even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), TVector.BroadcastFloat(x + column), even);
-            odd = TVector.MultiplyAdd(TFloats.Load<TVector>(panel + TFloats.ColumnBytes), TVector.BroadcastFloat(x + column + 1), odd);
+            TVector.Prefetch(second + PanelKernels.PrefetchBytes);
+            TVector a = TVector.BroadcastFloat(x + column), b = TVector.BroadcastFloat(x + column + 1);
+            even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), a, even);
+            odd = TVector.MultiplyAdd(TFloats.Load<TVector>(panel + TFloats.ColumnBytes), b, odd);
+            otherEven = TVector.MultiplyAdd(TFloats.Load<TVector>(second), a, otherEven);
+            otherOdd = TVector.MultiplyAdd(TFloats.Load<TVector>(second + TFloats.ColumnBytes), b, otherOdd);
         }
         if (column < columns)
-            even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), TVector.BroadcastFloat(x + column), even);
+        {
+            TVector a = TVector.BroadcastFloat(x + column);
+            even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), a, even);
+            otherEven = TVector.MultiplyAdd(TFloats.Load<TVector>(second), a, otherEven);
+        }
         TVector.Store(TVector.AddFloats(even, odd), (byte*)y);
+        TVector.Store(TVector.AddFloats(otherEven, otherOdd), (byte*)z);
     }
 
     /// <summary>Widens columns of one of two panels.</summary>

@@ -36,41 +36,54 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         get => HasSubScales || (TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits - (TCodes.Centred ? 1 : 0)) < 8);
     }
 
-    /// <summary>One panel by one token: eight results.</summary>
-    /// <param name="panel">The panel.</param>
-    /// <param name="blocks">Its blocks.</param>
+    /// <summary>Two panels by one token: eight results each.</summary>
+    /// <param name="panel">A panel.</param>
+    /// <param name="second">Another, best far from it: two streams of memory.</param>
+    /// <param name="blocks">Blocks of each.</param>
     /// <param name="x">The token.</param>
-    /// <param name="y">Receives [8].</param>
-    public static void MultiplyVector(byte* panel, int blocks, in QuantizedGroup x, float* y)
+    /// <param name="y">Receives the first panel's [8].</param>
+    /// <param name="z">Receives the second's.</param>
+    public static void MultiplyVector(byte* panel, byte* second, int blocks, in QuantizedGroup x, float* y, float* z)
     {
-        float* decoded = stackalloc float[DecodedFloats];
+        float* decoded = stackalloc float[2 * DecodedFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
         int* starts = TCodes.CodeBits == 8 ? x.Sums : HasSubScales ? x.HalfStarts : x.Starts;
-        TVector total = TVector.Zero;
+        TVector total = TVector.Zero, other = TVector.Zero;
+        nint distance = (nint)(second - panel);
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
             TCodes.Decode<TVector>(panel, decoded);
-            // Not total itself: it outlives the call of Decode, which no vector register does, and would be in memory for the whole loop, a chain of some 18 cycles a group.
-            TVector running = total;
+            TCodes.Decode<TVector>(panel + distance, decoded + DecodedFloats);
+            TVector running = total, otherRunning = other;
             for (int g = 0; g < TCodes.Groups; g++)
             {
-                byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
-                // Whole lines only: the machine's own prefetching brings the rest, and a fifth step would make a loop of these.
+                byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes, otherGroup = group + distance;
                 for (int line = 0; TVector.Prefetches && line <= TCodes.GroupBytes - 64; line += 64)
+                {
                     TVector.Prefetch(group + (PanelKernels.PrefetchBytes + line));
-                TVector sum = Dot(group, codes, starts, panel + TCodes.SubScalesAt + 16 * g);
-                running = TVector.MultiplyAdd(TVector.ToFloat(sum), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), TVector.BroadcastFloat(a)), running);
+                    TVector.Prefetch(otherGroup + (PanelKernels.PrefetchBytes + line));
+                }
+                Dot(group, otherGroup, codes, starts, panel + TCodes.SubScalesAt + 16 * g, panel + distance + TCodes.SubScalesAt + 16 * g, out TVector p, out TVector q);
+                TVector scale = TVector.BroadcastFloat(a);
+                running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), scale), running);
+                otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
                 if (TCodes.HasMinima)
-                    running = TVector.NegatedMultiplyAdd(decoded + 64 + 8 * g, TVector.BroadcastFloat(scaledSums), running);
+                {
+                    TVector sums = TVector.BroadcastFloat(scaledSums);
+                    running = TVector.NegatedMultiplyAdd(decoded + 64 + 8 * g, sums, running);
+                    otherRunning = TVector.NegatedMultiplyAdd(decoded + DecodedFloats + 64 + 8 * g, sums, otherRunning);
+                }
                 codes += 32;
                 a++;
                 scaledSums++;
                 starts += HasSubScales ? 2 : 1;
             }
             total = running;
+            other = otherRunning;
         }
         TVector.Store(total, (byte*)y);
+        TVector.Store(other, (byte*)z);
     }
 
     /// <summary>Decodes a run of blocks of two panels for several tokens, the panels alternating by vectors: codes as bytes, eight vectors of each panel for a group.</summary>
@@ -240,16 +253,26 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         return to + 16;
     }
 
-    /// <summary>The integer sums of a group.</summary>
+    /// <summary>The integer sums of a group of two panels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Dot(byte* group, sbyte* x, int* starts, byte* subScales)
+    private static void Dot(byte* group, byte* second, sbyte* x, int* starts, byte* subScales, byte* otherSubScales, out TVector p, out TVector q)
     {
-        TVector a = Start(starts), b = HasSubScales ? Start(starts + 1) : TVector.Zero;
+        TVector a = Start(starts), b = HasSubScales ? Start(starts + 1) : TVector.Zero, c = a, d = b;
         TVector first = TVector.Four(x), last = TVector.Four(x + 16);
-        Step(group, 0, x, ref a, ref b, ref first, ref last);
-        Step(group, 1, x, ref a, ref b, ref first, ref last);
-        Step(group, 2, x, ref a, ref b, ref first, ref last);
-        Step(group, 3, x, ref a, ref b, ref first, ref last);
+        Step(group, second, 0, ref a, ref b, ref c, ref d, first, last);
+        (first, last) = (TVector.NextFour(first, x, 1), TVector.NextFour(last, x + 16, 1));
+        Step(group, second, 1, ref a, ref b, ref c, ref d, first, last);
+        (first, last) = (TVector.NextFour(first, x, 2), TVector.NextFour(last, x + 16, 2));
+        Step(group, second, 2, ref a, ref b, ref c, ref d, first, last);
+        (first, last) = (TVector.NextFour(first, x, 3), TVector.NextFour(last, x + 16, 3));
+        Step(group, second, 3, ref a, ref b, ref c, ref d, first, last);
+        p = Sum(a, b, subScales);
+        q = Sum(c, d, otherSubScales);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Sum(TVector a, TVector b, byte* subScales)
+    {
         if (HasSubScales)
             return TVector.AddScaled(TVector.AddScaled(TVector.Zero, a, TVector.LoadSubScales(subScales)), b, TVector.LoadSubScales(subScales + 8));
         if (TCodes.CodeBits == 8)
@@ -258,22 +281,19 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step(byte* group, int i, sbyte* x, ref TVector a, ref TVector b, ref TVector first, ref TVector last)
+    private static void Step(byte* group, byte* second, int i, ref TVector a, ref TVector b, ref TVector c, ref TVector d, TVector first, TVector last)
     {
-        if (i > 0)
-            (first, last) = (TVector.NextFour(first, x, i), TVector.NextFour(last, x + 16, i));
         TCodes.Codes(group, i, out TVector low, out TVector high);
-        if (TCodes.CodeBits == 8)
-        {
-            a = TVector.AddSignedDot(a, low, TVector.Magnitudes(low), first, i);
-            b = TVector.AddSignedDot(b, high, TVector.Magnitudes(high), last, i);
-        }
-        else
-        {
-            a = TVector.AddDot(a, low, first, i);
-            b = TVector.AddDot(b, high, last, i);
-        }
+        Add(ref a, low, first, i);
+        Add(ref b, high, last, i);
+        TCodes.Codes(second, i, out low, out high);
+        Add(ref c, low, first, i);
+        Add(ref d, high, last, i);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(ref TVector sums, TVector codes, TVector four, int i) =>
+        sums = TCodes.CodeBits == 8 ? TVector.AddSignedDot(sums, codes, TVector.Magnitudes(codes), four, i) : TVector.AddDot(sums, codes, four, i);
 
     /// <summary>What a group's, or half's, sums start with.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
