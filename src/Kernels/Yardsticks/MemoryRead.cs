@@ -5,9 +5,13 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels.Yardsticks;
 
 /// <summary>
-/// The yardstick of streaming kernels: reads a buffer far larger than the caches once, front to back in each thread's chunks, and does nothing else.
+/// The yardstick of streaming kernels: reads a buffer far larger than the caches once, both halves of each thread's chunks front to back, and does nothing else.
 /// What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
 /// </summary>
+/// <remarks>
+/// Two streams a core, as products by one token have (<see cref="Panels.VectorPanelKernels{TVector, TWide}"/>): on Zen 3 two threads read 38.2 GB/s with them, 32.1 with one, 30.0 with two and software prefetching, 31.8 with four,
+/// medians of 61 passes in turn.
+/// </remarks>
 public sealed unsafe class MemoryRead : Region, IDisposable
 {
     private const int BlockBytes = 1 << 20;
@@ -48,12 +52,12 @@ public sealed unsafe class MemoryRead : Region, IDisposable
         for (int block = begin; block < end; block++)
         {
             byte* at = _data.Address + (long)block * BlockBytes;
-            for (byte* last = at + BlockBytes; at < last; at += 128)
+            for (byte* half = at + BlockBytes / 2; at < half; at += 64)
             {
                 a += Vector256.Load((long*)at);
                 b += Vector256.Load((long*)(at + 32));
-                c += Vector256.Load((long*)(at + 64));
-                d += Vector256.Load((long*)(at + 96));
+                c += Vector256.Load((long*)(at + BlockBytes / 2));
+                d += Vector256.Load((long*)(at + BlockBytes / 2 + 32));
             }
         }
         // Kept, so that the loads are not removed.
