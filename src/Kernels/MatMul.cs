@@ -125,13 +125,20 @@ public sealed unsafe class MatMul : Region
 
     private static float* Results(int count) => (t_results ??= new()).Reserve(count);
 
+    // Straight to the output: a thread's own buffer would grow, and allocate, with the first claim of its size that the thread happens to get.
     private void MultiplyVector(in Product product, int first, int panels)
     {
-        float* results = Results(PanelFormat.Rows * panels);
-        fixed (float* x = product.Floats)
-            _kernels.MultiplyVector(product.Weight, first, panels, product.Codes.Group(0), x, results);
-        int row = first * PanelFormat.Rows, rows = Math.Min(PanelFormat.Rows * panels, product.Weight.Rows - row);
-        new Span<float>(results, rows).CopyTo(product.Output.Row(0)[row..]);
+        float* rest = stackalloc float[PanelFormat.Rows];
+        int row = PanelFormat.Rows * first, rows = product.Weight.Rows - row, whole = Math.Min(panels, rows / PanelFormat.Rows);
+        // Matrices of activations do not move.
+        fixed (float* x = product.Floats, y = product.Output.Row(0)[row..])
+        {
+            _kernels.MultiplyVector(product.Weight, first, whole, product.Codes.Group(0), x, y);
+            if (whole == panels)
+                return;
+            _kernels.MultiplyVector(product.Weight, first + whole, 1, product.Codes.Group(0), x, rest);
+            new Span<float>(rest, rows % PanelFormat.Rows).CopyTo(product.Output.Row(0)[(row + PanelFormat.Rows * whole)..]);
+        }
     }
 
     private void MultiplyTiles(in Product product, int first)

@@ -55,10 +55,12 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         {
             TCodes.Decode<TVector>(panel, decoded);
             TCodes.Decode<TVector>(panel + distance, decoded + DecodedFloats);
+            // Not total itself: it outlives the call of Decode, which no vector register does, and would be in memory for the whole loop, a chain of some 18 cycles a group.
             TVector running = total, otherRunning = other;
             for (int g = 0; g < TCodes.Groups; g++)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes, otherGroup = group + distance;
+                // Whole lines only: the machine's own prefetching brings the rest, and a fifth step would make a loop of these.
                 for (int line = 0; TVector.Prefetches && line <= TCodes.GroupBytes - 64; line += 64)
                 {
                     TVector.Prefetch(group + (PanelKernels.PrefetchBytes + line));
