@@ -137,7 +137,7 @@ public sealed unsafe class MatMul : Region
             if (whole == panels)
                 return;
             _kernels.MultiplyVector(product.Weight, first + whole, 1, product.Codes.Group(0), x, rest);
-            new Span<float>(rest, rows % PanelFormat.Rows).CopyTo(product.Output.Row(0)[(row + PanelFormat.Rows * whole)..]);
+            new Span<float>(rest, rows % PanelFormat.Rows).CopyTo(new(y + PanelFormat.Rows * whole, rows % PanelFormat.Rows));
         }
     }
 

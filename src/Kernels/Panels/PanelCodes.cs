@@ -170,7 +170,7 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Scale<TVector>(byte* block, float* decoded, int group)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.Load((byte*)(decoded + 8 * group));
+        => Q4_KCodes.Scale<TVector>(block, decoded, group);
 }
 
 /// <summary>Q6_K: six bits around 32, a signed scale for 16 columns, 256 columns in a block.</summary>
