@@ -12,7 +12,9 @@ namespace MeKi.Regress;
 internal sealed unsafe class KernelCases : IDisposable
 {
     private const int Hidden = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDimension = 128, MemoryDimension = 128;
-    private const int PromptTokens = 64;
+
+    // A batch of a prompt passes through the layers by so many (Transformer.MaxBatch); of attention's cases each walks 2,048 positions for each of fewer.
+    private const int BatchTokens = 256, AttendingTokens = 64;
     private const int Depth = 2048;
     private const long StreamBytes = 96L << 20;
 
@@ -43,7 +45,7 @@ internal sealed unsafe class KernelCases : IDisposable
             Func<double> product = Product(_pool, stream.Matrix, 1, stream.Matrix.ByteLength);
             yield return new($"matvec {format.Name} / memory", product, _memory.Run);
             yield return new($"matvec {format.Name} / multiply-adds", product, _peak.Run);
-            Func<double> tiles = Product(_pool, weights.Matrix, PromptTokens, (long)PromptTokens * FeedForward * Hidden);
+            Func<double> tiles = Product(_pool, weights.Matrix, BatchTokens, (long)BatchTokens * FeedForward * Hidden);
             if (format.Type == GgmlType.F32)
                 floatTiles = tiles;
             yield return format.BlockSize > 1
@@ -55,16 +57,16 @@ internal sealed unsafe class KernelCases : IDisposable
                 yield return new($"matmul {format.Name} / matmul f32", tiles, floatTiles);
         }
         PanelMatrix matrix = _weights[^1].Matrix;
-        yield return new("matmul, all threads / one", Product(_pool, matrix, PromptTokens, 1), Product(_one, matrix, PromptTokens, 1));
+        yield return new("matmul, all threads / one", Product(_pool, matrix, BatchTokens, 1), Product(_one, matrix, BatchTokens, 1));
         foreach (KeyValueFormat format in new[] { KeyValueFormat.F16, KeyValueFormat.Q8_0 })
         {
             KeyValuePages[] layers = LayersAtDepth(format);
             Func<double> attention = Attend(layers, tokens: 1, layers.Sum(layer => layer.ByteLength));
             yield return new($"attention {format} at {Depth} / memory", attention, _memory.Run);
             yield return new($"attention {format} at {Depth} / multiply-adds", attention, _peak.Run);
-            Func<double> prompt = Attend(layers[..1], PromptTokens, 2.0 * PromptTokens * Depth * Heads * HeadDimension);
-            yield return new($"attention {format}, {PromptTokens} tokens at {Depth} / multiply-adds", prompt, _peak.Run);
-            yield return new($"attention {format}, {PromptTokens} tokens at {Depth} / matmul f32", prompt, floatTiles);
+            Func<double> prompt = Attend(layers[..1], AttendingTokens, 2.0 * AttendingTokens * Depth * Heads * HeadDimension);
+            yield return new($"attention {format}, {AttendingTokens} tokens at {Depth} / multiply-adds", prompt, _peak.Run);
+            yield return new($"attention {format}, {AttendingTokens} tokens at {Depth} / matmul f32", prompt, floatTiles);
         }
         yield return new("RMSNorm / multiply-adds", Repeat(1000, RmsNormOnce(), Hidden), _peak.Run);
         yield return new("RoPE / multiply-adds", Repeat(100, RopeOnce(), Heads * HeadDimension), _peak.Run);
