@@ -24,7 +24,7 @@ public sealed unsafe class MatMul : Region
     private const int TilePairs = 2;
 
     [ThreadStatic]
-    private static PinnedFloats? t_results;
+    private static PinnedFloats? t_sums;
 
     private readonly Product[] _products = new Product[MostProducts];
     private readonly QuantizedActivations[] _codes = [.. Enumerable.Range(0, MostProducts).Select(_ => new QuantizedActivations())];
@@ -123,8 +123,6 @@ public sealed unsafe class MatMul : Region
         return (weight.Panels + panels - 1) / panels;
     }
 
-    private static float* Results(int count) => (t_results ??= new()).Reserve(count);
-
     // Straight to the output: a thread's own buffer would grow, and allocate, with the first claim of its size that the thread happens to get.
     private void MultiplyVector(in Product product, int first, int panels)
     {
@@ -143,7 +141,7 @@ public sealed unsafe class MatMul : Region
 
     private void MultiplyTiles(in Product product, int first)
     {
-        float* sums = Results(TileOutput.Width * PanelKernels.PaddedTokens(_tokens));
+        float* sums = (t_sums ??= new()).Reserve(TileOutput.Width * PanelKernels.PaddedTokens(_tokens));
         // Matrices of activations do not move.
         fixed (float* x = product.Floats, y = product.Output.Row(0))
         {
