@@ -20,9 +20,6 @@ public sealed unsafe class MatMul : Region
     private const long LeastChunkBytes = 64 << 10, MostChunkBytes = 256 << 10;
     private const int MostProducts = 4;
 
-    // Pairs of panels in a chunk of a product by several tokens: 128 bytes in a row of the output, so that two threads seldom write to one pair of lines.
-    private const int TilePairs = 2;
-
     [ThreadStatic]
     private static PinnedFloats? t_sums;
 
@@ -31,10 +28,12 @@ public sealed unsafe class MatMul : Region
     private readonly ComputePool _pool;
     private readonly TokenLoop _groups;
     private readonly Action<int> _quantizeGroup;
+    private readonly Action<int> _splitGroup;
     private readonly PanelKernels _kernels = PanelKernels.Selected;
     private int _tokens;
     private long _chunkBytes;
     private Product _quantized;
+    private QuantizedActivations _split = null!;
 
     /// <summary>Prepares to multiply.</summary>
     /// <param name="pool">The threads to run on.</param>
@@ -42,6 +41,7 @@ public sealed unsafe class MatMul : Region
     {
         (_pool, _groups) = (pool, new(pool));
         _quantizeGroup = group => _quantized.Codes.Quantize(_quantized.Input, group);
+        _splitGroup = group => _split.SplitGroup(group);
     }
 
     /// <summary>Computes every product for the first <paramref name="tokens"/> rows of its input.</summary>
@@ -70,6 +70,8 @@ public sealed unsafe class MatMul : Region
                 throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.", nameof(products));
             output.Reserve(tokens);
             _products[count] = new(input, weight, output, CodesOf(input, weight, count));
+            if (tokens > 1 && _kernels.SplitsTokens(weight))
+                Split(_products[count].Codes);
             chunks += ChunksOf(weight);
             count++;
         }
@@ -114,8 +116,17 @@ public sealed unsafe class MatMul : Region
         return codes;
     }
 
-    // Pairs: a chunk's two halves are read together.
-    private int PanelsOfChunk(PanelMatrix weight) => 2 * (_tokens > 1 ? TilePairs : (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes)));
+    private void Split(QuantizedActivations codes)
+    {
+        if (codes.IsSplit)
+            return;
+        codes.ReserveSplit();
+        _split = codes;
+        _groups.Run(codes.Groups, _splitGroup);
+    }
+
+    // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two threads seldom write to one pair of lines.
+    private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? _kernels.TilePanels(weight) : 2 * (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
 
     private int ChunksOf(PanelMatrix weight)
     {
@@ -145,12 +156,9 @@ public sealed unsafe class MatMul : Region
         // Matrices of activations do not move.
         fixed (float* x = product.Floats, y = product.Output.Row(0))
         {
-            for (int panel = first; panel < Math.Min(first + 2 * TilePairs, product.Weight.Panels); panel += 2)
-            {
-                int row = panel * PanelFormat.Rows;
-                TileOutput output = new(y + row, product.Output.Columns, Math.Min(TileOutput.Width, product.Weight.Rows - row), _tokens);
-                _kernels.MultiplyTiles(product.Weight, panel, product.Codes, x, sums, output);
-            }
+            int row = first * PanelFormat.Rows;
+            TileOutput output = new(y + row, product.Output.Columns, Math.Min(TileOutput.Width, product.Weight.Rows - row), _tokens);
+            _kernels.MultiplyTiles(product.Weight, first, product.Codes, x, sums, output);
         }
     }
 

@@ -1,3 +1,5 @@
+using MeKi.Kernels.Panels;
+
 namespace MeKi.Kernels;
 
 /// <summary>
@@ -38,10 +40,16 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Groups of <see cref="Interleave"/> tokens.</summary>
     public int Groups => (Tokens + Interleave - 1) / Interleave;
 
+    /// <summary>Magnitudes and signs.</summary>
+    public SplitTokens Split { get; } = new();
+
+    /// <summary>Whether <see cref="ReserveSplit"/> was called for these tokens.</summary>
+    public bool IsSplit { get; private set; }
+
     /// <summary>Makes room for tokens of so many columns, a multiple of 32, and fills the last group up with zeros.</summary>
     public void Reserve(int tokens, int columns)
     {
-        (Tokens, Columns) = (tokens, columns);
+        (Tokens, Columns, IsSplit) = (tokens, columns, false);
         int padded = Groups * Interleave, blocks = padded * (columns / BlockColumns);
         if (_codes.Length < (long)padded * columns)
             _codes = GC.AllocateUninitializedArray<sbyte>(checked(padded * columns), pinned: true);
@@ -81,6 +89,16 @@ internal sealed unsafe class QuantizedActivations
             }
         }
     }
+
+    /// <summary>Makes room for magnitudes and signs of several tokens, to be made of each group by <see cref="SplitGroup"/> once it is quantised.</summary>
+    public void ReserveSplit()
+    {
+        Split.Reserve(Groups * TileTokens, Columns / BlockColumns);
+        IsSplit = true;
+    }
+
+    /// <summary>Splits a group of tokens.</summary>
+    public void SplitGroup(int group) => Split.Split(Group(group), group * TileTokens);
 
     /// <summary>Where a token's blocks are to be written.</summary>
     public QuantizedRow Row(int token) => new(Group(token / Interleave), token % Interleave, Interleave);

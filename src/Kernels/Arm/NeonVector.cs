@@ -28,7 +28,7 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
 
     public static int SignedOffsetShift => 0;
 
-    public static int SignedTileVectors => 1;
+    public static bool SplitsTokens => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Load(byte* from) => new(Vector128.Load((sbyte*)from), Vector128.Load((sbyte*)from + 16));
@@ -110,18 +110,6 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> AddSignedDot(
         NeonVector<TNeon, TDot> sums, NeonVector<TNeon, TDot> codes, NeonVector<TNeon, TDot> magnitudes, NeonVector<TNeon, TDot> four, int index) =>
         new(TDot.Add<TNeon>(sums._low, codes._low, four._low, index), TDot.Add<TNeon>(sums._high, codes._high, four._low, index));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> StoreForTile(NeonVector<TNeon, TDot> codes, byte* to, NeonVector<TNeon, TDot> start)
-    {
-        Store(codes, to);
-        return start;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> AddTileDot(
-        NeonVector<TNeon, TDot> sums, NeonVector<TNeon, TDot> first, NeonVector<TNeon, TDot> second, NeonVector<TNeon, TDot> four, int index) =>
-        AddSignedDot(sums, first, second, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> AddIntegers(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>

@@ -24,6 +24,9 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
     [ThreadStatic]
     private static ExpandedPanels? t_expanded;
 
+    [ThreadStatic]
+    private static SplitTokens? t_split;
+
     public override void Score(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {
         switch (layout.Keys)
@@ -31,6 +34,7 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
             case KeyValueFormat.F16: ScoreFloats<HalfPairs>(keys, layout.Columns, first, end, queries.Row(kvHead, row), rows, scores); break;
             case KeyValueFormat.F32: ScoreFloats<SinglePairs>(keys, layout.Columns, first, end, queries.Row(kvHead, row), rows, scores); break;
             case KeyValueFormat.Q8_0 when rows <= 2: ScoreCodes(layout, keys, first, end, queries, kvHead, row, scores); break;
+            case KeyValueFormat.Q8_0 when TVector.SplitsTokens: ScoreSplitTiles(layout, keys, first, end, queries, kvHead, row, rows, scores); break;
             default: ScoreCodeTiles(layout, keys, first, end, queries, kvHead, row, rows, scores); break;
         }
     }
@@ -139,6 +143,32 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
                 IntegerPanels<TVector, Q8_0Codes>.MultiplyTile<SignedTile<TVector>>(expanded, layout.Blocks, queries.Group(kvHead, row + r), results);
                 for (int i = 0; i < 4; i++)
                     new Span<float>(results + 16 * i, 16).CopyTo(new(scores + (r + i) * PageLength + position, 16));
+            }
+        }
+    }
+
+    // Queries are split once for each page: a hundredth of what they are multiplied with there. Positions up to a multiple of 64 have scores, those beyond the last one nobody reads.
+    private static void ScoreSplitTiles(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
+    {
+        const int Positions = 8 * SplitTile<TVector>.Panels;
+        ExpandedPanels expanded = t_expanded ??= new();
+        SplitTokens split = t_split ??= new();
+        long step = (long)layout.Blocks * Q8_0Codes.BlockBytes;
+        split.Reserve((rows + 3) / 4 * 4, layout.Blocks);
+        for (int r = 0; r < rows; r += 4)
+            split.Split(queries.Group(kvHead, row + r), r);
+        for (int position = first / Positions * Positions; position < end; position += Positions)
+        {
+            for (int r = 0; r < rows; r++)
+                new Span<float>(scores + r * PageLength + position, Positions).Clear();
+            for (int block = 0; block < layout.Blocks; block += SplitTokens.RunBlocks)
+            {
+                int blocks = Math.Min(SplitTokens.RunBlocks, layout.Blocks - block);
+                for (int which = 0; which < SplitTile<TVector>.Panels; which++)
+                    SplitTile<TVector>.Expand(keys + (position / 8 + which) * step + block * Q8_0Codes.BlockBytes, which, blocks, expanded);
+                SplitRun run = split.Run(block, 0);
+                for (int r = 0; r < rows; r++)
+                    SplitTile<TVector>.Multiply(expanded, blocks, run.After(r * blocks), scores + r * PageLength + position);
             }
         }
     }

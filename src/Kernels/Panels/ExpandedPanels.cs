@@ -5,10 +5,7 @@ namespace MeKi.Kernels.Panels;
 /// <summary>Room for a run of columns of two panels, with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
 internal sealed unsafe class ExpandedPanels
 {
-    /// <summary>
-    /// Columns of a run: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past. Signed codes that need two vectors have 32 KB and come from the second; runs of 512
-    /// columns, which would not, were no faster.
-    /// </summary>
+    /// <summary>Columns of a run of two panels: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>
     public const int MaxColumns = 1024;
 
     /// <summary>Columns of a run of floats: as many bytes.</summary>
@@ -21,7 +18,7 @@ internal sealed unsafe class ExpandedPanels
 
     public ExpandedPanels()
     {
-        const int CodeBytes = 2 * 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
+        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
         _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + ExtraFloats) + Alignment, pinned: true);
         // The array is pinned.
         fixed (byte* first = _memory)
@@ -30,13 +27,13 @@ internal sealed unsafe class ExpandedPanels
         Extras = Scales + ScaleFloats;
     }
 
-    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns]; of signed codes that need two vectors, [8 chunks][2 vectors][2 panels].</summary>
+    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns]; <see cref="SplitTile{TVector}"/> has four panels in half as many columns.</summary>
     public byte* Codes { get; }
 
     /// <summary>[group][2 panels][8 rows].</summary>
     public float* Scales { get; }
 
-    /// <summary>Minima, or what sums over signed codes start with, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
+    /// <summary>Minima, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>
     public float* Extras { get; }
 
     /// <summary>Panels of floats, in the place of <see cref="Codes"/>: [column][2 panels][8 rows].</summary>

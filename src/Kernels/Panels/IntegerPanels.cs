@@ -98,31 +98,19 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         float* decoded = stackalloc float[DecodedFloats];
         byte* codes = to.Codes + 32 * which;
         float* scales = to.Scales + 8 * which, extras = to.Extras + 8 * which;
-        int step = TCodes.CodeBits == 8 ? 64 * TVector.SignedTileVectors : 64;
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
         {
             TCodes.Decode<TVector>(panel, decoded);
-            for (int g = 0; g < TCodes.Groups; g++, codes += 8 * step, scales += 16)
+            for (int g = 0; g < TCodes.Groups; g++, codes += 512, scales += 16)
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes;
-                TVector start = TVector.Zero;
                 for (int i = 0; i < 4; i++)
                 {
                     TCodes.Codes(group, i, out TVector low, out TVector high);
-                    if (TCodes.CodeBits == 8)
-                    {
-                        start = TVector.StoreForTile(low, codes + step * i, start);
-                        start = TVector.StoreForTile(high, codes + step * (i + 4), start);
-                    }
-                    else
-                    {
-                        TVector.Store(low, codes + 64 * i);
-                        TVector.Store(high, codes + 64 * (i + 4));
-                    }
+                    TVector.Store(TCodes.CodeBits == 8 ? TVector.Magnitudes(low) : low, codes + 64 * i);
+                    TVector.Store(TCodes.CodeBits == 8 ? TVector.Magnitudes(high) : high, codes + 64 * (i + 4));
                 }
                 TVector.Store(TCodes.Scale<TVector>(panel, decoded, g), (byte*)scales);
-                if (TCodes.CodeBits == 8)
-                    extras = StoreExtra(start, extras);
                 if (TCodes.HasMinima)
                     extras = StoreExtra(TVector.Load((byte*)(decoded + 64 + 8 * g)), extras);
                 for (int half = 0; HasSubScales && half < 2; half++)
@@ -149,23 +137,21 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         int* starts = TCodes.CodeBits == 8 ? tokens.Sums : tokens.Starts;
         for (int g = 0; g < groups; g++)
         {
-            TVector p0 = TKind.Start(starts, extras), p1 = TKind.Start(starts + 1, extras), p2 = TKind.Start(starts + 2, extras), p3 = TKind.Start(starts + 3, extras);
-            TVector q0 = TKind.Start(starts, extras + 8), q1 = TKind.Start(starts + 1, extras + 8), q2 = TKind.Start(starts + 2, extras + 8), q3 = TKind.Start(starts + 3, extras + 8);
-            for (byte* end = codes + 512 * TKind.Vectors; codes < end; codes += 64 * TKind.Vectors, x += 16)
+            TVector p0 = TKind.Start(starts), p1 = TKind.Start(starts + 1), p2 = TKind.Start(starts + 2), p3 = TKind.Start(starts + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
+            for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
             {
-                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), wp = TKind.Second(w, codes + 64), vp = TKind.Second(v, codes + 96);
-                TVector four = TVector.Four(x);
-                p0 = TKind.Dot(p0, w, wp, four, 0);
-                q0 = TKind.Dot(q0, v, vp, four, 0);
+                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), four = TVector.Four(x);
+                p0 = TKind.Dot(p0, w, four, 0);
+                q0 = TKind.Dot(q0, v, four, 0);
                 four = TVector.NextFour(four, x, 1);
-                p1 = TKind.Dot(p1, w, wp, four, 1);
-                q1 = TKind.Dot(q1, v, vp, four, 1);
+                p1 = TKind.Dot(p1, w, four, 1);
+                q1 = TKind.Dot(q1, v, four, 1);
                 four = TVector.NextFour(four, x, 2);
-                p2 = TKind.Dot(p2, w, wp, four, 2);
-                q2 = TKind.Dot(q2, v, vp, four, 2);
+                p2 = TKind.Dot(p2, w, four, 2);
+                q2 = TKind.Dot(q2, v, four, 2);
                 four = TVector.NextFour(four, x, 3);
-                p3 = TKind.Dot(p3, w, wp, four, 3);
-                q3 = TKind.Dot(q3, v, vp, four, 3);
+                p3 = TKind.Dot(p3, w, four, 3);
+                q3 = TKind.Dot(q3, v, four, 3);
             }
             TVector scale = TVector.BroadcastFloat(a);
             TKind.Add(y, TKind.Integers(p0), scales, extras, scale, scaledSums);
@@ -241,7 +227,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* starts, byte* subScales)
         where TKind : struct, ITileKind<TVector>
     {
-        TVector half = TVector.AddDot(TKind.Start(starts + token, null), w0, f0, token);
+        TVector half = TVector.AddDot(TKind.Start(starts + token), w0, f0, token);
         half = TVector.AddDot(half, w1, f1, token);
         half = TVector.AddDot(half, w2, f2, token);
         half = TVector.AddDot(half, w3, f3, token);

@@ -21,6 +21,9 @@ internal abstract unsafe class PanelKernels
     // in a model of Q8_0 6 % slower, 1 KB 2 %, 0.6 KB 5 %, none at all 13 %.
     public const int PrefetchBytes = 1536;
 
+    /// <summary>Neighbouring panels of a call of <see cref="MultiplyTiles"/>, at most.</summary>
+    public const int MostTilePanels = 8;
+
     /// <summary>Tokens that tiles add up sums for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
     public static int PaddedTokens(int tokens) => tokens + 5;
 
@@ -50,12 +53,18 @@ internal abstract unsafe class PanelKernels
     /// <param name="y">Receives [8 · count].</param>
     public abstract void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y);
 
-    /// <summary>Two neighbouring panels, or the last alone, by several tokens, four at a time.</summary>
+    /// <summary>Whether <see cref="MultiplyTiles"/> wants tokens split for this matrix (<see cref="QuantizedActivations.Split"/>).</summary>
+    public virtual bool SplitsTokens(PanelMatrix weight) => false;
+
+    /// <summary>Neighbouring panels that <see cref="MultiplyTiles"/> takes at once.</summary>
+    public int TilePanels(PanelMatrix weight) => SplitsTokens(weight) ? MostTilePanels : MostTilePanels / 2;
+
+    /// <summary><see cref="TilePanels"/> neighbouring panels, or those there are to the last, by several tokens.</summary>
     /// <param name="weight">The matrix.</param>
     /// <param name="panel">The first of them.</param>
     /// <param name="tokens">Quantised activations, for formats of integer codes.</param>
     /// <param name="floats">The activations, [tokens up to a multiple of 6 × columns], for formats of floats.</param>
-    /// <param name="sums">Room for [<see cref="PaddedTokens"/> × 16].</param>
+    /// <param name="sums">Room for [<see cref="PaddedTokens"/> × <see cref="TileOutput.Width"/>].</param>
     /// <param name="output">Receives the results.</param>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
 

@@ -10,21 +10,12 @@ namespace MeKi.Kernels.Panels;
 internal unsafe interface ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    /// <summary>Vectors of a vector of codes, as a tile holds them.</summary>
-    static abstract int Vectors { get; }
-
-    /// <summary>What <see cref="Dot"/> wants beside the codes.</summary>
-    /// <param name="codes">The codes.</param>
-    /// <param name="at">Their second vector, where there is one.</param>
-    static abstract TVector Second(TVector codes, byte* at);
-
     /// <summary>What a token's sums of a group start with: the correction for codes that are larger than what they stand for.</summary>
     /// <param name="start">The token's, of <see cref="QuantizedGroup.Starts"/> or <see cref="QuantizedGroup.Sums"/>.</param>
-    /// <param name="extras">The panel's, of <see cref="ExpandedPanels.Extras"/>.</param>
-    static abstract TVector Start(int* start, float* extras);
+    static abstract TVector Start(int* start);
 
     /// <summary>Adds a chunk's products.</summary>
-    static abstract TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index);
+    static abstract TVector Dot(TVector sums, TVector codes, TVector four, int index);
 
     /// <summary>A group's sums as 32-bit integers.</summary>
     static abstract TVector Integers(TVector sums);
@@ -49,16 +40,11 @@ internal unsafe interface ITileKind<TVector>
 internal readonly unsafe struct CentredTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    public static int Vectors => 1;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Start(int* start) => TVector.StartPartial(start);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second(TVector codes, byte* at) => codes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start, float* extras) => TVector.StartPartial(start);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Dot(TVector sums, TVector codes, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);
@@ -75,16 +61,11 @@ internal readonly unsafe struct CentredTile<TVector> : ITileKind<TVector>
 internal readonly unsafe struct MinimaTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    public static int Vectors => 1;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Start(int* start) => TVector.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second(TVector codes, byte* at) => codes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start, float* extras) => TVector.Zero;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Dot(TVector sums, TVector codes, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);
@@ -97,20 +78,15 @@ internal readonly unsafe struct MinimaTile<TVector> : ITileKind<TVector>
         TVector.Store(TVector.NegatedMultiplyAdd(minima, TVector.BroadcastFloat(scaledSum), TVector.ScaledSum(sums, scales, scale, y)), (byte*)y);
 }
 
-/// <summary>Signed bytes.</summary>
+/// <summary>Signed bytes, where tokens are not split (<see cref="SplitTile{TVector}"/>).</summary>
 internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    public static int Vectors => TVector.SignedTileVectors;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Start(int* start) => TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(start, TVector.SignedOffsetShift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second(TVector codes, byte* at) => TVector.SignedTileVectors > 1 ? TVector.Load(at) : codes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start, float* extras) => TVector.SignedOffsetShift == 0 ? TVector.Load((byte*)extras) : TVector.BroadcastNegated(start, TVector.SignedOffsetShift);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddTileDot(sums, codes, second, four, index);
+    public static TVector Dot(TVector sums, TVector codes, TVector four, int index) => TVector.AddSignedDot(sums, codes, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => sums;
@@ -127,16 +103,11 @@ internal readonly unsafe struct SignedTile<TVector> : ITileKind<TVector>
 internal readonly unsafe struct SubScaledTile<TVector> : ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
-    public static int Vectors => 1;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Start(int* start) => TVector.StartPartial(start);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Second(TVector codes, byte* at) => codes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Start(int* start, float* extras) => TVector.StartPartial(start);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Dot(TVector sums, TVector codes, TVector second, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+    public static TVector Dot(TVector sums, TVector codes, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers(TVector sums) => TVector.Widen(sums);

@@ -12,7 +12,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
 {
-    private const int TileSums = QuantizedActivations.TileTokens * TileOutput.Width;
+    private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
 
     [ThreadStatic]
     private static ExpandedPanels? t_expanded;
@@ -37,7 +37,20 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
+    public override bool SplitsTokens(PanelMatrix weight) => TVector.SplitsTokens && weight.Format.Block.Type == GgmlType.Q8_0;
+
     public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
+    {
+        if (SplitsTokens(weight))
+        {
+            TilesOfSplitTokens(weight, panel, tokens, sums, output);
+            return;
+        }
+        for (int pair = 0; pair < TilePanels(weight) / 2 && panel + 2 * pair < weight.Panels; pair++)
+            MultiplyPair(weight, panel + 2 * pair, tokens, floats, sums, output.Pair(pair));
+    }
+
+    private static void MultiplyPair(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
         switch (weight.Format.Block.Type)
         {
@@ -53,32 +66,44 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
-    // The tile's inner loop with its weights in registers. The activations change from step to step, so that no product is computed once and kept.
+    // The tile's inner loop with its weights in registers or the first-level cache. The activations change from step to step, so that no product is computed once and kept.
     public override int DotProducts(int steps)
     {
         sbyte* x = stackalloc sbyte[256];
-        byte* codes = stackalloc byte[128];
+        byte* codes = stackalloc byte[256];
         int* sums = stackalloc int[8];
         new Span<sbyte>(x, 256).Fill(3);
-        TVector start = TVector.StoreForTile(TVector.Load((byte*)x), codes, TVector.Zero);
-        start = TVector.StoreForTile(TVector.Load((byte*)x), codes + 32, start);
-        TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), ws = TVector.SignedTileVectors > 1 ? TVector.Load(codes + 64) : w, vs = TVector.SignedTileVectors > 1 ? TVector.Load(codes + 96) : v;
-        TVector s0 = start, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+        new Span<byte>(codes, 256).Fill(3);
+        TVector w = TVector.Magnitudes(TVector.Load(codes)), v = TVector.Magnitudes(TVector.Load(codes + 32));
+        TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
         for (int step = 0; step < steps; step++)
         {
             sbyte* at = x + 16 * (step & 15);
             TVector four = TVector.Four(at);
-            s0 = TVector.AddTileDot(s0, w, ws, four, 0);
-            t0 = TVector.AddTileDot(t0, v, vs, four, 0);
+            if (TVector.SplitsTokens)
+            {
+                TVector signs = TVector.NextFour(four, at, 1);
+                s0 = TVector.AddSplitDot(s0, codes, four, signs);
+                s1 = TVector.AddSplitDot(s1, codes + 32, four, signs);
+                s2 = TVector.AddSplitDot(s2, codes + 64, four, signs);
+                s3 = TVector.AddSplitDot(s3, codes + 96, four, signs);
+                t0 = TVector.AddSplitDot(t0, codes + 128, four, signs);
+                t1 = TVector.AddSplitDot(t1, codes + 160, four, signs);
+                t2 = TVector.AddSplitDot(t2, codes + 192, four, signs);
+                t3 = TVector.AddSplitDot(t3, codes + 224, four, signs);
+                continue;
+            }
+            s0 = TVector.AddSignedDot(s0, w, w, four, 0);
+            t0 = TVector.AddSignedDot(t0, v, v, four, 0);
             four = TVector.NextFour(four, at, 1);
-            s1 = TVector.AddTileDot(s1, w, ws, four, 1);
-            t1 = TVector.AddTileDot(t1, v, vs, four, 1);
+            s1 = TVector.AddSignedDot(s1, w, w, four, 1);
+            t1 = TVector.AddSignedDot(t1, v, v, four, 1);
             four = TVector.NextFour(four, at, 2);
-            s2 = TVector.AddTileDot(s2, w, ws, four, 2);
-            t2 = TVector.AddTileDot(t2, v, vs, four, 2);
+            s2 = TVector.AddSignedDot(s2, w, w, four, 2);
+            t2 = TVector.AddSignedDot(t2, v, v, four, 2);
             four = TVector.NextFour(four, at, 3);
-            s3 = TVector.AddTileDot(s3, w, ws, four, 3);
-            t3 = TVector.AddTileDot(t3, v, vs, four, 3);
+            s3 = TVector.AddSignedDot(s3, w, w, four, 3);
+            t3 = TVector.AddSignedDot(t3, v, v, four, 3);
         }
         TVector s = TVector.AddIntegers(TVector.AddIntegers(s0, s1), TVector.AddIntegers(s2, s3));
         TVector t = TVector.AddIntegers(TVector.AddIntegers(t0, t1), TVector.AddIntegers(t2, t3));
@@ -118,7 +143,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     {
         ExpandedPanels expanded = t_expanded ??= new();
         int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
-        new Span<float>(sums, TileSums * tokens.Groups).Clear();
+        new Span<float>(sums, PairSums * tokens.Groups).Clear();
         int column = 0;
         do
         {
@@ -130,23 +155,47 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
             for (int group = 0; group < tokens.Groups; group++)
             {
                 QuantizedGroup x = first.After((nint)group * tokens.Interleave * (weight.Columns / QuantizedActivations.BlockColumns));
-                float* tile = sums + TileSums * group;
+                float* tile = sums + PairSums * group;
                 if (IntegerPanels<TVector, TCodes>.ByHalves)
                     IntegerPanels<TVector, TCodes>.MultiplyTileByHalves<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
                 else
                     IntegerPanels<TVector, TCodes>.MultiplyTile<TKind>(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
                 if (column + columns == weight.Columns)
-                    output.Write(QuantizedActivations.TileTokens * group, QuantizedActivations.TileTokens, tile);
+                    output.Write(TileTokens * group, TileTokens, tile, TileOutput.PairWidth);
             }
             column += columns;
         }
         while (column < weight.Columns);
     }
 
+    private static void TilesOfSplitTokens(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)
+    {
+        const int Width = TileOutput.Width;
+        ExpandedPanels expanded = t_expanded ??= new();
+        new Span<float>(sums, Width * tokens.Tokens).Clear();
+        int block = 0, all = weight.Blocks;
+        do
+        {
+            int blocks = Math.Min(SplitTokens.RunBlocks, all - block);
+            for (int which = 0; which < SplitTile<TVector>.Panels; which++)
+                SplitTile<TVector>.Expand(weight.Panel(Math.Min(panel + which, weight.Panels - 1)) + (long)block * Q8_0Codes.BlockBytes, which, blocks, expanded);
+            SplitRun first = tokens.Split.Run(block, 0);
+            for (int token = 0; token < tokens.Tokens; token++)
+            {
+                float* tile = sums + Width * token;
+                SplitTile<TVector>.Multiply(expanded, blocks, first.After(token * blocks), tile);
+                if (block + blocks == all)
+                    output.Write(token, 1, tile, Width);
+            }
+            block += blocks;
+        }
+        while (block < all);
+    }
+
     private static void TilesOfFloats<TFloats>(PanelMatrix weight, int panel, int tokens, float* x, float* sums, in TileOutput output)
         where TFloats : struct, IPanelFloats
     {
-        const int Rows = FloatTile<TWide>.Rows, Width = TileOutput.Width;
+        const int Rows = FloatTile<TWide>.Rows, Width = TileOutput.PairWidth;
         ExpandedPanels expanded = t_expanded ??= new();
         int second = Math.Min(panel + 1, weight.Panels - 1), count = Width * ((tokens + Rows - 1) / Rows * Rows), stride = weight.Columns;
         float* odd = expanded.OddSums(count);
@@ -167,7 +216,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
                 if (column + columns == weight.Columns)
                 {
                     FloatPanels<TVector, TFloats>.AddSums(evenSums, oddSums, Width * Rows);
-                    output.Write(token, Rows, evenSums);
+                    output.Write(token, Rows, evenSums, Width);
                 }
             }
             column += columns;

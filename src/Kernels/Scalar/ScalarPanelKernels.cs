@@ -39,14 +39,14 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
 
     public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
-        for (int i = 0; i < 2 && panel + i < weight.Panels; i++)
+        for (int i = 0; i < TilePanels(weight) && panel + i < weight.Panels; i++)
         {
             if (weight.Format.Block.BlockSize == 1)
                 MultiplyFloats(weight, panel + i, tokens.Tokens, floats, sums + PanelFormat.Rows * i);
             else
                 MultiplyCodes(weight, panel + i, new Tokens(tokens.Group(0), tokens.Interleave, tokens.Tokens, weight.Columns), sums + PanelFormat.Rows * i);
         }
-        output.Write(0, tokens.Tokens, sums);
+        output.Write(0, tokens.Tokens, sums, TileOutput.Width);
     }
 
     public override int DotProducts(int steps)
@@ -62,7 +62,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         return sum;
     }
 
-    // y: 16 floats from token to token.
+    // y: TileOutput.Width floats from token to token.
     private static void MultiplyCodes(PanelMatrix weight, int panel, in Tokens tokens, float* y)
     {
         const int Group = QuantizedActivations.BlockColumns;
@@ -74,7 +74,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             for (int t = 0; t < tokens.Count; t++)
-                y[16 * t + row] = 0;
+                y[TileOutput.Width * t + row] = 0;
             for (int b = 0; b < weight.Blocks; b++)
             {
                 weight.Format.Unpack(new(weight.Panel(panel) + (long)b * weight.Format.BlockBytes, weight.Format.BlockBytes), row, bytes);
@@ -88,15 +88,15 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
                         int integers = 0;
                         for (int i = 0; i < Group; i++)
                             integers += codes[Group * group + i] * x[(i / 4 * tokens.Interleave * 4) + i % 4];
-                        float sum = MathF.FusedMultiplyAdd(integers, scales[group] * tokens.Scale(t, block), y[16 * t + row]);
-                        y[16 * t + row] = hasMinima ? MathF.FusedMultiplyAdd(-minima[group], tokens.ScaledSum(t, block), sum) : sum;
+                        float sum = MathF.FusedMultiplyAdd(integers, scales[group] * tokens.Scale(t, block), y[TileOutput.Width * t + row]);
+                        y[TileOutput.Width * t + row] = hasMinima ? MathF.FusedMultiplyAdd(-minima[group], tokens.ScaledSum(t, block), sum) : sum;
                     }
                 }
             }
         }
     }
 
-    // y: 16 floats from token to token.
+    // y: TileOutput.Width floats from token to token.
     private static void MultiplyFloats(PanelMatrix weight, int panel, int tokens, float* x, float* y)
     {
         GgmlType type = weight.Format.Block.Type;
@@ -120,7 +120,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
                     else
                         odd = MathF.FusedMultiplyAdd(w[column], v, odd);
                 }
-                y[16 * t + row] = even + odd;
+                y[TileOutput.Width * t + row] = even + odd;
             }
         }
     }

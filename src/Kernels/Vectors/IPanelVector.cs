@@ -83,18 +83,17 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>k where <see cref="AddSignedDot"/> computes with codes larger by 2^k, to be corrected with the sum of x; 0 where it does not.</summary>
     static abstract int SignedOffsetShift { get; }
 
-    /// <summary>Vectors that a tile holds of a vector of signed codes: 2 where their signs lie apart.</summary>
-    static abstract int SignedTileVectors { get; }
+    /// <summary>Whether signed codes meet several tokens by <see cref="AddSplitDot"/> and not by <see cref="AddSignedDot"/>.</summary>
+    static abstract bool SplitsTokens { get; }
 
-    /// <summary>Stores a vector of signed codes for a tile: the first vector at <paramref name="to"/>, the second, where there is one, 64 bytes after it.</summary>
-    /// <param name="codes">The codes.</param>
-    /// <param name="to">Where they go.</param>
-    /// <param name="start">What the sums of every token start with, so far.</param>
-    /// <returns>The same with these codes.</returns>
-    static abstract TSelf StoreForTile(TSelf codes, byte* to, TSelf start);
-
-    /// <summary>What <see cref="AddSignedDot"/> adds, of codes as <see cref="StoreForTile"/> stored them; what it adds less, the start made up for.</summary>
-    static abstract TSelf AddTileDot(TSelf sums, TSelf first, TSelf second, TSelf four, int index);
+    /// <summary>
+    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SplitTokens"/>; only where <see cref="SplitsTokens"/>.
+    /// </summary>
+    /// <param name="sums">The sums.</param>
+    /// <param name="codes">32 signed codes.</param>
+    /// <param name="magnitudes">The columns' magnitudes, none above 127, in every lane.</param>
+    /// <param name="signs">Their signs, −1 or 0, in every lane.</param>
+    static virtual TSelf AddSplitDot(TSelf sums, byte* codes, TSelf magnitudes, TSelf signs) => throw new NotSupportedException();
 
     static abstract TSelf AddIntegers(TSelf a, TSelf b);
 

@@ -23,7 +23,7 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 
     public static int SignedOffsetShift => TDot.SignedOffsetShift;
 
-    public static int SignedTileVectors => TDot.SignedTileVectors;
+    public static bool SplitsTokens => TDot.SplitsTokens;
 
     public static bool Prefetches => true;
 
@@ -92,13 +92,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
         new(TDot.AddSigned(sums._bits.AsInt32(), codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> StoreForTile(Avx2Vector<TDot> codes, byte* to, Avx2Vector<TDot> start) =>
-        new(TDot.StoreForTile(codes._bits, to, start._bits.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> AddTileDot(
-        Avx2Vector<TDot> sums, Avx2Vector<TDot> first, Avx2Vector<TDot> second, Avx2Vector<TDot> four, int index) =>
-        new(TDot.AddTile(sums._bits.AsInt32(), first._bits, second._bits, four._bits.AsSByte()).AsByte());
+    public static Avx2Vector<TDot> AddSplitDot(Avx2Vector<TDot> sums, byte* codes, Avx2Vector<TDot> magnitudes, Avx2Vector<TDot> signs) =>
+        new(TDot.AddSplit(sums._bits.AsInt32(), (sbyte*)codes, magnitudes._bits, signs._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());

@@ -30,9 +30,7 @@ internal unsafe interface IByteDot
 
     static abstract Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x);
 
-    static abstract int SignedTileVectors { get; }
+    static abstract bool SplitsTokens { get; }
 
-    static abstract Vector256<int> StoreForTile(Vector256<byte> codes, byte* to, Vector256<int> start);
-
-    static abstract Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> first, Vector256<byte> second, Vector256<sbyte> x);
+    static virtual Vector256<int> AddSplit(Vector256<int> sums, sbyte* codes, Vector256<byte> magnitudes, Vector256<sbyte> signs) => throw new NotSupportedException();
 }

@@ -44,18 +44,7 @@ internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
     public static Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x) =>
         TInstruction.MultiplyWideningAndAdd(sums, magnitudes, x);
 
-    public static int SignedTileVectors => 1;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> StoreForTile(Vector256<byte> codes, byte* to, Vector256<int> start)
-    {
-        Magnitudes(codes).Store(to);
-        return start;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddTile(Vector256<int> sums, Vector256<byte> first, Vector256<byte> second, Vector256<sbyte> x) =>
-        TInstruction.MultiplyWideningAndAdd(sums, first, x);
+    public static bool SplitsTokens => false;
 }
 
 /// <summary>VPDPBUSD.</summary>

@@ -9,8 +9,8 @@ namespace MeKi.Kernels.Tests.Panels;
 /// <summary>Every kernel set of the table and every panel format against the scalar kernels: the same bits from the same operands.</summary>
 public class PanelKernelsTests
 {
-    // Beyond 1024 columns the kernels for several tokens decode panels in more than one run.
-    private const int RunColumns = ExpandedPanels.MaxColumns;
+    // Beyond 1024 columns the kernels for several tokens decode panels in more than one run, those of split tokens beyond 256.
+    private const int RunColumns = ExpandedPanels.MaxColumns, SplitColumns = SplitTokens.RunBlocks * QuantizedActivations.BlockColumns;
 
     private static readonly PanelKernels Reference = PanelKernels.Select("Scalar");
 
@@ -48,10 +48,10 @@ public class PanelKernelsTests
         PanelKernels kernels = PanelKernels.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         int block = format.Block.BlockSize;
-        int[] columns = [0, block, 2 * block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
+        int[] columns = [0, block, 2 * block, SplitColumns - block, SplitColumns, SplitColumns + block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
             from width in columns.Distinct()
-            from rows in new[] { 0, 1, 8, 9, 17 }
+            from rows in width == SplitColumns + block ? [0, 1, 8, 9, 17, 57, 64, 73] : new[] { 0, 1, 8, 9, 17 }
             from tokens in new[] { 1, 2, 4, 5, 6, 7 }
             select (rows, width, tokens, rows == 9 ? BlockKind.Extreme : BlockKind.Ordinary))
         {
@@ -68,7 +68,7 @@ public class PanelKernelsTests
     }
 
     private static Arbitrary<Sample> Samples(int block) =>
-        (from rows in Gen.Choose(0, 41)
+        (from rows in Gen.Frequency((9, Gen.Choose(0, 41)), (1, Gen.Choose(42, 140)))
          from blocks in Gen.Frequency((8, Gen.Choose(0, Math.Max(4, 300 / block))), (1, Gen.Choose(1, 2 * RunColumns / block + 2)))
          from tokens in Gen.Choose(1, 9)
          from offset in Gen.Choose(0, 31)

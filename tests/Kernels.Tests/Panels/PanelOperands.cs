@@ -68,7 +68,13 @@ internal sealed unsafe class PanelOperands : IDisposable
         float[] y = new float[stride * _tokens + 2 * Margin];
         float[] sums = new float[TileOutput.Width * PanelKernels.PaddedTokens(_tokens) + 2 * Margin];
         y.AsSpan().Fill(Mark);
-        for (int panel = 0; panel < _weight.Panels; panel += 2)
+        if (kernels.SplitsTokens(_weight))
+        {
+            _quantized.ReserveSplit();
+            for (int group = 0; group < _quantized.Groups; group++)
+                _quantized.SplitGroup(group);
+        }
+        for (int panel = 0; panel < _weight.Panels; panel += kernels.TilePanels(_weight))
         {
             sums.AsSpan().Fill(Mark);
             int row = PanelFormat.Rows * panel;

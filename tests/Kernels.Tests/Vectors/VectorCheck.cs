@@ -223,17 +223,27 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
         fixed (sbyte* pcodes = codes, px = x)
         {
             TVector vector = TVector.Load((byte*)pcodes), four = TVector.Four(px);
-            // Both vectors of a tile, 64 bytes apart.
-            byte* stored = stackalloc byte[64 + VectorBytes];
-            TVector start = TVector.StoreForTile(vector, stored, TVector.Load((byte*)psums));
-            TVector first = TVector.Load(stored), second = TVector.SignedTileVectors > 1 ? TVector.Load(stored + 64) : first;
+            // What a tile keeps of codes stands for the codes too, unless tokens are split.
+            TVector kept = TVector.Magnitudes(vector);
+            sbyte* magnitudes = stackalloc sbyte[Sixteen], signs = stackalloc sbyte[Sixteen];
             for (int index = 0; index < 4; index++)
             {
                 int at = index;
                 if (index > 0)
                     four = TVector.NextFour(four, px, index);
                 Check(TVector.AddSignedDot(TVector.Load((byte*)psums), vector, TVector.Magnitudes(vector), four, index), lane => Expected(lane, at), $"AddSignedDot {index}");
-                Check(TVector.AddTileDot(start, first, second, four, index), lane => Expected(lane, at), $"AddTileDot {index}");
+                if (!TVector.SplitsTokens)
+                {
+                    Check(TVector.AddSignedDot(TVector.Load((byte*)psums), kept, kept, four, index), lane => Expected(lane, at), $"AddSignedDot {index} of what a tile keeps");
+                    continue;
+                }
+                int missing = 0;
+                for (int j = 0; j < 4; j++)
+                {
+                    (magnitudes[j], signs[j]) = (Math.Abs(px[4 * at + j]), (sbyte)(px[4 * at + j] < 0 ? -1 : 0));
+                    missing += px[4 * at + j] < 0 ? magnitudes[j] : 0;
+                }
+                Check(TVector.AddSplitDot(TVector.Load((byte*)psums), (byte*)pcodes, TVector.Four(magnitudes), TVector.Four(signs)), lane => Expected(lane, at) - missing, $"AddSplitDot {index}");
             }
         }
 
