@@ -157,7 +157,7 @@ public sealed unsafe class MatMul : Region
         fixed (float* x = product.Floats, y = product.Output.Row(0))
         {
             int row = first * PanelFormat.Rows;
-            TileOutput output = new(y + row, product.Output.Columns, Math.Min(TileOutput.Width, product.Weight.Rows - row), _tokens);
+            TileOutput output = new(y + row, product.Output.Columns, product.Weight.Rows - row, _tokens);
             _kernels.MultiplyTiles(product.Weight, first, product.Codes, x, sums, output);
         }
     }

@@ -19,6 +19,9 @@ namespace MeKi.Kernels.Scalar;
 /// </remarks>
 internal sealed unsafe class ScalarPanelKernels : PanelKernels
 {
+    // Floats from one token's sums to the next's: four panels.
+    private const int Stride = MostTilePanels / 2 * PanelFormat.Rows;
+
     [ThreadStatic]
     private static float[]? t_row;
 
@@ -39,14 +42,14 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
 
     public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
-        for (int i = 0; i < TilePanels(weight) && panel + i < weight.Panels; i++)
+        for (int i = 0; i < Stride / PanelFormat.Rows && panel + i < weight.Panels; i++)
         {
             if (weight.Format.Block.BlockSize == 1)
                 MultiplyFloats(weight, panel + i, tokens.Tokens, floats, sums + PanelFormat.Rows * i);
             else
                 MultiplyCodes(weight, panel + i, new Tokens(tokens.Group(0), tokens.Interleave, tokens.Tokens, weight.Columns), sums + PanelFormat.Rows * i);
         }
-        output.Write(0, tokens.Tokens, sums, TileOutput.Width);
+        output.Write(0, tokens.Tokens, sums, Stride);
     }
 
     public override int DotProducts(int steps)
@@ -62,7 +65,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         return sum;
     }
 
-    // y: TileOutput.Width floats from token to token.
+    // y: Stride floats from token to token.
     private static void MultiplyCodes(PanelMatrix weight, int panel, in Tokens tokens, float* y)
     {
         const int Group = QuantizedActivations.BlockColumns;
@@ -74,7 +77,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             for (int t = 0; t < tokens.Count; t++)
-                y[TileOutput.Width * t + row] = 0;
+                y[Stride * t + row] = 0;
             for (int b = 0; b < weight.Blocks; b++)
             {
                 weight.Format.Unpack(new(weight.Panel(panel) + (long)b * weight.Format.BlockBytes, weight.Format.BlockBytes), row, bytes);
@@ -88,15 +91,15 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
                         int integers = 0;
                         for (int i = 0; i < Group; i++)
                             integers += codes[Group * group + i] * x[(i / 4 * tokens.Interleave * 4) + i % 4];
-                        float sum = MathF.FusedMultiplyAdd(integers, scales[group] * tokens.Scale(t, block), y[TileOutput.Width * t + row]);
-                        y[TileOutput.Width * t + row] = hasMinima ? MathF.FusedMultiplyAdd(-minima[group], tokens.ScaledSum(t, block), sum) : sum;
+                        float sum = MathF.FusedMultiplyAdd(integers, scales[group] * tokens.Scale(t, block), y[Stride * t + row]);
+                        y[Stride * t + row] = hasMinima ? MathF.FusedMultiplyAdd(-minima[group], tokens.ScaledSum(t, block), sum) : sum;
                     }
                 }
             }
         }
     }
 
-    // y: TileOutput.Width floats from token to token.
+    // y: Stride floats from token to token.
     private static void MultiplyFloats(PanelMatrix weight, int panel, int tokens, float* x, float* y)
     {
         GgmlType type = weight.Format.Block.Type;
@@ -120,7 +123,7 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
                     else
                         odd = MathF.FusedMultiplyAdd(w[column], v, odd);
                 }
-                y[TileOutput.Width * t + row] = even + odd;
+                y[Stride * t + row] = even + odd;
             }
         }
     }

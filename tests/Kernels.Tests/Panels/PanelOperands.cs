@@ -74,12 +74,14 @@ internal sealed unsafe class PanelOperands : IDisposable
             for (int group = 0; group < _quantized.Groups; group++)
                 _quantized.SplitGroup(group);
         }
-        for (int panel = 0; panel < _weight.Panels; panel += kernels.TilePanels(_weight))
+        // The last first, as threads may: whoever wrote more than its own columns would be seen.
+        int panels = kernels.TilePanels(_weight);
+        for (int panel = (_weight.Panels - 1) / panels * panels; panel >= 0 && _weight.Panels > 0; panel -= panels)
         {
             sums.AsSpan().Fill(Mark);
             int row = PanelFormat.Rows * panel;
             fixed (float* results = y, room = sums, x = _x.Row(0))
-                kernels.MultiplyTiles(_weight, panel, _quantized, x, room + Margin, new(results + Margin + row, stride, Math.Min(TileOutput.Width, stride - row), _tokens));
+                kernels.MultiplyTiles(_weight, panel, _quantized, x, room + Margin, new(results + Margin + row, stride, stride - row, _tokens));
             AssertMarks(sums);
         }
         AssertMarks(y);
