@@ -1,5 +1,4 @@
 using MeKi.Quant;
-using MeKi.Tests;
 
 namespace MeKi.Store.Tests;
 
@@ -141,12 +140,17 @@ public sealed class RowLeaseTests : IDisposable
     {
         using RowLease lease = _store.Lease([5, 6, 7]);
         float[] row = new float[Dimension];
-        int[] batch = [9, 2, 9];
-        Assert.Equal(0, AllocatedBytes.Least(() =>
+        ReadOnlySpan<int> batch = [9, 2, 9];
+        // The thread pool may start a thread in the midst of it, on this one's account; a lease that allocated would do so each time.
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 20 && least > 0; attempt++)
         {
+            long before = GC.GetAllocatedBytesForCurrentThread();
             for (int round = 0; round < 500; round++)
                 Round(lease, batch, row);
-        }));
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
 
         static void Round(RowLease lease, ReadOnlySpan<int> batch, float[] row)
         {

@@ -164,8 +164,7 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
             for (int block = 0; block < layout.Blocks; block += SplitTokens.RunBlocks)
             {
                 int blocks = Math.Min(SplitTokens.RunBlocks, layout.Blocks - block);
-                for (int which = 0; which < SplitTile<TVector>.Panels; which++)
-                    SplitTile<TVector>.Expand(keys + (position / 8 + which) * step + block * Q8_0Codes.BlockBytes, which, blocks, expanded);
+                SplitTile<TVector>.Expand(keys + position / 8 * step + block * Q8_0Codes.BlockBytes, step, SplitTile<TVector>.Panels, blocks, expanded);
                 SplitRun run = split.Run(block, 0);
                 for (int r = 0; r < rows; r++)
                     SplitTile<TVector>.Multiply(expanded, blocks, run.After(r * blocks), scores + r * PageLength + position);

@@ -2,7 +2,7 @@ using MeKi.Kernels.Allocation;
 
 namespace MeKi.Kernels.Panels;
 
-/// <summary>Room for a run of columns of two panels, with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
+/// <summary>Room for a run of columns of two panels, or of eight in a quarter of the columns (<see cref="SplitTile{TVector}"/>), with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
 internal sealed unsafe class ExpandedPanels
 {
     /// <summary>Columns of a run of two panels: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>
@@ -27,10 +27,10 @@ internal sealed unsafe class ExpandedPanels
         Extras = Scales + ScaleFloats;
     }
 
-    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns]; <see cref="SplitTile{TVector}"/> has four panels in half as many columns.</summary>
+    /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns], or with eight panels.</summary>
     public byte* Codes { get; }
 
-    /// <summary>[group][2 panels][8 rows].</summary>
+    /// <summary>[group][2 or 8 panels][8 rows].</summary>
     public float* Scales { get; }
 
     /// <summary>Minima, [group][2 panels][8 rows], or sub-scales, [group][2 halves][2 panels][8 rows].</summary>

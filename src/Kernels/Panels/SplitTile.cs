@@ -21,16 +21,23 @@ internal static unsafe class SplitTile<TVector>
     where TVector : struct, IPanelVector<TVector>
 {
     /// <summary>Panels of a tile.</summary>
-    public const int Panels = 8;
+    public const int Panels = PanelKernels.MostTilePanels;
 
     private const int Vector = 32, Chunk = Vector * Panels, Group = SplitTokens.Chunks * Chunk;
 
-    /// <summary>Copies a run of blocks beside those of the other panels.</summary>
-    /// <param name="panel">The run's first block.</param>
-    /// <param name="which">Which panel of the tile.</param>
+    /// <summary>Copies a run of blocks of eight panels, chunk by chunk beside each other.</summary>
+    /// <param name="first">The run's first block in the first panel.</param>
+    /// <param name="step">Bytes from a panel to the next.</param>
+    /// <param name="panels">Panels that there are; the last one stands for those that are missing.</param>
     /// <param name="blocks">Blocks of the run, at most <see cref="SplitTokens.RunBlocks"/>.</param>
     /// <param name="to">Receives codes, [block][8 chunks][8 panels][8 rows × 4 columns], and scales, [block][8 panels][8 rows].</param>
-    public static void Expand(byte* panel, int which, int blocks, ExpandedPanels to)
+    public static void Expand(byte* first, long step, int panels, int blocks, ExpandedPanels to)
+    {
+        for (int which = 0; which < Panels; which++)
+            Expand(first + Math.Min(which, panels - 1) * step, which, blocks, to);
+    }
+
+    private static void Expand(byte* panel, int which, int blocks, ExpandedPanels to)
     {
         byte* codes = to.Codes + Vector * which;
         float* scales = to.Scales + 8 * which;

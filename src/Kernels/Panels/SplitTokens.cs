@@ -17,7 +17,7 @@ namespace MeKi.Kernels.Panels;
 internal sealed unsafe class SplitTokens
 {
     /// <summary>Blocks of a run: with eight panels 16 KB of codes, which stay in a first-level cache of 32 KB. With 32 KB the loop is 1.08 times as slow.</summary>
-    public const int RunBlocks = 8;
+    public const int RunBlocks = 2 * ExpandedPanels.MaxColumns / (PanelKernels.MostTilePanels * QuantizedActivations.BlockColumns);
 
     /// <summary>Bytes of four columns.</summary>
     public const int ChunkBytes = 2 * SignsAt;

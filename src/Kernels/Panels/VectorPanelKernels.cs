@@ -177,8 +177,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         do
         {
             int blocks = Math.Min(SplitTokens.RunBlocks, all - block);
-            for (int which = 0; which < SplitTile<TVector>.Panels; which++)
-                SplitTile<TVector>.Expand(weight.Panel(Math.Min(panel + which, weight.Panels - 1)) + (long)block * Q8_0Codes.BlockBytes, which, blocks, expanded);
+            SplitTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks, expanded);
             SplitRun first = tokens.Split.Run(block, 0);
             for (int token = 0; token < tokens.Tokens; token++)
             {

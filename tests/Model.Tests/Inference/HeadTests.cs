@@ -2,7 +2,6 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using MeKi.Kernels;
 using MeKi.Quant;
-using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Inference;
 
@@ -39,12 +38,14 @@ public unsafe class HeadTests
         Assert.Empty(asked.Tokens);
         head.Run(1, h, asked, alone);
 
-        Assert.Equal(0, AllocatedBytes.Least(() => head.Run(1, h, asked, alone)));
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        head.Run(1, h, asked, alone);
+        Assert.Equal(allocated, GC.GetAllocatedBytesForCurrentThread());
 
         Assert.Equal(MemoryMarshal.Cast<float, int>(known), MemoryMarshal.Cast<float, int>(alone));
         Assert.Equal(MemoryMarshal.Cast<float, int>(two.AsSpan(0, vocabulary)), MemoryMarshal.Cast<float, int>(alone));
         int likeliest = TensorPrimitives.IndexOfMax(alone.AsSpan(0, (vocabulary + 7) / 8 * 3 / 4 * 8));
-        Assert.Equal(divided ? [likeliest] : Array.Empty<int>(), asked.Tokens.Distinct());
+        Assert.Equal(divided ? [likeliest, likeliest] : Array.Empty<int>(), asked.Tokens);
     }
 
     private sealed class AskedRows : IExpertRows
