@@ -13,7 +13,7 @@ internal sealed unsafe class KernelCases : IDisposable
 {
     private const int Hidden = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDimension = 128, MemoryDimension = 128;
 
-    // A prompt passes through the layers by 256 (Transformer.MaxBatch). Attention's cases take fewer, since each token walks 2,048 positions.
+    // A prompt passes through the layers by 256 (MeKiSession.BatchTokens). Attention's cases take fewer, since each token walks 2,048 positions.
     private const int BatchTokens = 256, AttendingTokens = 64;
     private const int Depth = 2048;
     private const long StreamBytes = 96L << 20;

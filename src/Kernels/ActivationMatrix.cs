@@ -3,8 +3,8 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels;
 
 /// <summary>Float32 activations of some tokens, one row each, in pinned memory that grows to the most rows ever asked for and is reused.</summary>
-/// <param name="columns">Values of a row.</param>
-public sealed class ActivationMatrix(int columns)
+/// <param name="columns">Values of a row; <see cref="Shape"/> changes them.</param>
+public sealed class ActivationMatrix(int columns = 0)
 {
     // Products of floats compute six tokens at a time and read rows that are not there.
     private const int SpareRows = 5;
@@ -12,17 +12,20 @@ public sealed class ActivationMatrix(int columns)
     private readonly PinnedFloats _values = new();
 
     /// <summary>Values of a row.</summary>
-    public int Columns => columns;
+    public int Columns { get; private set; } = columns;
 
     /// <summary>The rows in 8-bit blocks, where whoever filled the matrix made them instead of the values: a product takes them as they are.</summary>
     internal QuantizedActivations? Codes { get; set; }
 
+    /// <summary>Gives the rows another width; contents are undefined afterwards. Layers of one model may differ in theirs.</summary>
+    public void Shape(int columns) => Columns = columns;
+
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
-    public unsafe void Reserve(int rows) => _ = _values.Reserve(((long)rows + SpareRows) * columns);
+    public unsafe void Reserve(int rows) => _ = _values.Reserve(((long)rows + SpareRows) * Columns);
 
     /// <summary>One token's values, [columns].</summary>
-    public Span<float> Row(int row) => _values.Slice(row * columns, columns);
+    public Span<float> Row(int row) => _values.Slice(row * Columns, Columns);
 
     /// <summary>Consecutive tokens' values, [rows × columns].</summary>
-    public Span<float> Rows(int first, int rows) => _values.Slice(first * columns, rows * columns);
+    public Span<float> Rows(int first, int rows) => _values.Slice(first * Columns, rows * Columns);
 }

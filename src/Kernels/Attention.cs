@@ -34,17 +34,17 @@ public sealed unsafe class Attention : Region
     private readonly ComputePool _pool;
     private readonly AttentionKernels _kernels;
     private readonly TokenLoop _heads;
-    private readonly Action<int> _prepare;
     private readonly AttentionQueries _prepared = new();
-    private readonly int _group;
-    private readonly int _kvHeads;
-    private readonly int[] _pagesLeft;
+    private int[] _pagesLeft = [];
+    private int _group;
+    private int _kvHeads;
     private readonly PinnedFloats _parts = new();
     private float* _partSums;
 
     private ActivationMatrix _queries = null!;
     private ActivationMatrix _output = null!;
     private KeyValuePages _cache = null!;
+    private int _firstRow;
     private int _firstPosition;
     private int _tokens;
     private int _window;
@@ -56,19 +56,12 @@ public sealed unsafe class Attention : Region
 
     /// <summary>Prepares to attend with the kernels of <see cref="KernelSelection"/>.</summary>
     /// <param name="pool">The threads to run on.</param>
-    /// <param name="heads">Query heads.</param>
-    /// <param name="kvHeads">Key/value heads; divides <paramref name="heads"/>.</param>
-    public Attention(ComputePool pool, int heads, int kvHeads)
-        : this(pool, heads, kvHeads, PanelKernels.Selected.Attention)
+    public Attention(ComputePool pool)
+        : this(pool, PanelKernels.Selected.Attention)
     {
     }
 
-    internal Attention(ComputePool pool, int heads, int kvHeads, AttentionKernels kernels)
-    {
-        (_pool, _kernels, _kvHeads, _group) = (pool, kernels, kvHeads, heads / kvHeads);
-        (_heads, _prepare) = (new(pool), Prepare);
-        _pagesLeft = new int[kvHeads];
-    }
+    internal Attention(ComputePool pool, AttentionKernels kernels) => (_pool, _kernels, _heads) = (pool, kernels, new(pool));
 
     private int TileTokens => Math.Max(4, TileRows / _group / 4 * 4);
 
@@ -86,22 +79,28 @@ public sealed unsafe class Attention : Region
     /// <summary>Bytes held for results of pages: at most the larger of 512 rows and two tiles for each KV head, whatever the depth.</summary>
     internal long PartBytes => _parts.Count * sizeof(float);
 
-    /// <summary>Attends for rows 0 … <paramref name="tokens"/> − 1; row r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.</summary>
-    /// <param name="queries">Rotated queries, [tokens × heads · D].</param>
+    /// <summary>
+    /// Attends for some rows of one sequence; row <paramref name="firstRow"/> + r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.
+    /// </summary>
+    /// <param name="queries">Rotated queries, [rows × heads · D].</param>
+    /// <param name="firstRow">The first row.</param>
     /// <param name="tokens">Rows.</param>
-    /// <param name="firstPosition">Position of row 0.</param>
-    /// <param name="cache">The layer's keys and values.</param>
-    /// <param name="output">The result, [tokens × heads · D].</param>
+    /// <param name="firstPosition">Position of the first row.</param>
+    /// <param name="cache">The layer's keys and values; their heads divide those of the queries.</param>
+    /// <param name="output">The result, [rows × heads · D], in the same rows; there is room.</param>
+    /// <param name="scale">What scores are multiplied with; 0 for 1 / √D.</param>
     /// <param name="window">How many positions a token sees, its own included, at least 1; pages before them are not read.</param>
-    public void Run(ActivationMatrix queries, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, int window = int.MaxValue)
+    public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, float scale = 0, int window = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
-        output.Reserve(tokens);
         if (tokens == 0)
             return;
-        (_queries, _output, _cache, _firstPosition, _tokens, _window) = (queries, output, cache, firstPosition, tokens, window);
-        _prepared.Reserve(cache.Layout, tokens * _group);
-        _heads.Run(_kvHeads, _prepare);
+        (_queries, _output, _cache, _firstRow, _firstPosition, _tokens, _window) = (queries, output, cache, firstRow, firstPosition, tokens, window);
+        (_kvHeads, _group) = (cache.Layout.KvHeads, queries.Columns / (cache.Layout.KvHeads * cache.Layout.HeadDimension));
+        if (_pagesLeft.Length < _kvHeads)
+            _pagesLeft = new int[_kvHeads];
+        _prepared.Reserve(cache.Layout, tokens * _group, scale > 0 ? scale : 1 / MathF.Sqrt(cache.Layout.HeadDimension));
+        _heads.Run(_kvHeads, new PrepareHead(this));
         if (Tiles > 1)
         {
             _pool.Run(this, _kvHeads * Tiles, chunk: 1);
@@ -112,7 +111,7 @@ public sealed unsafe class Attention : Region
         for ((_origin, _firstPart) = (FirstPage, 0); _origin + _firstPart < EndPage; (_origin, _firstPart) = (_origin + Parts - 1, 1))
         {
             _endPart = Math.Min(Parts, EndPage - _origin);
-            Array.Fill(_pagesLeft, _endPart - _firstPart);
+            Array.Fill(_pagesLeft, _endPart - _firstPart, 0, _kvHeads);
             _pool.Run(this, _kvHeads * (_endPart - _firstPart), chunk: 1);
         }
     }
@@ -209,5 +208,10 @@ public sealed unsafe class Attention : Region
         _partSums + ((long)kvHead * Parts + part) * AttentionKernels.PaddedRows(_tokens * _group) * PartLength;
 
     private Span<float> Head(ActivationMatrix matrix, int kvHead, int row) =>
-        matrix.Row(row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);
+        matrix.Row(_firstRow + row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);
+
+    private readonly struct PrepareHead(Attention attention) : ITokenStep
+    {
+        public void Invoke(int kvHead) => attention.Prepare(kvHead);
+    }
 }

@@ -27,22 +27,13 @@ public sealed unsafe class MatMul : Region
     private readonly QuantizedActivations[] _codes = [.. Enumerable.Range(0, MostProducts).Select(_ => new QuantizedActivations())];
     private readonly ComputePool _pool;
     private readonly TokenLoop _groups;
-    private readonly Action<int> _quantizeGroup;
-    private readonly Action<int> _splitGroup;
     private readonly PanelKernels _kernels = PanelKernels.Selected;
     private int _tokens;
     private long _chunkBytes;
-    private Product _quantized;
-    private QuantizedActivations _split = null!;
 
     /// <summary>Prepares to multiply.</summary>
     /// <param name="pool">The threads to run on.</param>
-    public MatMul(ComputePool pool)
-    {
-        (_pool, _groups) = (pool, new(pool));
-        _quantizeGroup = group => _quantized.Codes.Quantize(_quantized.Input, group);
-        _splitGroup = group => _split.SplitGroup(group);
-    }
+    public MatMul(ComputePool pool) => (_pool, _groups) = (pool, new(pool));
 
     /// <summary>Computes every product for the first <paramref name="tokens"/> rows of its input.</summary>
     /// <param name="tokens">Rows of the inputs and outputs.</param>
@@ -109,10 +100,7 @@ public sealed unsafe class MatMul : Region
         QuantizedActivations codes = _codes[product];
         codes.Reserve(_tokens, weight.TakesCodes ? input.Columns : 0);
         if (weight.TakesCodes)
-        {
-            _quantized = new(input, weight, input, codes);
-            _groups.Run(codes.Groups, _quantizeGroup);
-        }
+            _groups.Run(codes.Groups, new QuantizeGroup(codes, input));
         return codes;
     }
 
@@ -121,8 +109,7 @@ public sealed unsafe class MatMul : Region
         if (codes.IsSplit)
             return;
         codes.ReserveSplit();
-        _split = codes;
-        _groups.Run(codes.Groups, _splitGroup);
+        _groups.Run(codes.Groups, new SplitGroup(codes));
     }
 
     // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two threads seldom write to one pair of lines.
@@ -160,6 +147,16 @@ public sealed unsafe class MatMul : Region
             TileOutput output = new(y + row, product.Output.Columns, product.Weight.Rows - row, _tokens);
             _kernels.MultiplyTiles(product.Weight, first, product.Codes, x, sums, output);
         }
+    }
+
+    private readonly struct QuantizeGroup(QuantizedActivations codes, ActivationMatrix input) : ITokenStep
+    {
+        public void Invoke(int group) => codes.Quantize(input, group);
+    }
+
+    private readonly struct SplitGroup(QuantizedActivations codes) : ITokenStep
+    {
+        public void Invoke(int group) => codes.SplitGroup(group);
     }
 
     private readonly record struct Product(ActivationMatrix Input, PanelMatrix Weight, ActivationMatrix Output, QuantizedActivations Codes)

@@ -103,3 +103,20 @@ public sealed record DividedRopeScaling(IReadOnlyList<float> Divisors) : RopeSca
         return 1;
     }
 }
+
+/// <summary>LongRoPE (Ding et al., arXiv 2402.13753): each pair's frequency is divided by a factor of its own, one list within the positions of the first training, one beyond.</summary>
+/// <param name="Short">Factors within the original context, [D/2].</param>
+/// <param name="Long">Factors beyond, [D/2].</param>
+/// <param name="OriginalContextLength">Positions of the first training.</param>
+/// <param name="Magnitude">What cosines and sines are multiplied with.</param>
+/// <param name="IsLong">Which of the lists counts: a sequence's earlier keys cannot change with its length, so the model decides once.</param>
+public sealed record LongRopeScaling(IReadOnlyList<float> Short, IReadOnlyList<float> Long, int OriginalContextLength, float Magnitude, bool IsLong) : RopeScaling
+{
+    /// <inheritdoc/>
+    internal override double Apply(Span<double> frequencies, double theta)
+    {
+        for (int i = 0; i < frequencies.Length; i++)
+            frequencies[i] /= IsLong ? Long[i] : Short[i];
+        return Magnitude;
+    }
+}

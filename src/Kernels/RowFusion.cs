@@ -9,15 +9,14 @@ namespace MeKi.Kernels;
 /// takes: 8-bit blocks where the weights are in blocks, floats where they are floats. Rows whose length is not a multiple of 32 meet float weights only.
 /// The FFN's SwiGLU is the same operation on a row that was computed: <see cref="Fusion.MultiplicativeSilu"/> of up and gate (Shazeer, arXiv 2002.05202).
 /// </summary>
-/// <param name="dimension">m, the values of a row.</param>
 /// <param name="fusion">How.</param>
-public sealed class RowFusion(int dimension, Fusion fusion)
+public sealed class RowFusion(Fusion fusion)
 {
     private readonly FusionKernels _kernels = PanelKernels.Selected.Fusion;
     private readonly QuantizedActivations _codes = new();
 
     /// <summary>v, [tokens × m]: an input for the product with the matrix that <see cref="Reserve"/> was told, and no other.</summary>
-    public ActivationMatrix Fused { get; } = new(dimension);
+    public ActivationMatrix Fused { get; } = new();
 
     /// <summary>Makes room for some tokens.</summary>
     /// <param name="tokens">How many; <see cref="Fuse"/> is to be called for each.</param>
@@ -25,9 +24,10 @@ public sealed class RowFusion(int dimension, Fusion fusion)
     public void Reserve(int tokens, PanelMatrix weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
+        Fused.Shape(weight.Columns);
         Fused.Codes = weight.TakesCodes ? _codes : null;
         if (weight.TakesCodes)
-            _codes.Reserve(tokens, dimension);
+            _codes.Reserve(tokens, weight.Columns);
         else
             Fused.Reserve(tokens);
     }

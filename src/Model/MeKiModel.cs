@@ -2,9 +2,11 @@ using System.Diagnostics;
 using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
+using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Conversion;
 using MeKi.Model.Generation;
+using MeKi.Model.Layers;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
 
@@ -30,7 +32,7 @@ public sealed class MeKiModel : IDisposable
     public const string RowFileName = "model.rows";
 
     private readonly WeightSource _source;
-    private readonly Weights _weights;
+    private readonly ModelWeights _weights;
     private readonly TrainingFormLayer[]? _trainingForm;
     private readonly RowStore? _store;
     private readonly ComputePool _pool;
@@ -41,7 +43,7 @@ public sealed class MeKiModel : IDisposable
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
-        Config = options.WithoutMeKi ? config with { MemoryDimension = 0 } : config;
+        Config = options.WithoutMeKi ? config.WithoutBranch() : config;
         _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (_source, _store) = (source, store);
         if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
@@ -53,7 +55,7 @@ public sealed class MeKiModel : IDisposable
         _pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
         try
         {
-            _weights = Weights.Load(source, Config, _pool);
+            _weights = ModelWeights.Load(source, Config, _pool);
             _trainingForm = TrainingFormLayer.Load(source, Config, _pool);
         }
         catch
@@ -155,10 +157,10 @@ public sealed class MeKiModel : IDisposable
     /// <summary>Starts a session whose cache holds some tokens already.</summary>
     internal MeKiSession Continue(KvCache cache, ReadOnlySpan<int> tokens)
     {
-        IExpertRows? experts = _store is not null ? new FoldedRows(_store, _pool)
-            : _trainingForm is not null ? new TrainingForm(Config, _source.Matrix("token_embd.weight", Config.VocabularySize, Config.HiddenSize), _trainingForm, _pool)
+        TokenRows? rows = _store is not null ? new StoredTokenRows(_store, _pool)
+            : _trainingForm is not null ? new ComputedTokenRows(Config, _source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, _pool)
             : null;
-        return new(this, new Transformer(Config, _weights, experts, _pool), experts, cache, tokens, _source);
+        return new(this, new Pass(Config, _weights, rows, _pool), cache, tokens, _source);
     }
 
     /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>

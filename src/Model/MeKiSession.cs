@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Generation;
+using MeKi.Model.Layers;
 
 namespace MeKi.Model;
 
@@ -11,8 +12,7 @@ namespace MeKi.Model;
 public sealed class MeKiSession : IDisposable
 {
     private readonly MeKiModel _model;
-    private readonly Transformer _transformer;
-    private readonly IExpertRows? _experts;
+    private readonly Pass _pass;
     private readonly WeightSource _source;
     private readonly KvCache _cache;
     private readonly List<int> _tokens;
@@ -20,18 +20,17 @@ public sealed class MeKiSession : IDisposable
     private bool _disposed;
 
     /// <param name="model">The model.</param>
-    /// <param name="transformer">Computes for this session alone.</param>
-    /// <param name="experts">Reads rows for this session alone; null where the model has none.</param>
+    /// <param name="pass">Computes for this session alone.</param>
     /// <param name="cache">The sequence so far; the session's from now on.</param>
     /// <param name="tokens">Its tokens.</param>
     /// <param name="source">What keeps the weights in place.</param>
-    internal MeKiSession(MeKiModel model, Transformer transformer, IExpertRows? experts, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
+    internal MeKiSession(MeKiModel model, Pass pass, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
     {
-        (_model, _transformer, _experts, _cache, _source, _tokens) = (model, transformer, experts, cache, source, [.. tokens]);
+        (_model, _pass, _cache, _source, _tokens) = (model, pass, cache, source, [.. tokens]);
     }
 
     /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
-    public const int BatchTokens = Transformer.MaxBatch;
+    public const int BatchTokens = Pass.MaxBatch;
 
     /// <summary>Tokens so far: the position of the next one.</summary>
     public int Position => _cache.Length;
@@ -68,7 +67,7 @@ public sealed class MeKiSession : IDisposable
         try
         {
             Check(tokens, logits);
-            _transformer.Forward(tokens, following, _cache, logits, cancellationToken);
+            Run(tokens, following, logits, cancellationToken);
             _tokens.AddRange(tokens);
         }
         catch
@@ -82,6 +81,20 @@ public sealed class MeKiSession : IDisposable
         }
     }
 
+    private void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
+    {
+        int vocabulary = _model.Config.VocabularySize, unwanted = tokens.Length - logits.Length / vocabulary;
+        for (int first = 0, n; first < tokens.Length; first += n)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            n = Math.Min(BatchTokens, tokens.Length - first);
+            int wanted = Math.Clamp(first + n - unwanted, 0, n);
+            ReadOnlySpan<int> next = first + n < tokens.Length ? tokens.Slice(first + n, Math.Min(BatchTokens, tokens.Length - first - n)) : following;
+            Span<float> of = wanted == 0 ? [] : logits.Slice((first + n - wanted - unwanted) * vocabulary, wanted * vocabulary);
+            _pass.Run(tokens.Slice(first, n), [new(_cache, n, wanted)], next, of, cancellationToken);
+        }
+    }
+
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
     /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
@@ -92,7 +105,7 @@ public sealed class MeKiSession : IDisposable
         Enter();
         try
         {
-            _experts?.Prefetch([token]);
+            _pass.Branch?.Rows.Prefetch([token]);
         }
         finally
         {
@@ -250,7 +263,7 @@ public sealed class MeKiSession : IDisposable
     {
         if (!Volatile.Read(ref _disposed) || Interlocked.Exchange(ref _busy, true))
             return;
-        _experts?.Dispose();
+        _pass.Branch?.Rows.Dispose();
         _cache.Dispose();
     }
 }

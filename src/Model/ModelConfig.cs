@@ -1,5 +1,6 @@
 using System.Globalization;
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 
 namespace MeKi.Model;
@@ -14,65 +15,118 @@ public enum GateInput
     Residual,
 }
 
-/// <summary>The shape of a Qwen3 decoder, with or without the MeKi branch.</summary>
+/// <summary>What a model's files tell of its shape.</summary>
 public sealed record ModelConfig
 {
+    internal ModelConfig(Architecture architecture) => Architecture = architecture;
+
+    /// <summary>The family, as GGUF names it: <c>llama</c>, <c>qwen3</c>, <c>qwen3meki</c> and others.</summary>
+    public string Family => Architecture.Name;
+
+
     /// <summary>V: rows of the embedding that tokens may name.</summary>
-    public required int VocabularySize { get; init; }
+    public int VocabularySize { get; internal set; }
 
     /// <summary>L: decoder layers.</summary>
-    public required int Layers { get; init; }
+    public int Layers { get; internal set; }
 
     /// <summary>d: width of the residual stream.</summary>
-    public required int HiddenSize { get; init; }
+    public int HiddenSize { get; internal set; }
 
     /// <summary>Width of the FFN.</summary>
-    public required int FeedForwardSize { get; init; }
+    public int FeedForwardSize { get; internal set; }
 
     /// <summary>Query heads.</summary>
-    public required int Heads { get; init; }
+    public int Heads { get; internal set; }
 
     /// <summary>Key/value heads (GQA); divides <see cref="Heads"/>.</summary>
-    public required int KvHeads { get; init; }
+    public int KvHeads { get; internal set; }
 
     /// <summary>Values of a head.</summary>
-    public required int HeadDimension { get; init; }
+    public int HeadDimension { get; internal set; }
 
     /// <summary>Added to the mean square in every RMSNorm.</summary>
-    public required float NormEps { get; init; }
+    public float NormEps { get; internal set; }
 
     /// <summary>Base of the rotary position embedding.</summary>
-    public required float RopeTheta { get; init; }
+    public float RopeTheta { get; internal set; }
 
     /// <summary>How the rotary embedding reaches beyond the positions of the first training; null where it does not.</summary>
-    public RopeScaling? RopeScaling { get; init; }
+    public RopeScaling? RopeScaling { get; internal set; }
 
     /// <summary>How many positions a token sees in each layer, its own included, [L]; <see cref="int.MaxValue"/> for all. Empty where every layer sees all.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [];
+    public IReadOnlyList<int> Windows { get; internal set; } = [];
 
     /// <summary>Positions the model was made for.</summary>
-    public required int ContextLength { get; init; }
+    public int ContextLength { get; internal set; }
 
     /// <summary>Whether queries and keys are normalised per head (Qwen3).</summary>
-    public required bool QkNorm { get; init; }
+    public bool QkNorm => Present.Contains(Role.QueryNorm);
 
     /// <summary>Whether the head is the embedding.</summary>
-    public required bool TiedHead { get; init; }
+    public bool TiedHead => !Present.Contains(Role.Head);
 
     /// <summary>m: width of the memory; 0 for a model without the MeKi branch.</summary>
-    public int MemoryDimension { get; init; }
+    public int MemoryDimension { get; internal set; }
 
     /// <summary>What the branch's gate sees.</summary>
-    public GateInput GateInput { get; init; }
+    public GateInput GateInput { get; internal set; }
 
     /// <summary>How the branch's expert vectors meet its gate.</summary>
-    public Fusion Fusion { get; init; }
+    public Fusion Fusion { get; internal set; }
 
     /// <summary>Where the branch stands in a layer.</summary>
-    public Placement Placement { get; init; }
+    public Placement Placement { get; internal set; }
 
     /// <summary>Whether the model has the MeKi branch.</summary>
     public bool HasMeKi => MemoryDimension > 0;
+
+    /// <summary>The family's tables and layer.</summary>
+    internal Architecture Architecture { get; set; }
+
+    /// <summary>Which of the tensors that files may go without there are.</summary>
+    internal IReadOnlySet<Role> Present { get; set; } = new HashSet<Role>();
+
+    /// <summary>The shape of each layer, [L].</summary>
+    internal IReadOnlyList<LayerGeometry> Geometry { get; private set; } = [];
+
+    /// <summary>Values of a head that the rotary embedding turns.</summary>
+    internal int RotaryDimension { get; set; }
+
+    /// <summary>Whether rotary pairs are neighbours, as GGUF files of some families have them; else the halves of a head.</summary>
+    internal bool PairsAreNeighbours { get; set; }
+
+    /// <summary>Layers that the rotary embedding leaves alone.</summary>
+    internal IReadOnlyList<int> UnturnedLayers { get; set; } = [];
+
+    /// <summary>What q · k is multiplied with; 0 for 1 / √D.</summary>
+    internal float AttentionScale { get; set; }
+
+    /// <summary>What the embedding is multiplied with.</summary>
+    internal float EmbeddingScale { get; set; } = 1;
+
+    /// <summary>What attention and the FFN add is multiplied with.</summary>
+    internal float ResidualScale { get; set; } = 1;
+
+    /// <summary>What logits are divided by.</summary>
+    internal float LogitDivisor { get; set; } = 1;
+
+    /// <summary>The tensors of the architecture's table that this model has.</summary>
+    internal IEnumerable<TensorSpec> Tensors => Architecture.Tensors.Where(spec => !spec.Optional || Present.Contains(spec.Role));
+
+    /// <summary>A row of the architecture's table of tensors.</summary>
+    internal TensorSpec SpecOf(Role role) => Architecture.Tensors.First(spec => spec.Role == role);
+
+    /// <summary>The same model without the token-row branch.</summary>
+    internal ModelConfig WithoutBranch() => this with { Architecture = Architecture.WithoutBranch, MemoryDimension = 0 };
+
+    /// <summary>Refuses a number of layers beyond what the file can hold, before anything is made for each of them.</summary>
+    /// <exception cref="ModelFileException">It has fewer tensors than layers.</exception>
+    internal void CheckLayers(int tensors, string path)
+    {
+        if (Layers < 1 || Layers > tensors)
+            throw new ModelFileException(path, "layers", $"{Layers} is out of range: the file has {tensors} tensors", "Correct the configuration");
+    }
 
     /// <summary>How many positions a token sees in a layer, its own included.</summary>
     public int Window(int layer) => Windows.Count == 0 ? int.MaxValue : Windows[layer];
@@ -84,6 +138,20 @@ public sealed record ModelConfig
             + string.Create(CultureInfo.InvariantCulture, $"Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, RopeTheta = {RopeTheta}, ")
             + $"ContextLength = {ContextLength}, QkNorm = {QkNorm}, TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, HasMeKi = {HasMeKi} }}";
         return (Fusion, Placement) == default ? text : $"{text} {VariantNames.Fusion.Of(Fusion)} {VariantNames.Placement.Of(Placement)}";
+    }
+
+    /// <summary>The shape as text, for the identity of a synthetic model.</summary>
+    internal string ToSyntheticText() => string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, ")
+        + string.Create(CultureInfo.InvariantCulture, $"FeedForwardSize = {FeedForwardSize}, Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, ")
+        + string.Create(CultureInfo.InvariantCulture, $"RopeTheta = {RopeTheta}, RopeScaling = , Windows = System.Int32[], ContextLength = {ContextLength}, QkNorm = {QkNorm}, ")
+        + $"TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, Fusion = {Fusion}, Placement = {Placement}, HasMeKi = {HasMeKi} }}";
+
+    /// <summary>What tells families and their variants apart, as text; empty for those that were there first.</summary>
+    internal string VariantText()
+    {
+        string text = string.Create(CultureInfo.InvariantCulture,
+            $"{EmbeddingScale:r} {ResidualScale:r} {AttentionScale:r} {LogitDivisor:r} {PairsAreNeighbours} {string.Join(' ', UnturnedLayers)}");
+        return Architecture is Qwen3 ? "" : $"{Family} {text}";
     }
 
     /// <summary>Checks that the numbers make a decoder.</summary>
@@ -124,14 +192,21 @@ public sealed record ModelConfig
                 && float.IsFinite(yarn.BetaFast) && yarn.AttentionFactor > 0 && float.IsFinite(yarn.AttentionFactor),
             Llama3RopeScaling llama => IsFactor(llama.Factor) && llama.OriginalContextLength is > 0 and < 1 << 24 && llama.LowFrequencyFactor > 0
                 && llama.HighFrequencyFactor > llama.LowFrequencyFactor && float.IsFinite(llama.HighFrequencyFactor),
-            DividedRopeScaling divided => divided.Divisors.Count == HeadDimension / 2 && divided.Divisors.All(IsFactor),
+            DividedRopeScaling divided => divided.Divisors.Count == RotaryDimension / 2 && divided.Divisors.All(IsDivisor),
+            LongRopeScaling longer => longer.Long.Count == RotaryDimension / 2 && longer.Short.Count == RotaryDimension / 2 && longer.Long.All(IsDivisor)
+                && longer.Short.All(IsDivisor) && longer.Magnitude > 0 && float.IsFinite(longer.Magnitude),
             _ => true,
         };
         if (!scales)
             throw Bad("RoPE scaling", "has a number that is out of range");
+        if (RotaryDimension is <= 0 || RotaryDimension > HeadDimension || RotaryDimension % 2 != 0)
+            throw Bad("rotary dimension", $"{RotaryDimension} is not an even part of the head's {HeadDimension} values");
+        Geometry = [.. Enumerable.Range(0, Layers).Select(layer => Architecture.Geometry(this, layer))];
         return this;
 
         // A shorter context than the original one is nobody's; 2^16 times a longer one neither.
+        static bool IsDivisor(float divisor) => divisor > 0 && float.IsFinite(divisor);
+
         static bool IsFactor(float factor) => factor is >= 1 and < 1 << 16;
 
         ModelFileException Bad(string name, string problem) => new(path, name, problem, "Correct the configuration");

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
+using MeKi.Model.Layers;
 using MeKi.Store;
 
 namespace MeKi.Model;
@@ -16,7 +18,7 @@ internal static class SessionIdentity
     private const int SampledRows = 4;
 
     /// <summary>SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type.</summary>
-    public static ModelIdentity Of(ModelConfig config, Weights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows)
+    public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, string.Create(CultureInfo.InvariantCulture,
@@ -25,12 +27,19 @@ internal static class SessionIdentity
             Append(hash, matrix.Format.Block.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, matrix.CopyRow);
         foreach (LayerWeights layer in weights.Layers)
         {
-            foreach (float[]? norm in new[] { layer.AttentionNorm, layer.QueryNorm, layer.KeyNorm, layer.FeedForwardNorm, layer.MeKi?.PostNorm })
-                Append(hash, norm);
+            foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec is { IsVector: true, PerLayer: true, OnlyInCheckpoints: false }))
+                Append(hash, layer.Vector(spec.Role));
+            // Where the branch would have its norm.
+            if (!config.HasMeKi)
+                Append(hash, (float[]?)null);
         }
         Append(hash, weights.FinalNorm);
-        Rope rope = new(config.HeadDimension, config.RopeTheta, config.RopeScaling);
-        Append(hash, [.. rope.Frequencies, rope.Magnitude]);
+        foreach (RotaryEmbedding rotary in config.Geometry.Select(layer => layer.Rotary).OfType<RotaryEmbedding>().Distinct())
+        {
+            Rope rope = new(rotary.Dimension, rotary.Theta, rotary.Scaling);
+            Append(hash, [.. rope.Frequencies, rope.Magnitude]);
+        }
+        Append(hash, config.VariantText());
         foreach (TrainingFormLayer layer in trainingForm ?? [])
             Append(hash, layer);
         return new(hash.GetHashAndReset());

@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// The queries of some tokens as the kernels want them: the rows that share a KV head together, [KV heads][token][head of the group][columns], scaled by 1 / √D (and by
+/// The queries of some tokens as the kernels want them: the rows that share a KV head together, [KV heads][token][head of the group][columns], scaled as scores are (and by
 /// 2^112 for F16 keys), filled up with zeros to whole blocks; for Q8_0 keys in 8-bit blocks, interleaved by fours (<see cref="QuantizedActivations"/>).
 /// </summary>
 internal sealed unsafe class AttentionQueries
@@ -14,12 +14,15 @@ internal sealed unsafe class AttentionQueries
     private float[] _values = [];
     private KeyValueLayout _layout = null!;
     private int _rows;
+    private float _scale;
 
     /// <summary>Makes room.</summary>
     /// <param name="layout">Of the keys.</param>
     /// <param name="rows">Rows of each KV head: tokens times heads of a group.</param>
-    public void Reserve(KeyValueLayout layout, int rows)
+    /// <param name="scale">What scores are multiplied with.</param>
+    public void Reserve(KeyValueLayout layout, int rows, float scale)
     {
+        _scale = scale * (layout.Keys == KeyValueFormat.F16 ? AttentionKernels.HalfScale : 1);
         (_layout, _rows) = (layout, (rows + Interleave - 1) / Interleave * Interleave);
         // The kernels compute up to six rows at a time and read those that are missing.
         int all = checked((_rows * layout.KvHeads) + Interleave);
@@ -35,10 +38,9 @@ internal sealed unsafe class AttentionQueries
     /// <param name="query">The query, [head dimension].</param>
     public void Set(int kvHead, int row, ReadOnlySpan<float> query)
     {
-        float scale = 1 / MathF.Sqrt(query.Length) * (_layout.Keys == KeyValueFormat.F16 ? AttentionKernels.HalfScale : 1);
         float* x = Row(kvHead, row);
         Span<float> scaled = new(x, _layout.Columns);
-        TensorPrimitives.Multiply(query, scale, scaled);
+        TensorPrimitives.Multiply(query, _scale, scaled);
         scaled[query.Length..].Clear();
         if (_layout.Keys != KeyValueFormat.Q8_0)
             return;

@@ -10,12 +10,12 @@ namespace MeKi.Model.Checkpoints;
 internal static class ConfigRopeScaling
 {
     /// <summary>Reads the field.</summary>
-    /// <param name="config">The root of <c>config.json</c>.</param>
-    /// <param name="contextLength">Positions that the file tells; more where YaRN makes them more.</param>
-    /// <exception cref="ModelFileException">A number is missing, or the kind is not one of linear, yarn and llama3.</exception>
-    public static RopeScaling? Read(JsonPlace config, ref int contextLength)
+    /// <param name="json">The root of <c>config.json</c>.</param>
+    /// <param name="config">What was read so far; YaRN makes its context longer.</param>
+    /// <exception cref="ModelFileException">A number is missing, or the kind is not one that runs.</exception>
+    public static RopeScaling? Read(JsonPlace json, ModelConfig config)
     {
-        if ((config.TryField("rope_scaling") ?? config.TryField("rope_parameters")) is not { } field)
+        if ((json.TryField("rope_scaling") ?? json.TryField("rope_parameters")) is not { } field)
             return null;
         string kind = field.TryText("rope_type") ?? field.TryText("type") ?? "default";
         switch (kind)
@@ -29,12 +29,14 @@ internal static class ConfigRopeScaling
             case "llama3":
                 return new Llama3RopeScaling(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"), field.Int("original_max_position_embeddings"));
             case "yarn":
-                YarnRopeScaling yarn = Yarn(contextLength);
+                YarnRopeScaling yarn = Yarn(config.ContextLength);
                 // max_position_embeddings may tell the positions of the first training still.
-                contextLength = (int)Math.Clamp(yarn.Factor * (double)yarn.OriginalContextLength, contextLength, (1 << 24) - 1);
+                config.ContextLength = (int)Math.Clamp(yarn.Factor * (double)yarn.OriginalContextLength, config.ContextLength, (1 << 24) - 1);
                 return yarn;
+            case "longrope" or "su":
+                return Longer();
             default:
-                throw field.Fault($"has the kind {UntrustedText.Quote(kind)}, which this engine does not run", "Supported are linear, yarn, llama3 and default");
+                throw field.Fault($"has the kind {UntrustedText.Quote(kind)}, which this engine does not run", "Supported are linear, yarn, llama3, longrope and default");
         }
 
         float Number(string name) => field.TryFloat(name) ?? throw field.Fault($"has no field '{name}'", "Add it");
@@ -55,6 +57,16 @@ internal static class ConfigRopeScaling
                 AttentionFactor = (float)(growth / YarnRopeScaling.Growth(factor)),
             };
         }
+
+        LongRopeScaling Longer()
+        {
+            int original = field.TryInt("original_max_position_embeddings") ?? json.TryInt("original_max_position_embeddings") ?? config.ContextLength;
+            double factor = field.TryFloat("factor") ?? config.ContextLength / (double)Math.Max(original, 1);
+            double growth = field.TryFloat("attention_factor") ?? (factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(original)));
+            return new(Factors("short_factor"), Factors("long_factor"), original, (float)growth, IsLong: config.ContextLength > original);
+        }
+
+        float[] Factors(string name) => [.. field.Field(name).Items().Select(item => item.Number())];
 
         static double Growth(double factor, double scale) => scale * (YarnRopeScaling.Growth(factor) - 1) + 1;
     }

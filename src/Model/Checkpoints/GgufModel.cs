@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
 using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
@@ -7,11 +8,9 @@ using MeKi.Store;
 
 namespace MeKi.Model.Checkpoints;
 
-/// <summary>A GGUF file of the architectures <c>qwen3</c> (dense, any writer's) and <c>qwen3meki</c> (folded, ours), memory-mapped. Keys: docs/formats.md.</summary>
+/// <summary>A GGUF file of one of the architectures that run, memory-mapped. Keys: docs/formats.md.</summary>
 internal sealed class GgufModel : WeightSource
 {
-    public const string DenseArchitecture = "qwen3";
-    public const string MeKiArchitecture = "qwen3meki";
     public const string IdentityKey = "meki.identity";
     private const string EmbeddingName = "token_embd.weight";
 
@@ -19,14 +18,15 @@ internal sealed class GgufModel : WeightSource
 
     private GgufModel(GgufFile file)
     {
-        (_file, Config) = (file, ReadConfig(file));
-        if (file.TryGetTensor(GgufRopeScaling.DivisorsName, out _))
-            Config = (Config with { RopeScaling = new DividedRopeScaling(Vector(GgufRopeScaling.DivisorsName, Config.HeadDimension / 2)) }).Checked(Path);
+        _file = file;
+        Config = ReadConfig(file);
     }
 
     public override string Path => _file.File.Path;
 
-    public ModelConfig Config { get; }
+    public override ModelConfig Config { get; }
+
+    protected override IEnumerable<string> Names => Tensors.Select(tensor => tensor.Name);
 
     public GgufMetadata Metadata => _file.Metadata;
 
@@ -85,71 +85,65 @@ internal sealed class GgufModel : WeightSource
     /// <summary>Writes a model's sizes as metadata: the inverse of what <see cref="Open"/> reads.</summary>
     public static void WriteConfig(ModelConfig config, GgufMetadata metadata)
     {
-        string a = config.HasMeKi ? MeKiArchitecture : DenseArchitecture;
-        metadata["general.architecture"] = a;
-        metadata[$"{a}.context_length"] = (uint)config.ContextLength;
-        metadata[$"{a}.embedding_length"] = (uint)config.HiddenSize;
-        metadata[$"{a}.block_count"] = (uint)config.Layers;
-        metadata[$"{a}.feed_forward_length"] = (uint)config.FeedForwardSize;
-        metadata[$"{a}.attention.head_count"] = (uint)config.Heads;
-        metadata[$"{a}.attention.head_count_kv"] = (uint)config.KvHeads;
-        metadata[$"{a}.attention.key_length"] = (uint)config.HeadDimension;
-        metadata[$"{a}.attention.value_length"] = (uint)config.HeadDimension;
-        metadata[$"{a}.attention.layer_norm_rms_epsilon"] = config.NormEps;
-        metadata[$"{a}.rope.freq_base"] = config.RopeTheta;
-        GgufRopeScaling.Write(config.RopeScaling, metadata, a);
-        SlidingWindows.Write(config.Windows, metadata, a);
-        metadata[$"{a}.vocab_size"] = (uint)config.VocabularySize;
-        if (config.HasMeKi)
-        {
-            metadata[$"{a}.meki.dimension"] = (uint)config.MemoryDimension;
-            metadata[$"{a}.meki.gate_input"] = VariantNames.GateInput.Of(config.GateInput);
-            metadata[$"{a}.meki.fusion"] = VariantNames.Fusion.Of(config.Fusion);
-            metadata[$"{a}.meki.placement"] = VariantNames.Placement.Of(config.Placement);
-        }
+        metadata["general.architecture"] = config.Family;
+        foreach (ConfigKey key in config.Architecture.Keys)
+            key.Write(config, metadata);
     }
 
     /// <summary>Some of the bytes of a tensor.</summary>
     public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long offset, int length) => _file.File.Span(tensor.Offset + offset, length);
 
-    public override unsafe WeightMatrix? Find(string name, int rows, int columns)
+    public override PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool)
     {
-        if (Locate(name, rows, columns) is not { } tensor)
-            return null;
-        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
-            GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
-            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        (int rows, int columns) = (spec.Rows(Config, layer), spec.Columns(Config, layer));
+        TensorPlace place = spec.InGguf(Config, layer);
+        if (place.Part is not { } part)
+            return MappedPanels(place.Name, rows, columns) ?? base.Panels(spec, layer, pool);
+        return MappedPanels(place.Name, part.Period, columns)?.Slice(part.First / PanelFormat.Rows, part.Rows / PanelFormat.Rows) ?? base.Panels(spec, layer, pool);
     }
-
-    public override PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => MappedPanels(name, rows, columns) ?? base.Panels(name, rows, columns, pool);
 
     /// <summary>The tensor where it lies in panels; null where it does not or there is none.</summary>
     public unsafe PanelMatrix? MappedPanels(string name, int rows, int columns)
     {
-        if (Locate(name, rows, columns) is not { } tensor || !GgmlTypeLayout.IsPanels(tensor.Type))
+        if (!_file.TryGetTensor(name, out GgufTensor? found) || !GgmlTypeLayout.IsPanels(found.Type))
             return null;
+        GgufTensor tensor = Fitting(found, rows, columns);
         PanelFormat format = PanelFormat.Find(GgmlTypeLayout.BlockType(tensor.Type))!;
         if (rows % PanelFormat.Rows != 0)
             throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}", "The file is damaged");
         return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
     }
 
-    private GgufTensor? Locate(string name, int rows, int columns)
+    /// <summary>The tensor in rows, [rows × columns].</summary>
+    /// <exception cref="ModelFileException">There is none, or it has another shape or an undecodable type.</exception>
+    public unsafe WeightMatrix Matrix(string name, int rows, int columns)
     {
-        if (!_file.TryGetTensor(name, out GgufTensor? tensor))
-            return null;
-        bool fits = tensor.Dimensions switch
+        GgufTensor tensor = Fitting(_file.GetTensor(name), rows, columns);
+        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
+            GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
+            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
+        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+    }
+
+    protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => spec.OnlyInCheckpoints ? [] : [spec.InGguf(config, layer)];
+
+    protected override bool Has(string name) => _file.TryGetTensor(name, out _);
+
+    protected override WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary) => Matrix(name, rows, columns);
+
+    private GgufTensor Fitting(GgufTensor tensor, int rows, int columns)
+    {
+        // Writers add dimensions of 1.
+        long[] dimensions = [.. tensor.Dimensions.AsSpan()[..Math.Max(1, tensor.Dimensions.AsSpan().LastIndexOfAnyExcept(1) + 1)]];
+        bool fits = dimensions switch
         {
-            [long length] => rows == 1 && length == columns,
+            [long length] => (rows, columns) == (1, length) || (columns, length) == (1, rows),
             [long width, long height] => width == columns && height == rows,
             _ => false,
         };
-        return fits ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(name),
+        return fits ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
             $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
     }
-
-    public override string OriginalName(string name) => name;
 
     public override bool TryAddReference() => _file.File.TryAddReference();
 
@@ -157,57 +151,21 @@ internal sealed class GgufModel : WeightSource
 
     public override void Dispose() => _file.Dispose();
 
-    private static ModelConfig ReadConfig(GgufFile file)
+    private ModelConfig ReadConfig(GgufFile file)
     {
-        GgufMetadata metadata = file.Metadata;
-        string path = file.File.Path;
-        string a = metadata.Get<string>("general.architecture");
-        if (a is not (DenseArchitecture or MeKiArchitecture))
-            throw new ModelFileException(path, "metadata key 'general.architecture'", $"architecture '{a}' is not known", $"This engine runs '{DenseArchitecture}' and '{MeKiArchitecture}'");
-        int heads = metadata.GetInt($"{a}.attention.head_count"), layers = metadata.GetInt($"{a}.block_count");
-        int head = metadata.TryGetInt($"{a}.attention.key_length") ?? metadata.GetInt($"{a}.embedding_length") / Math.Max(heads, 1);
-        Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
-        Refuse((metadata.TryGetInt($"{a}.rope.dimension_count") ?? head) != head, "rope.dimension_count", "the key length");
-
-        bool folded = a == MeKiArchitecture;
-        int memory = folded ? metadata.GetInt($"{a}.meki.dimension") : 0;
-        Refuse(folded && memory == 0, "meki.dimension", "a positive number");
-        return new ModelConfig
+        Architecture architecture = Architecture.OfGguf(file.Metadata.Get<string>("general.architecture"), file.File.Path);
+        ModelConfig config = new(architecture)
         {
-            VocabularySize = file.GetTensor(EmbeddingName).Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
-            Layers = layers,
-            HiddenSize = metadata.GetInt($"{a}.embedding_length"),
-            FeedForwardSize = metadata.GetInt($"{a}.feed_forward_length"),
-            Heads = heads,
-            KvHeads = metadata.TryGetInt($"{a}.attention.head_count_kv") ?? heads,
-            HeadDimension = head,
-            NormEps = metadata.TryGetFloat($"{a}.attention.layer_norm_rms_epsilon") ?? 1e-6f,
-            RopeTheta = metadata.TryGetFloat($"{a}.rope.freq_base") ?? 10000,
-            RopeScaling = GgufRopeScaling.Read(metadata, a, file.TryGetTensor(GgufRopeScaling.DivisorsName, out _)),
-            Windows = SlidingWindows.Read(metadata, a, layers),
-            ContextLength = metadata.GetInt($"{a}.context_length"),
-            QkNorm = file.TryGetTensor("blk.0.attn_q_norm.weight", out _),
-            TiedHead = !file.TryGetTensor("output.weight", out _),
-            MemoryDimension = memory,
-            GateInput = Variant("meki.gate_input", VariantNames.GateInput),
-            Fusion = Variant("meki.fusion", VariantNames.Fusion),
-            Placement = Variant("meki.placement", VariantNames.Placement),
-        }.Checked(path);
-
-        T Variant<T>(string key, VariantNames<T> names)
-            where T : struct, Enum
-        {
-            if (!folded)
-                return default;
-            T? variant = names.Find(metadata.Get<string>($"{a}.{key}"));
-            Refuse(variant is null, key, names.List);
-            return variant!.Value;
-        }
-
-        void Refuse(bool unsupported, string key, string supported)
-        {
-            if (unsupported)
-                throw new ModelFileException(path, $"metadata key '{a}.{key}'", "has a value that this engine does not run", $"Supported is {supported}");
-        }
+            VocabularySize = file.GetTensor(EmbeddingName).Dimensions is [_, long rows and < 1 << 24, ..] ? (int)rows : 0,
+            PairsAreNeighbours = architecture.Tensors.Any(spec => spec.PairsRows),
+        };
+        GgufKeys keys = new(file, architecture.Name);
+        foreach (ConfigKey key in architecture.Keys)
+            key.Read(keys, config);
+        config.CheckLayers(file.Tensors.Count, file.File.Path);
+        config.Present = FindOptional(config);
+        _ = config.Checked(file.File.Path);
+        CheckTensors(config);
+        return config;
     }
 }

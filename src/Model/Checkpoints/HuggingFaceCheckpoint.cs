@@ -1,11 +1,12 @@
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
 using MeKi.Model.Files;
 using MeKi.Quant;
 
 namespace MeKi.Model.Checkpoints;
 
 /// <summary>
-/// A Hugging Face folder: <c>config.json</c> and safetensors, memory-mapped, in any of the three naming schemes, with or without the training form of the
+/// A Hugging Face folder: <c>config.json</c> and safetensors, memory-mapped, in any of the naming schemes, with or without the training form of the
 /// MeKi branch. Nothing is copied: stacked tensors are seen through strided views.
 /// </summary>
 internal sealed class HuggingFaceCheckpoint : WeightSource
@@ -13,31 +14,32 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     private readonly SafetensorsFolder _folder;
     private readonly TensorNaming _naming;
 
-    private HuggingFaceCheckpoint(SafetensorsFolder folder, TensorNaming naming, ModelConfig sizes)
+    private HuggingFaceCheckpoint(SafetensorsFolder folder, JsonPlace json, string configPath)
     {
-        (_folder, _naming) = (folder, naming);
-        Config = sizes;
+        _folder = folder;
+        Architecture named = Architecture.OfModelType(json.TryText("model_type") ?? "", configPath);
+        _naming = TensorNaming.Recognize(new(named), Has, Path);
+        Config = ReadConfig(json, named, configPath);
     }
 
     public override string Path => _folder.Path;
 
-    public ModelConfig Config { get; private set; }
+    public override ModelConfig Config { get; }
 
     /// <summary>Every tensor of the checkpoint, used or not.</summary>
     public IEnumerable<SafetensorsTensor> Tensors => _folder.Tensors.Values;
 
+    protected override IEnumerable<string> Names => _folder.Tensors.Keys;
+
     public static HuggingFaceCheckpoint Open(string path)
     {
         string configPath = System.IO.Path.Combine(path, "config.json");
-        return JsonPlace.Read(configPath, config =>
+        return JsonPlace.Read(configPath, json =>
         {
-            ModelConfig sizes = ReadSizes(config, configPath);
             SafetensorsFolder folder = SafetensorsFolder.Open(path);
             try
             {
-                HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
-                checkpoint.CompleteConfig(config, configPath);
-                return checkpoint;
+                return new HuggingFaceCheckpoint(folder, json, configPath);
             }
             catch
             {
@@ -46,42 +48,6 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             }
         });
     }
-
-    public override unsafe WeightMatrix? Find(string name, int rows, int columns)
-    {
-        foreach (TensorPlace place in _naming.Places(name, Config))
-        {
-            if (!_folder.Tensors.TryGetValue(place.Name, out SafetensorsTensor? tensor))
-                continue;
-            int wanted = place.Period == 0 ? rows : rows / place.Rows * place.Period;
-            bool overVocabulary = name is "token_embd.weight" or "output.weight" || name.EndsWith(".meki_memory.weight", StringComparison.Ordinal);
-            bool padded = overVocabulary && _naming.PadsVocabulary && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
-            bool fits = tensor.Shape switch
-            {
-                [] => wanted == 1 && columns == 1,
-                [long length] => wanted == 1 && length == columns,
-                [long height, long width] => (height == wanted || padded) && width == columns,
-                _ => false,
-            };
-            if (!fits)
-            {
-                throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'",
-                    $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(wanted == 1 ? "" : wanted + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
-            }
-            GgmlType type = tensor.DType switch
-            {
-                SafetensorsDType.F32 => GgmlType.F32,
-                SafetensorsDType.F16 => GgmlType.F16,
-                SafetensorsDType.BF16 => GgmlType.BF16,
-                _ => throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'", $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
-            };
-            WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)tensor.Shape[0] : wanted, columns, tensor.File.Pointer + tensor.Offset);
-            return place.Period != 0 ? whole.Slice(place.First, place.Rows, place.Period) : padded ? whole.Take(rows) : whole;
-        }
-        return null;
-    }
-
-    public override string OriginalName(string name) => _naming.Places(name, Config).First().Name;
 
     public override bool TryAddReference()
     {
@@ -105,75 +71,72 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     public override void Dispose() => _folder.Dispose();
 
-    private static ModelConfig ReadSizes(JsonPlace config, string path)
-    {
-        string architecture = config.TryText("model_type") ?? "";
-        if (architecture is not ("qwen3" or "qwen3_meki"))
-            throw new ModelFileException(path, "$.model_type", $"architecture {UntrustedText.Quote(architecture)} is not known", "This engine runs 'qwen3' and 'qwen3_meki'");
-        Refuse(config.TryText("hidden_act") is not (null or "silu"), "hidden_act", "silu");
-        Refuse(config.TryFlag("attention_bias") == true, "attention_bias", "false");
-        int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads"), context = config.Int("max_position_embeddings");
-        RopeScaling? ropeScaling = ConfigRopeScaling.Read(config, ref context);
-        return new ModelConfig
-        {
-            VocabularySize = config.Int("vocab_size"),
-            Layers = config.Int("num_hidden_layers"),
-            HiddenSize = hidden,
-            FeedForwardSize = config.Int("intermediate_size"),
-            Heads = heads,
-            KvHeads = config.TryInt("num_key_value_heads") ?? heads,
-            HeadDimension = config.TryInt("head_dim") ?? hidden / Math.Max(heads, 1),
-            NormEps = config.TryFloat("rms_norm_eps") ?? 1e-6f,
-            RopeTheta = config.TryFloat("rope_theta") ?? config.TryField("rope_parameters")?.TryFloat("rope_theta") ?? throw config.Fault("has no field 'rope_theta'", "Add it"),
-            RopeScaling = ropeScaling,
-            Windows = SlidingWindows.Read(config, config.Int("num_hidden_layers")),
-            ContextLength = context,
-            // What follows is completed from the tensors present.
-            QkNorm = false,
-            TiedHead = false,
-            MemoryDimension = config.TryInt("mem_dim") ?? config.TryInt("meki_dim") ?? config.TryInt("d_mem") ?? 0,
-        }.Checked(path);
+    protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => _naming.Places(spec, config, layer);
 
-        void Refuse(bool unsupported, string name, string supported)
-        {
-            if (unsupported)
-                throw new ModelFileException(path, $"$.{name}", "has a value that this engine does not run", $"Supported is {supported}");
-        }
-    }
+    protected override bool Has(string name) => _folder.Tensors.ContainsKey(name);
 
-    private void CompleteConfig(JsonPlace config, string path)
+    protected override unsafe WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary)
     {
-        Config = Config with
+        SafetensorsTensor tensor = _folder.Tensors[name];
+        long[] shape = [.. tensor.Shape];
+        while (shape.Length > 1 && shape[^1] == 1 && shape.Length > (rows == 1 ? 1 : 2))
+            shape = shape[..^1]; // Writers add dimensions of 1.
+        bool padded = overVocabulary && _naming.PadsVocabulary && shape is [long more and < 1 << 24, _] && more > rows;
+        bool fits = shape switch
         {
-            MemoryDimension = Config.HasMeKi ? Config.MemoryDimension : LengthOf("blk.0.meki_mix_norm.weight"),
-            QkNorm = config.TryFlag("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
-            TiedHead = config.TryFlag("tie_word_embeddings") ?? !Has("output.weight"),
-            GateInput = Variant("meki_gate_input", VariantNames.GateInput) ?? _naming.DefaultGateInput,
-            Fusion = Variant("meki_fusion", VariantNames.Fusion) ?? default,
-            Placement = Variant("meki_placement", VariantNames.Placement) ?? default,
+            [] => rows == 1 && columns == 1,
+            [long length] => rows == 1 && length == columns,
+            [long height, long width] => (height == rows || padded) && width == columns,
+            _ => false,
         };
-        bool normed = Has("blk.0.meki_projection_norm.weight");
-        if (config.TryFlag("meki_projection_norm") is { } told && told != normed)
+        if (!fits)
         {
-            throw new ModelFileException(path, "$.meki_projection_norm",
-                $"is {(told ? "true" : "false")}, but the tensor '{OriginalName("blk.0.meki_projection_norm.weight")}' is {(normed ? "present" : "absent")}", "Correct the configuration");
+            throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name),
+                $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(rows == 1 ? "" : rows + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
         }
-
-        T? Variant<T>(string field, VariantNames<T> names)
-            where T : struct, Enum
-            => config.TryText(field) is not { } name ? null
-                : names.Find(name) ?? throw new ModelFileException(path, $"$.{field}", $"{UntrustedText.Quote(name)} is not known", $"Write one of {names.List}");
+        GgmlType type = tensor.DType switch
+        {
+            SafetensorsDType.F32 => GgmlType.F32,
+            SafetensorsDType.F16 => GgmlType.F16,
+            SafetensorsDType.BF16 => GgmlType.BF16,
+            _ => throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name), $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
+        };
+        WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
+        return padded ? whole.Take(rows) : whole;
     }
 
-    private bool Has(string name) => _naming.Places(name, Config).Any(place => _folder.Tensors.ContainsKey(place.Name));
-
-    private int LengthOf(string name)
+    private ModelConfig ReadConfig(JsonPlace json, Architecture named, string path)
     {
-        foreach (TensorPlace place in _naming.Places(name, Config))
-        {
-            if (_folder.Tensors.TryGetValue(place.Name, out SafetensorsTensor? tensor) && tensor.Shape is [long length and < 1 << 20])
-                return (int)length;
-        }
-        return 0;
+        ModelConfig config = new(named);
+        Architecture architecture = named.Refine(json, spec => _naming.Places(spec, config, 0).Any(place => Has(place.Name)));
+        config = new(architecture) { GateInput = _naming.DefaultGateInput, MemoryDimension = MixNormLength(architecture) };
+        foreach (ConfigKey key in architecture.Keys)
+            key.Read(json, config);
+        config.CheckLayers(_folder.Tensors.Count, path);
+        HashSet<Role> present = [.. FindOptional(config)];
+        if (json.TryFlag("tie_word_embeddings") is { } tied)
+            _ = tied ? present.Remove(Role.Head) : present.Add(Role.Head);
+        foreach (Role role in GgufRopeScaling.Tensors(config).Keys)
+            present.Add(role);
+        config.Present = present;
+        _ = config.Checked(path);
+        CheckTensors(config);
+        CheckFlag(json, "qk_norm", Role.QueryNorm, config);
+        CheckFlag(json, "meki_projection_norm", Role.ProjectionNorm, config);
+        return config;
     }
+
+    // What a flag says of a tensor, the tensor must say, too.
+    private void CheckFlag(JsonPlace json, string flag, Role role, ModelConfig config)
+    {
+        if (json.TryFlag(flag) is not { } told || told == config.Present.Contains(role) || config.Architecture.Tensors.FirstOrDefault(each => each.Role == role) is not { } spec)
+            return;
+        throw json.Field(flag).Fault($"is {(told ? "true" : "false")}, but the tensor '{Places(spec, config, 0).First().Name}' is {(told ? "absent" : "present")}", "Correct the configuration");
+    }
+
+    private int MixNormLength(Architecture architecture) =>
+        architecture.Tensors.FirstOrDefault(spec => spec.Role == Role.MixNorm) is { } mixNorm
+            && _naming.Places(mixNorm, new(architecture), 0).FirstOrDefault(place => Has(place.Name)).Name is { } name
+            && _folder.Tensors[name].Shape is [long length and < 1 << 20, ..]
+            ? (int)length : 0;
 }

@@ -13,7 +13,7 @@ internal static class SlidingWindows
 
     /// <summary>Qwen's keys of <c>config.json</c>, with the defaults of Hugging Face's Qwen3Config.</summary>
     /// <exception cref="ModelFileException">Two keys do not fit together, or a kind of layer is not known.</exception>
-    public static IReadOnlyList<int> Read(JsonPlace config, int layers)
+    public static IReadOnlyList<int> ReadQwen(JsonPlace config, int layers)
     {
         if (layers is <= 0 or >= MaxLayers)
             return [];
@@ -40,6 +40,16 @@ internal static class SlidingWindows
         if (window < 0)
             throw config.Field("sliding_window").Fault("is negative", "Correct it");
         return Of(window, sliding);
+    }
+
+    /// <summary>One window for all layers, as Mistral and Phi 3 have it; without one a token sees all.</summary>
+    /// <exception cref="ModelFileException">The window is negative.</exception>
+    public static IReadOnlyList<int> ReadOfAllLayers(JsonPlace config, int layers)
+    {
+        int window = config.TryInt("sliding_window") ?? 0;
+        if (window < 0)
+            throw config.Field("sliding_window").Fault("is negative", "Correct it");
+        return layers is <= 0 or >= MaxLayers ? [] : Of(window, [.. Enumerable.Repeat(true, layers)]);
     }
 
     /// <summary>GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.</summary>

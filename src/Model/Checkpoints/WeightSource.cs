@@ -1,9 +1,11 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
+using MeKi.Model.Architectures;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Checkpoints;
 
-/// <summary>Tensors by the names that GGUF gives them (docs/formats.md), wherever they lie and whatever the file calls them.</summary>
+/// <summary>The tensors of an architecture's table, wherever they lie and whatever the file calls them.</summary>
 internal abstract class WeightSource : IDisposable
 {
     private readonly Arena _packed = new(64 << 20, hugePages: true);
@@ -11,28 +13,53 @@ internal abstract class WeightSource : IDisposable
     /// <summary>The file or folder that errors name.</summary>
     public abstract string Path { get; }
 
-    /// <summary>The tensor, or null where the source has none of that name.</summary>
+    /// <summary>What the file tells of the model.</summary>
+    public abstract ModelConfig Config { get; }
+
+    /// <summary>Every tensor's name, used or not.</summary>
+    protected abstract IEnumerable<string> Names { get; }
+
+    /// <summary>Where a tensor of the table may lie, the usual place first.</summary>
+    protected abstract IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer);
+
+    /// <summary>Whether the source has a tensor.</summary>
+    protected abstract bool Has(string name);
+
+    /// <summary>A whole tensor of the file, [rows × columns].</summary>
+    /// <param name="name">Its name; it is there.</param>
+    /// <param name="rows">Rows it must have; 1 for a vector.</param>
+    /// <param name="columns">Columns it must have.</param>
+    /// <param name="overVocabulary">Whether it may have more rows, which no token uses.</param>
     /// <exception cref="ModelFileException">The tensor has another shape or an undecodable type.</exception>
-    public abstract WeightMatrix? Find(string name, int rows, int columns);
+    protected abstract WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary);
 
     /// <summary>What the file itself calls a tensor, for messages.</summary>
-    public abstract string OriginalName(string name);
+    public string NameOf(TensorSpec spec, int layer) => Locate(spec, Config, layer)?.Name ?? Places(spec, Config, layer).Select(place => place.Name).FirstOrDefault(spec.Gguf.Name);
 
-    /// <summary>The tensor, [rows × columns].</summary>
-    /// <exception cref="ModelFileException">There is none of that name, or it has another shape or an undecodable type.</exception>
-    public WeightMatrix Matrix(string name, int rows, int columns) => Find(name, rows, columns)
-        ?? throw new ModelFileException(Path, $"tensor '{OriginalName(name)}'", "is missing", "The checkpoint is incomplete or its configuration tells of another model");
+    /// <summary>Whether the source has a tensor of the table.</summary>
+    public bool Has(TensorSpec spec, int layer) => Locate(spec, Config, layer) is not null;
 
-    /// <summary>The tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
-    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
-    public virtual PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => PanelMatrix.Pack(Matrix(name, rows, columns), pool, arena: _packed);
-
-    /// <summary>The tensor, decoded to float32, [length].</summary>
-    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
-    public float[] Vector(string name, int length)
+    /// <summary>A tensor, [rows × columns].</summary>
+    /// <exception cref="ModelFileException">There is none, or it has another shape or an undecodable type.</exception>
+    public WeightMatrix Matrix(TensorSpec spec, int layer)
     {
-        float[] values = new float[length];
-        Matrix(name, 1, length).DecodeRow(0, values);
+        if (Locate(spec, Config, layer) is not { } place)
+            throw Missing(spec, Config, layer);
+        (int rows, int columns) = (spec.Rows(Config, layer), spec.Columns(Config, layer));
+        return place.Part is not { } part ? Whole(place.Name, rows, columns, spec.OverVocabulary)
+            : Whole(place.Name, rows / part.Rows * part.Period, columns, overVocabulary: false).Slice(part.First, part.Rows, part.Period);
+    }
+
+    /// <summary>A tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
+    public virtual PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool) => PanelMatrix.Pack(Matrix(spec, layer), pool, arena: _packed);
+
+    /// <summary>A tensor, decoded to float32, [length].</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
+    public float[] Vector(TensorSpec spec, int layer)
+    {
+        float[] values = new float[spec.Columns(Config, layer)];
+        Matrix(spec, layer).DecodeRow(0, values);
         return values;
     }
 
@@ -43,4 +70,56 @@ internal abstract class WeightSource : IDisposable
     public abstract void ReleaseReference();
 
     public abstract void Dispose();
+
+    /// <summary>Finds which of the tensors that files may go without there are.</summary>
+    /// <exception cref="ModelFileException">One is there in some layers only.</exception>
+    protected IReadOnlySet<Role> FindOptional(ModelConfig config)
+    {
+        HashSet<Role> present = [];
+        foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec.Optional))
+        {
+            int without = spec.Layers(config).FirstOrDefault(layer => Locate(spec, config, layer) is null, -1);
+            if (without < 0)
+                present.Add(spec.Role);
+            else if (spec.Layers(config).Any(layer => Locate(spec, config, layer) is not null))
+                throw Missing(spec, config, without);
+        }
+        return present;
+    }
+
+    /// <summary>Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.</summary>
+    /// <exception cref="ModelFileException">There is such a tensor.</exception>
+    protected void CheckTensors(ModelConfig config)
+    {
+        HashSet<string> used = [];
+        foreach (TensorSpec spec in config.Tensors)
+        {
+            foreach (int layer in spec.Layers(config))
+            {
+                if (!Places(spec, config, layer).Any())
+                    continue;
+                used.Add(Locate(spec, config, layer)?.Name ?? throw Missing(spec, config, layer));
+            }
+        }
+        string? unused = Names.FirstOrDefault(name => !used.Contains(name) && !UnusedTensors.IsKnown(name, config));
+        if (unused is not null)
+        {
+            throw new ModelFileException(Path, UntrustedText.Tensor(unused), $"is none that architecture '{config.Family}' of {config.Layers} layers uses",
+                "The model would compute something else than it was trained for; check the configuration, or take a file of a supported variant");
+        }
+    }
+
+    private TensorPlace? Locate(TensorSpec spec, ModelConfig config, int layer)
+    {
+        foreach (TensorPlace place in Places(spec, config, layer))
+        {
+            if (Has(place.Name))
+                return place;
+        }
+        return null;
+    }
+
+    private ModelFileException Missing(TensorSpec spec, ModelConfig config, int layer) =>
+        new(Path, UntrustedText.Tensor(Places(spec, config, layer).Select(place => place.Name).FirstOrDefault(spec.Gguf.Name)), "is missing",
+            "The checkpoint is incomplete or its configuration tells of another model");
 }

@@ -1,21 +1,26 @@
 using System.Collections.Immutable;
-using MeKi.Model.Checkpoints;
+using MeKi.Model.Architectures;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Conversion;
 
-/// <summary>A tensor of <c>model.gguf</c>: what a model of some sizes consists of, and how each part is stored.</summary>
+/// <summary>A tensor of a GGUF file: one of an architecture's table, or several that lie stacked in one.</summary>
 /// <param name="Name">Its name (docs/formats.md).</param>
+/// <param name="Layer">Whose it is; 0 for a tensor that is no layer's.</param>
+/// <param name="Parts">What it consists of, in the order of its rows.</param>
 /// <param name="Rows">Rows; 1 for a vector.</param>
 /// <param name="Columns">Values of a row.</param>
 /// <param name="Format">How the values are stored.</param>
 /// <param name="InPanels">Whether its rows lie in panels.</param>
-internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockFormat Format, bool InPanels)
+internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<TensorSpec> Parts, int Rows, int Columns, BlockFormat Format, bool InPanels)
 {
-    /// <summary>Whether this is the weight of a norm.</summary>
-    public bool IsVector => Rows == 1;
+    /// <summary>What the tensor, or its first part, is for.</summary>
+    public TensorSpec Spec => Parts[0];
+
+    /// <summary>Whether this is a vector, which stays in F32.</summary>
+    public bool IsVector => Spec.IsVector;
 
     /// <summary>Bytes of a row.</summary>
     public int RowBytes => checked((int)Format.RowBytes(Columns));
@@ -25,53 +30,31 @@ internal sealed record BackboneTensor(string Name, int Rows, int Columns, BlockF
 
     private PanelFormat? Panels => InPanels ? PanelFormat.Find(Format.Type) : null;
 
-    /// <summary>Whether a matrix can be stored in panels: its format has them, and its rows are whole panels.</summary>
-    public static bool FitsPanels(int rows, BlockFormat format) => rows % PanelFormat.Rows == 0 && PanelFormat.Find(format.Type) is not null;
-
-    /// <summary>The tensors of a model, in file order.</summary>
+    /// <summary>The tensors of a model, in file order: what stands before the layers, the layers, what stands behind them.</summary>
     /// <param name="config">The model's sizes.</param>
     /// <param name="recipe">Formats of the matrices. Vectors are F32.</param>
-    /// <param name="panels">Whether matrices are stored in panels where they can be.</param>
+    /// <param name="panels">Whether matrices are stored in panels where they can be: their format has them, and each part is whole panels.</param>
     public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe, bool panels)
     {
+        TensorSpec[] specs = [.. config.Tensors.Where(spec => !spec.OnlyInCheckpoints)];
+        int firstOfLayers = Array.FindIndex(specs, spec => spec.PerLayer);
         List<BackboneTensor> tensors = [];
-        (int d, int ffn, int m) = (config.HiddenSize, config.FeedForwardSize, config.MemoryDimension);
-        (int queries, int keys) = (config.Heads * config.HeadDimension, config.KvHeads * config.HeadDimension);
-        Add("token_embd.weight", config.VocabularySize, d);
+        Add(specs.Take(firstOfLayers), 0);
         for (int layer = 0; layer < config.Layers; layer++)
-        {
-            Add($"blk.{layer}.attn_norm.weight", 1, d);
-            Add($"blk.{layer}.attn_q.weight", queries, d);
-            Add($"blk.{layer}.attn_k.weight", keys, d);
-            Add($"blk.{layer}.attn_v.weight", keys, d);
-            if (config.QkNorm)
-            {
-                Add($"blk.{layer}.attn_q_norm.weight", 1, config.HeadDimension);
-                Add($"blk.{layer}.attn_k_norm.weight", 1, config.HeadDimension);
-            }
-            Add($"blk.{layer}.attn_output.weight", d, queries);
-            Add($"blk.{layer}.ffn_norm.weight", 1, d);
-            Add($"blk.{layer}.ffn_gate.weight", ffn, d);
-            Add($"blk.{layer}.ffn_up.weight", ffn, d);
-            Add($"blk.{layer}.ffn_down.weight", d, ffn);
-            if (config.HasMeKi)
-            {
-                Add($"blk.{layer}.meki_gate.weight", m, d);
-                Add($"blk.{layer}.meki_out.weight", d, m);
-                Add($"blk.{layer}.meki_post_norm.weight", 1, d);
-            }
-        }
-        Add("output_norm.weight", 1, d);
-        if (GgufRopeScaling.Divisors(config) is not null)
-            Add(GgufRopeScaling.DivisorsName, 1, config.HeadDimension / 2);
-        if (!config.TiedHead)
-            Add("output.weight", config.VocabularySize, d);
+            Add(specs.Where(spec => spec.PerLayer), layer);
+        Add(specs.Skip(firstOfLayers).Where(spec => !spec.PerLayer), 0);
         return tensors;
 
-        void Add(string name, int rows, int columns)
+        void Add(IEnumerable<TensorSpec> some, int layer)
         {
-            BlockFormat format = rows == 1 ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(name, columns, config);
-            tensors.Add(new(name, rows, columns, format, panels && FitsPanels(rows, format)));
+            foreach (IGrouping<string, TensorSpec> tensor in some.GroupBy(spec => spec.InGguf(config, layer).Name))
+            {
+                TensorSpec[] parts = [.. tensor];
+                int columns = parts[0].Columns(config, layer);
+                BlockFormat format = parts[0].IsVector ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(parts[0], layer, columns, config);
+                bool fits = parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0) && PanelFormat.Find(format.Type) is not null;
+                tensors.Add(new(tensor.Key, layer, parts, parts.Sum(part => part.Rows(config, layer)), columns, format, panels && fits));
+            }
         }
     }
 

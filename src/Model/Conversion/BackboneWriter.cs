@@ -8,7 +8,7 @@ namespace MeKi.Model.Conversion;
 /// <param name="source">The checkpoint.</param>
 /// <param name="config">Its shape.</param>
 /// <param name="recipe">Formats of the matrices; see <see cref="BackboneTensor.List"/>.</param>
-/// <remarks>A MeKi model's matrices lie in panels, ready to be multiplied where they are mapped; a dense model's as every GGUF reader knows them.</remarks>
+/// <remarks>A MeKi model's matrices lie in panels, ready to be multiplied where they are mapped; another model's as every GGUF reader knows them.</remarks>
 internal sealed class BackboneWriter(WeightSource source, ModelConfig config, WeightRecipe recipe)
 {
     /// <summary>Lists the tensors in file order.</summary>
@@ -18,17 +18,37 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
         RowBlocks blocks = new();
         return [.. BackboneTensor.List(config, recipe, panels: config.HasMeKi).Select(tensor =>
         {
-            if (tensor.Name == GgufRopeScaling.DivisorsName)
-                return tensor.ToSource(blocks, (_, values, encoded) => Encode(tensor, values, encoded), advance);
-            WeightMatrix weight = source.Matrix(tensor.Name, tensor.Rows, tensor.Columns);
-            return tensor.ToSource(blocks, CheckedEncoding.Of((row, values) => weight.DecodeRow(row, values), tensor.Format, source.Path, source.OriginalName(tensor.Name)), advance);
+            string name = source.NameOf(tensor.Spec, tensor.Layer);
+            return tensor.ToSource(blocks, CheckedEncoding.Of(Rows(tensor), tensor.Format, source.Path, name), advance);
         })];
     }
 
-    // No checkpoint has this tensor: it follows from the configuration.
-    private void Encode(BackboneTensor divisors, float[] values, Span<byte> encoded)
+    private Action<int, float[]> Rows(BackboneTensor tensor)
     {
-        GgufRopeScaling.Divisors(config)!.ToArray().CopyTo(values, 0);
-        divisors.Format.Encode(values, encoded);
+        // No checkpoint has these: they follow from the configuration.
+        if (GgufRopeScaling.Tensors(config).TryGetValue(tensor.Spec.Role, out IReadOnlyList<float>? divisors))
+            return (_, values) => divisors.ToArray().CopyTo(values, 0);
+        WeightMatrix[] parts = [.. tensor.Parts.Select(part => source.Matrix(part, tensor.Layer))];
+        int head = tensor.Spec.PairsRows ? config.Geometry[tensor.Layer].HeadSize : 0;
+        if (head > 0 && tensor.IsVector)
+            return (_, values) => DecodePaired(parts[0], values.AsSpan(0, tensor.Columns), head);
+        return (row, values) =>
+        {
+            int part = 0;
+            for (; row >= parts[part].Rows; part++)
+                row -= parts[part].Rows;
+            parts[part].DecodeRow(head == 0 ? row : Unpaired(row, head), values.AsSpan(0, tensor.Columns));
+        };
     }
+
+    private static void DecodePaired(WeightMatrix vector, Span<float> values, int head)
+    {
+        float[] whole = new float[values.Length];
+        vector.DecodeRow(0, whole);
+        for (int i = 0; i < values.Length; i++)
+            values[i] = whole[Unpaired(i, head)];
+    }
+
+    // Neighbours 2i and 2i + 1 of a head are i and i + D/2 of the checkpoint.
+    private static int Unpaired(int row, int head) => row / head * head + row % head / 2 + row % 2 * (head / 2);
 }

@@ -1,7 +1,9 @@
 using System.Runtime.ExceptionServices;
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Gguf;
+using MeKi.Model.Layers;
 using MeKi.Model.Tokenization;
 using MeKi.Quant;
 using MeKi.Store;
@@ -60,7 +62,7 @@ public static class Converter
         TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Read(tokenizerPath) : null;
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
-            throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
+            throw new ModelFileException(checkpoint, "", "is folded already", "Give the checkpoint in its training form");
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
         GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
@@ -94,7 +96,7 @@ public static class Converter
         // Every processor: a fold's regions are long, of many tokens each, and their chunks are claimed by whoever is free.
         using ComputePool pool = new(Environment.ProcessorCount);
         RowFileLayout layout = writer.Layout;
-        WeightMatrix embedding = source.Matrix("token_embd.weight", layout.VocabularySize, source.Config.HiddenSize);
+        WeightMatrix embedding = source.Matrix(source.Config.SpecOf(Role.Embedding), 0);
         long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
         new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
         {

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Model.Layers;
 using MeKi.Quant;
 using MeKi.Store;
 
@@ -9,7 +10,7 @@ namespace MeKi.Model.Conversion;
 /// Re-parameterisation (equations 9 and 10): the expert vectors of every token and layer, computed once and stored. Streams blocks of the vocabulary across
 /// all layers; holds one block of records (256 × 37 KB = 9 MB for the 4B model at f16) and its activations, whatever the table's size.
 /// </summary>
-internal sealed class Fold(TrainingForm trainingForm, RowFileLayout layout)
+internal sealed class Fold(ComputedTokenRows trainingForm, RowFileLayout layout)
 {
     // Each block packs every layer's projection anew: against 1,024 tokens' arithmetic that is 4 %, and the records take 29 MB at the 4B model's size.
     private const int BlockTokens = 4 * RowFileLayout.GroupRecords;

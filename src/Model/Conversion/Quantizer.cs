@@ -16,7 +16,7 @@ namespace MeKi.Model.Conversion;
 public sealed record QuantizationResult(string ModelPath, long ModelBytes, string? RowsPath, long RowsBytes);
 
 /// <summary>
-/// Stores the matrices of a converted model, or of any <c>qwen3</c> GGUF file, in other block formats. Metadata, tokenizer, identity, vectors, the order of the
+/// Stores the matrices of a converted model, or of a GGUF file of any architecture that runs, in other block formats. Metadata, tokenizer, identity, vectors, the order of the
 /// tensors and the expert rows stay as they are. Streams blocks of rows on all cores; the same input gives the same bytes.
 /// </summary>
 public static class Quantizer
@@ -48,14 +48,16 @@ public static class Quantizer
         if (Path.GetFullPath(from) == Path.GetFullPath(to))
             throw new ModelFileException(to, "", "is the input", "Choose another output");
         using GgufModel source = GgufModel.Open(from);
-        // Refuses a model of which a part is missing, before the work.
-        foreach (BackboneTensor tensor in BackboneTensor.List(source.Config, recipe, panels: false))
+        panels |= source.Config.HasMeKi;
+        Dictionary<string, BackboneTensor> targets = BackboneTensor.List(source.Config, recipe, panels).ToDictionary(tensor => tensor.Name);
+        // Refuses what cannot be read before the work.
+        foreach (BackboneTensor tensor in targets.Values)
             _ = Rows(source, tensor.Name, tensor.Rows, tensor.Columns);
-        CheckIsOriginal(source, recipe, requantize);
+        CheckIsOriginal(source, targets, requantize);
         using RowStore? rows = source.Identity is { } identity ? MeKiModel.OpenRows(ModelFolder.RowsOf(from), source, identity) : null;
         try
         {
-            return Write(source, rows, to, recipe, panels || source.Config.HasMeKi, progress, cancellationToken);
+            return Write(source, rows, to, recipe, targets, progress, cancellationToken);
         }
         catch (AggregateException failures)
         {
@@ -66,7 +68,7 @@ public static class Quantizer
     }
 
     private static QuantizationResult Write(
-        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, bool panels, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> targets, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         GgufMetadata metadata = new(to);
         foreach ((string key, object value) in source.Metadata)
@@ -76,7 +78,7 @@ public static class Quantizer
         long written = 0, total = 0;
         RowBlocks blocks = new();
         GgufWriter writer = new(metadata, [.. source.Tensors.Select(tensor =>
-            TensorSource(source, tensor, recipe, panels, blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
+            TensorSource(source, tensor, NewTensor(tensor, targets), blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
@@ -85,9 +87,9 @@ public static class Quantizer
     }
 
     private static GgufTensorSource TensorSource(
-        GgufModel source, GgufTensor tensor, WeightRecipe recipe, bool panels, RowBlocks blocks, Action<long> advance)
+        GgufModel source, GgufTensor tensor, BackboneTensor? target, RowBlocks blocks, Action<long> advance)
     {
-        if (NewTensor(source, tensor, recipe, panels) is not { } target)
+        if (target is null)
         {
             return new(tensor.Name, tensor.Type, tensor.Dimensions, (stream, cancellationToken) => StreamBytes.Copy(
                 (offset, bytes) => source.Bytes(tensor, offset, bytes.Length).CopyTo(bytes), tensor.ByteLength, stream, advance, cancellationToken));
@@ -107,24 +109,15 @@ public static class Quantizer
         return ((row, values) => weight.DecodeRow(row, values), (row, _, blocks) => weight.Row(row).CopyTo(blocks));
     }
 
-    /// <summary>What a tensor becomes; null for one that is copied: a vector, a norm, or a matrix that is as it should be already.</summary>
-    private static BackboneTensor? NewTensor(GgufModel source, GgufTensor tensor, WeightRecipe recipe, bool panels)
-    {
-        bool isMatrix = tensor.Dimensions.Length == 2 && tensor.Name.EndsWith(".weight", StringComparison.Ordinal)
-            && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal);
-        if (!isMatrix)
-            return null;
-        (int columns, int rows) = (checked((int)tensor.Dimensions[0]), checked((int)tensor.Dimensions[1]));
-        BlockFormat format = recipe.FormatOf(tensor.Name, columns, source.Config);
-        BackboneTensor target = new(tensor.Name, rows, columns, format, panels && BackboneTensor.FitsPanels(rows, format));
-        return target.Type == tensor.Type ? null : target;
-    }
+    /// <summary>What a tensor becomes; null for one that is copied: a vector, a matrix that is as it should be already, or what this engine does not use.</summary>
+    private static BackboneTensor? NewTensor(GgufTensor tensor, Dictionary<string, BackboneTensor> targets) =>
+        targets.TryGetValue(tensor.Name, out BackboneTensor? target) && !target.IsVector && target.Type != tensor.Type ? target : null;
 
-    private static void CheckIsOriginal(GgufModel source, WeightRecipe recipe, bool requantize)
+    private static void CheckIsOriginal(GgufModel source, Dictionary<string, BackboneTensor> targets, bool requantize)
     {
         GgufTensor? quantized = requantize ? null : source.Tensors.FirstOrDefault(tensor =>
             BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) is not { BlockSize: 1 }
-            && NewTensor(source, tensor, recipe, panels: false) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
+            && NewTensor(tensor, targets) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
         if (quantized is not null)
         {
             throw new ModelFileException(source.Path, UntrustedText.Tensor(quantized.Name), $"is quantised already, to {GgmlTypeLayout.BlockType(quantized.Type)}",

@@ -1,4 +1,4 @@
-using System.Globalization;
+using MeKi.Model.Architectures;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 
@@ -62,10 +62,11 @@ public sealed class WeightRecipe
     public override string ToString() => Name;
 
     /// <summary>The format of a matrix (the facts are those of llama.cpp's <c>llama-quant.cpp</c>).</summary>
-    /// <param name="tensor">Its name: <c>blk.3.ffn_down.weight</c>.</param>
+    /// <param name="spec">What it is for; of stacked matrices the first.</param>
+    /// <param name="layer">Whose it is.</param>
     /// <param name="columns">Values of a row.</param>
     /// <param name="config">The model's sizes.</param>
-    internal BlockFormat FormatOf(string tensor, int columns, ModelConfig config) => Fitting(TypeOf(tensor, columns, config), columns);
+    internal BlockFormat FormatOf(TensorSpec spec, int layer, int columns, ModelConfig config) => Fitting(TypeOf(spec, layer, columns, config), columns);
 
     /// <summary>Tells readers what the file mostly consists of.</summary>
     internal void WriteTo(GgufMetadata metadata)
@@ -74,24 +75,23 @@ public sealed class WeightRecipe
         metadata["general.file_type"] = _fileType;
     }
 
-    private GgmlType TypeOf(string tensor, int columns, ModelConfig config)
+    private GgmlType TypeOf(TensorSpec spec, int layer, int columns, ModelConfig config)
     {
-        if (tensor == (config.TiedHead ? "token_embd.weight" : "output.weight"))
+        if (spec.Role == (config.TiedHead ? Role.Embedding : Role.Head))
             return _mixture == Mixture.None ? _base.Type : columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
-        bool isValue = tensor.EndsWith(".attn_v.weight", StringComparison.Ordinal), isDown = tensor.EndsWith(".ffn_down.weight", StringComparison.Ordinal);
+        bool stacked = spec.Gguf.Part is not null;
         return _mixture switch
         {
-            Mixture.Medium when (isValue || isDown) && HasMoreBits(LayerOf(tensor), config.Layers) => GgmlType.Q6_K,
-            Mixture.NonLinear when isValue && config.Heads / config.KvHeads >= 4 => GgmlType.Q5_K,
-            Mixture.NonLinear when isDown && LayerOf(tensor) < config.Layers / 8 => GgmlType.Q5_K,
+            Mixture.Medium when spec.Role is Role.Value or Role.Down && HasMoreBits(layer, config.Layers) => GgmlType.Q6_K,
+            Mixture.Medium when spec.Role == Role.Query && stacked => _base.Type == GgmlType.Q4_K ? GgmlType.Q5_K : GgmlType.Q6_K,
+            Mixture.NonLinear when spec.Role == Role.Value && config.Heads / config.KvHeads >= 4 => GgmlType.Q5_K,
+            Mixture.NonLinear when spec.Role == Role.Down && layer < config.Layers / 8 => GgmlType.Q5_K,
             _ => _base.Type,
         };
     }
 
     // The first and the last eighth of the layers, and every third between.
     private static bool HasMoreBits(int layer, int layers) => layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
-
-    private static int LayerOf(string tensor) => int.Parse(tensor.Split('.')[1], NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>The format itself where a row is whole blocks of it; else the next larger one with blocks of 32; else half precision.</summary>
     private static BlockFormat Fitting(GgmlType type, int columns)

@@ -20,7 +20,7 @@ internal sealed class LogitPass : IDisposable
     {
         _session = model.CreateSession();
         _vocabulary = model.Config.VocabularySize;
-        _chunk = Math.Clamp(MaxLogitBytes / sizeof(float) / _vocabulary, 1, Transformer.MaxBatch);
+        _chunk = Math.Clamp(MaxLogitBytes / sizeof(float) / _vocabulary, 1, MeKiSession.BatchTokens);
     }
 
     /// <summary>Begins a sequence and runs the part of it whose logits nobody wants.</summary>

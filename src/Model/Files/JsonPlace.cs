@@ -77,6 +77,9 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     /// <summary>A setting that may be absent: a string.</summary>
     public string? TryText(string name) => TryField(name)?.Text();
 
+    /// <summary>The value as a number.</summary>
+    public float Number() => element.ValueKind == JsonValueKind.Number && element.TryGetSingle(out float value) ? value : throw Fault("is not a number", "Correct it");
+
     public IEnumerable<JsonPlace> Items()
     {
         if (element.ValueKind != JsonValueKind.Array)

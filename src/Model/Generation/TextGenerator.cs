@@ -7,7 +7,7 @@ namespace MeKi.Model.Generation;
 internal static class TextGenerator
 {
     // A session takes a batch at a time, so that cancellation during a long prompt is heeded within one.
-    private const int PrefillChunk = Transformer.MaxBatch;
+    private const int PrefillChunk = MeKiSession.BatchTokens;
 
     /// <summary>Generates in a session of its own.</summary>
     public static async IAsyncEnumerable<string> GenerateAsync(MeKiModel model, int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -54,7 +54,7 @@ public static class SyntheticModel
         if (options.MemoryDimension is < 0 or > MaxMemoryDimension)
             throw new ArgumentOutOfRangeException(nameof(options), $"A memory dimension of {options.MemoryDimension} is not in 0 to {MaxMemoryDimension}.");
         ModelConfig config = shape.Config(options.MemoryDimension);
-        ModelIdentity identity = new(SHA256.HashData(Encoding.UTF8.GetBytes($"synthetic {config} {options.Seed}")));
+        ModelIdentity identity = new(SHA256.HashData(Encoding.UTF8.GetBytes($"synthetic {config.ToSyntheticText()} {options.Seed}")));
 
         GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
         GgufModel.WriteConfig(config, metadata);

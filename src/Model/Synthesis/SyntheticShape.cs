@@ -1,3 +1,5 @@
+using MeKi.Model.Architectures;
+
 namespace MeKi.Model.Synthesis;
 
 /// <summary>The sizes of a model to synthesise: those of the released Qwen3 models, with the vocabulary of the MeKi paper, and a small one.</summary>
@@ -33,9 +35,10 @@ public sealed class SyntheticShape
     /// <summary>The model's sizes.</summary>
     /// <param name="memoryDimension">m of the MeKi branch; 0 for a dense model.</param>
     public ModelConfig Config(int memoryDimension) =>
-        memoryDimension == 0 ? _dense : _dense with { MemoryDimension = memoryDimension, RopeTheta = MeKiRopeTheta };
+        memoryDimension == 0 ? _dense
+        : (_dense with { Architecture = Architecture.OfGguf("qwen3meki", Name), MemoryDimension = memoryDimension, RopeTheta = MeKiRopeTheta }).Checked(Name);
 
-    private static ModelConfig Dense(int layers, int hidden, int feedForward, int heads, int kvHeads, int head, int vocabulary, int context) => new()
+    private static ModelConfig Dense(int layers, int hidden, int feedForward, int heads, int kvHeads, int head, int vocabulary, int context) => new ModelConfig(Architecture.OfGguf("qwen3", "synthetic"))
     {
         VocabularySize = vocabulary,
         Layers = layers,
@@ -47,7 +50,7 @@ public sealed class SyntheticShape
         NormEps = 1e-6f,
         RopeTheta = DenseRopeTheta,
         ContextLength = context,
-        QkNorm = true,
-        TiedHead = true,
-    };
+        RotaryDimension = head,
+        Present = new HashSet<Role> { Role.QueryNorm, Role.KeyNorm },
+    }.Checked("synthetic");
 }

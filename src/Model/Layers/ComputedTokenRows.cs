@@ -1,16 +1,17 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Quant;
 
-namespace MeKi.Model;
+namespace MeKi.Model.Layers;
 
 /// <summary>
-/// The expert vectors of a checkpoint as it was trained (equations 2 and 3): <c>e = alpha · RMSNorm(M[x] + beta · G(E[x]))</c>,
+/// Rows of a checkpoint as it was trained (equations 2 and 3): <c>e = alpha · RMSNorm(M[x] + beta · G(E[x]))</c>,
 /// <c>G(E) = W_down(SiLU(W_gate E) ⊙ W_up E)</c>, where the released Megatron code feeds G with RMSNorm(E). Static-only models have no G (15), dynamic-only
 /// ones no M (16). Run for each token it is the unfolded model; run once over the vocabulary it is the fold (9, 10).
 /// </summary>
-internal sealed class TrainingForm : IExpertRows
+internal sealed class ComputedTokenRows : TokenRows
 {
     private readonly ComputePool _pool;
     private readonly ModelConfig _config;
@@ -28,22 +29,17 @@ internal sealed class TrainingForm : IExpertRows
     private int _count;
     private ProjectionPanels? _packed;
 
-    public TrainingForm(ModelConfig config, WeightMatrix wordEmbedding, TrainingFormLayer[] layers, ComputePool pool)
+    public ComputedTokenRows(ModelConfig config, WeightMatrix wordEmbedding, TrainingFormLayer[] layers, ComputePool pool)
     {
         (_config, _wordEmbedding, _layers, _pool) = (config, wordEmbedding, layers, pool);
         _matMul = new(pool);
         int inner = layers.Max(layer => layer.Projection?.Gate.Rows ?? 0);
         (_embeddings, _normalized, _dynamic) = (new(config.HiddenSize), new(config.HiddenSize), new(config.MemoryDimension));
         _experts = new(config.MemoryDimension);
-        (_gate, _up, _inner) = (new(inner), new(inner), new(inner, Fusion.MultiplicativeSilu));
+        (_gate, _up, _inner) = (new(inner), new(inner), new(Fusion.MultiplicativeSilu));
     }
 
-    public void Prefetch(ReadOnlySpan<int> tokens)
-    {
-        // Nothing is on storage that could be read ahead; pages of the mapped checkpoint come when touched.
-    }
-
-    public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
+    public override void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
     {
         if (_tokens.Length < tokens.Length)
             _tokens = new int[tokens.Length];
@@ -54,14 +50,9 @@ internal sealed class TrainingForm : IExpertRows
             _wordEmbedding.DecodeRow(tokens[i], _embeddings.Row(i));
     }
 
-    public void BeginLayer(int layer) => Read(layer, _experts);
+    public override void Await(int layer) => Read(layer, _experts);
 
-    public void Await()
-    {
-        // They were computed when the layer began.
-    }
-
-    public StoredRow Row(int token) => StoredRow.OfFloats(_experts.Row(token));
+    public override StoredRow Row(int token) => StoredRow.OfFloats(_experts.Row(token));
 
     /// <summary>Computes the batch's vectors of a layer, [n × m].</summary>
     public void Read(int layer, ActivationMatrix experts)
@@ -85,8 +76,9 @@ internal sealed class TrainingForm : IExpertRows
         }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
+        // Buffers are the collector's.
     }
 
     /// <summary>dyn = G(E[x]) (2)</summary>
@@ -121,30 +113,34 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
     /// <param name="pool">Packs the projections once and for all, to run the model; null where each is to be packed as it is used, to fold it in little memory.</param>
     public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config, ComputePool? pool)
     {
-        if (!config.HasMeKi || source.Find("blk.0.meki_mix_norm.weight", 1, config.MemoryDimension) is null)
+        if (!config.HasMeKi || !source.Has(Spec(config, Role.MixNorm), 0))
             return null;
-        return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, $"blk.{layer}", pool))];
+        return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, layer, pool))];
     }
 
-    private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, string layer, ComputePool? pool)
+    private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, int layer, ComputePool? pool)
     {
-        (int d, int m) = (config.HiddenSize, config.MemoryDimension);
-        WeightMatrix? memory = source.Find($"{layer}.meki_memory.weight", config.VocabularySize, m);
-        ProjectionWeights? projection = source.Find($"{layer}.meki_projection_down.weight", m, d / 2) is not { } down ? null : new(
-            source.Matrix($"{layer}.meki_projection_gate.weight", d / 2, d),
-            source.Matrix($"{layer}.meki_projection_up.weight", d / 2, d),
-            down,
-            source.Find($"{layer}.meki_projection_norm.weight", 1, d) is null ? null : source.Vector($"{layer}.meki_projection_norm.weight", d));
+        WeightMatrix? memory = Find(Role.Memory);
+        ProjectionWeights? projection = Find(Role.ProjectionDown) is not { } down ? null
+            : new(Matrix(Role.ProjectionGate), Matrix(Role.ProjectionUp), down, Find(Role.ProjectionNorm) is null ? null : Vector(Role.ProjectionNorm));
         if (memory is null && projection is null)
         {
             throw new ModelFileException(source.Path, $"layer {layer}", "has neither a memory table nor a projection",
-                $"Give '{source.OriginalName($"{layer}.meki_memory.weight")}', '{source.OriginalName($"{layer}.meki_projection_down.weight")}' or both");
+                $"Give '{source.NameOf(Spec(config, Role.Memory), layer)}', '{source.NameOf(Spec(config, Role.ProjectionDown), layer)}' or both");
         }
         if (pool is not null && projection is not null)
             projection = projection with { Panels = projection.Pack(pool, null) };
-        float beta = projection is null ? 0 : source.Vector($"{layer}.meki_beta", 1)[0];
-        return new(memory, projection, source.Vector($"{layer}.meki_alpha", 1)[0], beta, source.Vector($"{layer}.meki_mix_norm.weight", m));
+        float beta = projection is null ? 0 : Vector(Role.Beta)[0];
+        return new(memory, projection, Vector(Role.Alpha)[0], beta, Vector(Role.MixNorm));
+
+        WeightMatrix? Find(Role role) => source.Has(Spec(config, role), layer) ? Matrix(role) : null;
+
+        WeightMatrix Matrix(Role role) => source.Matrix(Spec(config, role), layer);
+
+        float[] Vector(Role role) => source.Vector(Spec(config, role), layer);
     }
+
+    private static TensorSpec Spec(ModelConfig config, Role role) => config.Architecture.Tensors.First(spec => spec.Role == role);
 }
 
 /// <summary>The SwiGLU MLP G (2): d → d/2 → m.</summary>

@@ -1,0 +1,45 @@
+using MeKi.Model.Files;
+using MeKi.Model.Gguf;
+using MeKi.Quant;
+
+namespace MeKi.Model.Architectures;
+
+/// <summary>What a GGUF file tells of a model's configuration: metadata under the architecture's prefix, and a few small vectors.</summary>
+/// <param name="file">The file.</param>
+/// <param name="architecture">The prefix.</param>
+internal sealed class GgufKeys(GgufFile file, string architecture)
+{
+    /// <summary>The metadata, for whole groups of keys.</summary>
+    public GgufMetadata Metadata => file.Metadata;
+
+    /// <summary>The prefix.</summary>
+    public string Architecture => architecture;
+
+    /// <summary>An integer; null where the file does not tell. A list must have one value for all layers.</summary>
+    public int? TryInt(string key) => Metadata.TryGetUniformInt($"{architecture}.{key}");
+
+    /// <summary>A number with a fraction; null where the file does not tell.</summary>
+    public float? TryFloat(string key) => Metadata.TryGetFloat($"{architecture}.{key}");
+
+    /// <summary>A text that must be there.</summary>
+    public string Text(string key) => Metadata.Get<string>($"{architecture}.{key}");
+
+    /// <summary>A vector among the tensors; null where the file has none of the name.</summary>
+    /// <exception cref="ModelFileException">It has another length or is not F32 or F16.</exception>
+    public float[]? Vector(string name, int length)
+    {
+        if (!file.TryGetTensor(name, out GgufTensor? tensor))
+            return null;
+        if (tensor.Dimensions is not [long values, ..] || values != length || tensor.Dimensions.Skip(1).Any(more => more != 1) || BlockFormat.Find(tensor.Type) is not { BlockSize: 1 } format)
+            throw new ModelFileException(file.File.Path, UntrustedText.Tensor(name), $"is not a vector of {length} floats", "Convert the checkpoint again");
+        float[] vector = new float[length];
+        format.Decode(file.File.Span(tensor.Offset, (int)tensor.ByteLength), vector);
+        return vector;
+    }
+
+    /// <summary>An exception for a key that is missing.</summary>
+    public ModelFileException Missing(string key) => Fault(key, "is missing", "Convert the checkpoint again with a current tool");
+
+    /// <summary>An exception for a key.</summary>
+    public ModelFileException Fault(string key, string problem, string remedy) => new(file.File.Path, $"metadata key '{architecture}.{key}'", problem, remedy);
+}

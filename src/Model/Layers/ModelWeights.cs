@@ -1,0 +1,112 @@
+using MeKi.Kernels;
+using MeKi.Model.Architectures;
+using MeKi.Model.Checkpoints;
+
+namespace MeKi.Model.Layers;
+
+/// <summary>The weights that stay in memory: in their mapped file where it has panels, else packed at load.</summary>
+internal sealed class ModelWeights
+{
+    private ModelWeights(ModelConfig config, LayerWeights globals, LayerWeights[] layers)
+    {
+        (Globals, Layers) = (globals, layers);
+        Linear head = config.TiedHead ? globals[Role.Embedding] : globals[Role.Head];
+        Head = head with { Scale = 1 / config.LogitDivisor };
+    }
+
+    /// <summary>What is no layer's.</summary>
+    public LayerWeights Globals { get; }
+
+    /// <summary>The layers, [L].</summary>
+    public LayerWeights[] Layers { get; }
+
+    /// <summary>E, [V × d].</summary>
+    public PanelMatrix Embedding => Globals[Role.Embedding].Weight;
+
+    /// <summary>Weight of the last RMSNorm, [d].</summary>
+    public float[] FinalNorm => Globals.Vector(Role.FinalNorm)!;
+
+    /// <summary>The output head, [V × d]; with the embedding's matrix where it is tied.</summary>
+    public Linear Head { get; }
+
+    /// <summary>Every matrix once: the embedding, the layers', the head.</summary>
+    public IEnumerable<PanelMatrix> Matrices =>
+        Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(ReferenceEquals(Head.Weight, Embedding) ? [] : [Head.Weight]);
+
+    /// <summary>Bytes that one token's forward pass reads.</summary>
+    public long BytesPerToken => Embedding.RowBytes + Layers.Sum(layer => layer.ByteLength) + sizeof(float) * FinalNorm.Length + Head.Weight.ByteLength;
+
+    /// <summary>Loads all that a forward pass uses.</summary>
+    /// <exception cref="ModelFileException">A tensor is missing, or has another shape or an undecodable type.</exception>
+    public static ModelWeights Load(WeightSource source, ModelConfig config, ComputePool pool) => new(config, LayerWeights.Load(source, config, layer: null, pool),
+        [.. Enumerable.Range(0, config.Layers).Select(layer => LayerWeights.Load(source, config, layer, pool))]);
+}
+
+/// <summary>The weights of one layer, or of none, by role. Shapes are [output × input].</summary>
+internal sealed class LayerWeights
+{
+    private readonly Linear?[] _linears = new Linear?[Enum.GetValues<Role>().Length];
+    private readonly float[]?[] _vectors = new float[Enum.GetValues<Role>().Length][];
+    private readonly TensorSpec[] _specs;
+
+    private LayerWeights(int index, TensorSpec[] specs) => (Index, _specs) = (index, specs);
+
+    /// <summary>Which layer.</summary>
+    public int Index { get; }
+
+    public Linear Query => this[Role.Query];
+
+    public Linear Key => this[Role.Key];
+
+    public Linear Value => this[Role.Value];
+
+    public Linear AttentionOutput => this[Role.AttentionOutput];
+
+    public Linear Gate => this[Role.Gate];
+
+    public Linear Up => this[Role.Up];
+
+    public Linear Down => this[Role.Down];
+
+    public float[] AttentionNorm => _vectors[(int)Role.AttentionNorm]!;
+
+    public float[] FeedForwardNorm => _vectors[(int)Role.FeedForwardNorm]!;
+
+    /// <summary>[D]; null where heads are not normalised.</summary>
+    public float[]? QueryNorm => _vectors[(int)Role.QueryNorm];
+
+    /// <summary>Likewise.</summary>
+    public float[]? KeyNorm => _vectors[(int)Role.KeyNorm];
+
+    /// <summary>The matrices, in the order of the architecture's table.</summary>
+    public IEnumerable<PanelMatrix> Matrices => _specs.Where(spec => !spec.IsVector).Select(spec => this[spec.Role].Weight);
+
+    /// <summary>Bytes of all tensors.</summary>
+    public long ByteLength => Matrices.Sum(matrix => matrix.ByteLength) + sizeof(float) * _vectors.Sum(vector => vector?.LongLength ?? 0);
+
+    /// <summary>A matrix that the architecture has.</summary>
+    public Linear this[Role role] => _linears[(int)role]!;
+
+    /// <summary>A vector; null where the model has none.</summary>
+    public float[]? Vector(Role role) => _vectors[(int)role];
+
+    public static LayerWeights Load(WeightSource source, ModelConfig config, int? layer, ComputePool pool)
+    {
+        TensorSpec[] specs = [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && !spec.OnlyInCheckpoints && !IsRotary(spec.Role))];
+        LayerWeights weights = new(layer ?? 0, specs);
+        foreach (TensorSpec spec in specs.Where(spec => spec.IsVector))
+            weights._vectors[(int)spec.Role] = source.Vector(spec, weights.Index);
+        foreach (TensorSpec spec in specs.Where(spec => !spec.IsVector))
+        {
+            float scale = spec.Role is Role.AttentionOutput or Role.Down ? config.ResidualScale : 1;
+            weights._linears[(int)spec.Role] = new(source.Panels(spec, weights.Index, pool), weights._vectors[(int)BiasOf(spec.Role)], scale);
+        }
+        return weights;
+    }
+
+    // A bias follows its matrix in the list of roles; what follows a matrix without one is no vector.
+    private static Role BiasOf(Role role) => role is Role.Query or Role.Key or Role.Value or Role.AttentionOutput or Role.Gate or Role.Up or Role.Down ? role + 1 : Role.Embedding;
+
+    // The configuration holds them.
+    private static bool IsRotary(Role role) => role is Role.RotaryDivisors or Role.LongRotaryDivisors or Role.ShortRotaryDivisors;
+}

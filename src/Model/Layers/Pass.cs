@@ -1,0 +1,325 @@
+using System.Numerics.Tensors;
+using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
+using MeKi.Model.Architectures;
+
+namespace MeKi.Model.Layers;
+
+/// <summary>
+/// One forward pass over a batch of tokens, which may be of several sequences: the activations, and the operations that an architecture's layer is a list of. Products run over
+/// all tokens, attention over each sequence's. For one thread at a time.
+/// </summary>
+internal sealed class Pass
+{
+    /// <summary>Tokens that pass through the layers together. Bounds the activations: 256 × 9,728 × 4 B = 10 MB for a 4B model's widest.</summary>
+    public const int MaxBatch = 256;
+
+    private readonly ModelConfig _config;
+    private readonly ModelWeights _weights;
+    private readonly TokenLoop _each;
+    private readonly MatMul _matMul;
+    private readonly Attention _attention;
+    private readonly Rope[] _ropes;          // one for each kind of rotary embedding
+    private readonly int[] _ropeOfLayer;     // −1: none
+    private readonly OutputHead _head;
+    private readonly int _lastStored;        // the last layer whose keys and values anybody reads
+
+    private readonly ActivationMatrix _queries = new();
+    private readonly ActivationMatrix _keys = new();
+    private readonly ActivationMatrix _values = new();
+    private readonly RowFusion _inner = new(Fusion.MultiplicativeSilu);
+    private int[] _ids = [], _positions = [], _tokens = [];
+    private Placed[] _segments = [];
+    private int _segmentCount;
+    private int _layer;
+
+    public Pass(ModelConfig config, ModelWeights weights, TokenRows? rows, ComputePool pool)
+    {
+        (_config, _weights) = (config, weights);
+        (_each, _matMul, _attention) = (new(pool), new(pool), new(pool));
+        RotaryEmbedding[] kinds = [.. config.Geometry.Select(layer => layer.Rotary).OfType<RotaryEmbedding>().Distinct()];
+        _ropes = [.. kinds.Select(kind => new Rope(kind.Dimension, kind.Theta, kind.Scaling, config.Geometry.First(layer => layer.Rotary == kind).HeadSize, kind.Neighbours))];
+        _ropeOfLayer = [.. config.Geometry.Select(layer => Array.IndexOf(kinds, layer.Rotary))];
+        _lastStored = config.Geometry.Max(layer => layer.KeysFrom);
+        _head = new(weights.Head, _matMul);
+        Branch = rows is null ? null : new(config, rows);
+        (X, H, Y) = (new(config.HiddenSize), new(config.HiddenSize), new(config.HiddenSize));
+    }
+
+    /// <summary>Tokens in the pass; fewer once those nobody wants have left.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The residual stream, [n × d].</summary>
+    public ActivationMatrix X { get; }
+
+    /// <summary>Its normalisation, [n × d].</summary>
+    public ActivationMatrix H { get; }
+
+    /// <summary>What a block adds to the stream, [n × d].</summary>
+    public ActivationMatrix Y { get; }
+
+    /// <summary>What attention gathered, [n × heads · D].</summary>
+    public ActivationMatrix Attended { get; } = new();
+
+    /// <summary>The FFN's gate, [n × FFN].</summary>
+    public ActivationMatrix G { get; } = new();
+
+    /// <summary>The FFN's other half, [n × FFN].</summary>
+    public ActivationMatrix U { get; } = new();
+
+    /// <summary>What <see cref="Activate"/> made, [n × FFN]: an input for the product it was told, and no other.</summary>
+    public ActivationMatrix Inner => _inner.Fused;
+
+    /// <summary>The token-row branch; null where the model has none.</summary>
+    public TokenRowBranch? Branch { get; }
+
+    /// <summary>Runs a batch and appends it to its sequences' caches.</summary>
+    /// <param name="tokens">Ids within the vocabulary, those of all segments in order, [n], at most <see cref="MaxBatch"/>.</param>
+    /// <param name="segments">Whose they are.</param>
+    /// <param name="next">The tokens that follow, where that is known: their rows are read meanwhile. Empty: the likeliest next token's are, once it can be guessed.</param>
+    /// <param name="logits">Receives the logits of the wanted tokens, [wanted × V].</param>
+    /// <param name="cancellationToken">Ends waiting for rows.</param>
+    public void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, Span<float> logits, CancellationToken cancellationToken)
+    {
+        Branch?.Rows.Begin(tokens, cancellationToken);
+        if (next.Length > 0)
+            Branch?.Rows.Prefetch(next);
+        Place(tokens, segments);
+        foreach (Rope rope in _ropes)
+            rope.Prepare(_positions.AsSpan(0, Count));
+        _config.Architecture.Enter(this);
+        for (_layer = 0; _layer < _config.Layers && Count > 0; _layer++)
+            _config.Architecture.Layer(this, _weights.Layers[_layer]);
+        foreach (Segment segment in segments)
+            segment.Cache.Length += segment.Count;
+        if (logits.Length == 0)
+            return;
+        for (int row = 0; row < Count; row++)
+            RmsNorm.Normalize(X.Row(row), _weights.FinalNorm, _config.NormEps, H.Row(row));
+        if (Count > 1 || next.Length > 0 || Branch is null || !_head.IsDivided)
+        {
+            _head.Run(Count, H, logits);
+            return;
+        }
+        int first = _head.RunFirst(H, logits);
+        Branch.Rows.Prefetch([TensorPrimitives.IndexOfMax(logits[..first])]);
+        _head.RunRest(H, logits);
+    }
+
+    /// <summary>X ← E[token], perhaps scaled.</summary>
+    public void Embed() => _each.Run(Count, new EmbedStep(this));
+
+    /// <summary>y ← RMSNorm(x) with a weight.</summary>
+    public void Normalize(ActivationMatrix x, float[] weight, ActivationMatrix y)
+    {
+        y.Reserve(Count);
+        _each.Run(Count, new NormalizeStep(x, weight, _config.NormEps, y));
+    }
+
+    /// <summary>Products of one region; those without a matrix are left out.</summary>
+    public void Multiply(Product first, Product second = default, Product third = default, Product fourth = default)
+    {
+        _matMul.Run(Count, Shaped(first), Shaped(second), Shaped(third), Shaped(fourth));
+        Complete(first);
+        Complete(second);
+        Complete(third);
+        Complete(fourth);
+    }
+
+    /// <summary>
+    /// Queries, keys and values of h: normalised by head and turned, where the layer does that; keys and values go to the cache. After the last layer whose keys and values
+    /// anybody reads, tokens whose logits nobody wants leave the pass.
+    /// </summary>
+    public void QueriesKeysValues(ActivationMatrix h, LayerWeights w, TokenRowBranch? branch = null)
+    {
+        if (_layer == _lastStored && WantedCount() < Count)
+        {
+            Multiply((h, w.Key, _keys), (h, w.Value, _values));
+            Reserve(w);
+            _each.Run(Count, new StoreStep(this, w));
+            Leave(h);
+            if (Count == 0)
+                return;
+            Multiply((h, w.Query, _queries), branch?.GateProduct ?? default);
+            _each.Run(Count, new QueryStep(this, w));
+            return;
+        }
+        Multiply((h, w.Query, _queries), (h, w.Key, _keys), (h, w.Value, _values), branch?.GateProduct ?? default);
+        Reserve(w);
+        _each.Run(Count, new HeadsStep(this, w));
+    }
+
+    /// <summary>Attended ← softmax(q · Kᵀ) V, of each sequence.</summary>
+    public void Attend()
+    {
+        LayerGeometry geometry = _config.Geometry[_layer];
+        Attended.Shape(geometry.QueryWidth);
+        Attended.Reserve(Count);
+        foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
+            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Layers[geometry.KeysFrom], Attended, geometry.ScoreScale, geometry.Window);
+    }
+
+    /// <summary>Inner ← up ⊙ SiLU(gate), as the product with <paramref name="down"/> takes it; and the v of a branch beside it.</summary>
+    public void Activate(ActivationMatrix gate, ActivationMatrix up, Linear down, TokenRowBranch? branch = null)
+    {
+        _inner.Reserve(Count, down.Weight);
+        if (branch is not { IsHere: true })
+        {
+            _each.Run(Count, new ActivateStep(_inner, gate, up));
+            return;
+        }
+        branch.Prepare(Count);
+        _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens));
+    }
+
+    /// <summary>The v of a branch where it stands here.</summary>
+    public void Fuse(TokenRowBranch branch)
+    {
+        if (!branch.IsHere)
+            return;
+        branch.Prepare(Count);
+        _each.Run(Count, new FuseStep(branch, _tokens));
+    }
+
+    /// <summary>x ← x + y; + the branch's where it stands here.</summary>
+    public void Add(ActivationMatrix y, ActivationMatrix x, TokenRowBranch? branch = null)
+    {
+        if (branch is { IsHere: true })
+            _each.Run(Count, new AddAndInjectStep(y, x, branch));
+        else
+            _each.Run(Count, new AddStep(y, x));
+    }
+
+    /// <summary>The whole branch after a block, where it stands there: x ← x + y.</summary>
+    public void Inject(TokenRowBranch branch, LayerWeights w, Placement after)
+    {
+        branch.TurnTo(w, after, X, H);
+        if (!branch.IsHere)
+            return;
+        if (branch.SeesNormalized)
+            Normalize(X, w.FeedForwardNorm, H);
+        Multiply(branch.GateProduct);
+        Fuse(branch);
+        Multiply(branch.OutputProduct);
+        _each.Run(Count, new InjectStep(X, branch));
+    }
+
+    private static (ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output) Shaped(Product product)
+    {
+        if (product.Linear is null)
+            return default;
+        product.Output.Shape(product.Linear.Weight.Rows);
+        return (product.Input, product.Linear.Weight, product.Output);
+    }
+
+    private void Complete(Product product)
+    {
+        if (product.Linear is { IsPlain: false } linear)
+            _each.Run(Count, new CompleteStep(product.Output, linear));
+    }
+
+    private void Place(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments)
+    {
+        if (_ids.Length < tokens.Length)
+            (_ids, _positions, _tokens) = (new int[tokens.Length], new int[tokens.Length], new int[tokens.Length]);
+        if (_segments.Length < segments.Length)
+            _segments = new Placed[segments.Length];
+        tokens.CopyTo(_ids);
+        (Count, _segmentCount) = (tokens.Length, segments.Length);
+        int row = 0;
+        for (int i = 0; i < segments.Length; i++)
+        {
+            _segments[i] = new(segments[i].Cache, row, segments[i].Count, segments[i].Wanted);
+            for (int token = 0; token < segments[i].Count; token++, row++)
+                (_positions[row], _tokens[row]) = (segments[i].Cache.Length + token, row);
+        }
+        X.Reserve(Count);
+        H.Reserve(Count);
+    }
+
+    private int WantedCount()
+    {
+        int wanted = 0;
+        foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
+            wanted += segment.Wanted;
+        return wanted;
+    }
+
+    /// <summary>Takes the tokens that nobody wants out of the batch: the others' rows move together.</summary>
+    private void Leave(ActivationMatrix h)
+    {
+        int to = 0, left = 0;
+        for (int i = 0; i < _segmentCount; i++)
+        {
+            Placed segment = _segments[i];
+            int from = segment.Row + segment.Rows - segment.Wanted;
+            X.Rows(from, segment.Wanted).CopyTo(X.Rows(to, segment.Wanted));
+            h.Rows(from, segment.Wanted).CopyTo(h.Rows(to, segment.Wanted));
+            _positions.AsSpan(from, segment.Wanted).CopyTo(_positions.AsSpan(to));
+            _tokens.AsSpan(from, segment.Wanted).CopyTo(_tokens.AsSpan(to));
+            if (segment.Wanted > 0)
+                _segments[left++] = segment with { Row = to, Rows = segment.Wanted };
+            to += segment.Wanted;
+        }
+        (Count, _segmentCount) = (to, left);
+    }
+
+    private void Reserve(LayerWeights w)
+    {
+        foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
+            segment.Cache.Layers[w.Index].Reserve(_positions[segment.Row], segment.Rows);
+    }
+
+    private KeyValuePages PagesOf(int row, int layer)
+    {
+        int i = 0;
+        while (row >= _segments[i].Row + _segments[i].Rows)
+            i++;
+        return _segments[i].Cache.Layers[layer];
+    }
+
+    private void PrepareHeads(Span<float> heads, float[]? norm, int row)
+    {
+        if (norm is not null)
+            RmsNorm.NormalizeHeads(heads, norm, _config.NormEps);
+        if (_ropeOfLayer[_layer] is >= 0 and int rope)
+            _ropes[rope].Rotate(heads, _tokens[row]);
+    }
+
+    /// <summary>A segment's rows in the batch.</summary>
+    private readonly record struct Placed(KvCache Cache, int Row, int Rows, int Wanted);
+
+    private readonly struct EmbedStep(Pass pass) : ITokenStep
+    {
+        public void Invoke(int token)
+        {
+            Span<float> x = pass.X.Row(token);
+            pass._weights.Embedding.DecodeRow(pass._ids[token], x);
+            if (pass._config.EmbeddingScale != 1)
+                TensorPrimitives.Multiply(x, pass._config.EmbeddingScale, x);
+        }
+    }
+
+    private readonly struct QueryStep(Pass pass, LayerWeights w) : ITokenStep
+    {
+        public void Invoke(int token) => pass.PrepareHeads(pass._queries.Row(token), w.QueryNorm, token);
+    }
+
+    private readonly struct StoreStep(Pass pass, LayerWeights w) : ITokenStep
+    {
+        public void Invoke(int token)
+        {
+            pass.PrepareHeads(pass._keys.Row(token), w.KeyNorm, token);
+            pass.PagesOf(token, w.Index).Store(pass._positions[token], pass._keys.Row(token), pass._values.Row(token));
+        }
+    }
+
+    private readonly struct HeadsStep(Pass pass, LayerWeights w) : ITokenStep
+    {
+        public void Invoke(int token)
+        {
+            new QueryStep(pass, w).Invoke(token);
+            new StoreStep(pass, w).Invoke(token);
+        }
+    }
+}
