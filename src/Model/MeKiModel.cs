@@ -12,8 +12,9 @@ namespace MeKi.Model;
 
 /// <summary>
 /// A loaded language model: weights mapped from their file, expert rows read from storage as tokens are met. Immutable and safe for any number of threads;
-/// each <see cref="CreateSession"/> or <see cref="GenerateAsync"/> is a sequence of its own.
+/// each <see cref="CreateSession"/> or <see cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/> is a sequence of its own.
 /// </summary>
+/// <remarks>A mapped model file that another process cuts short ends this process when the lost bytes are read; no check can prevent that. <see cref="LoadOptions.CopyWeights"/> does.</remarks>
 /// <example>
 /// <code>
 /// using var model = MeKiModel.Load("models/tiny-meki");
@@ -55,6 +56,8 @@ public sealed class MeKiModel : IDisposable
         {
             _weights = Weights.Load(source, Config, _pool);
             _trainingForm = TrainingFormLayer.Load(source, Config, _pool);
+            if (options.CopyWeights && _trainingForm is null && _weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
+                source.FreeCopies();
         }
         catch
         {
@@ -107,7 +110,7 @@ public sealed class MeKiModel : IDisposable
         long start = Stopwatch.GetTimestamp();
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
-        model.LoadReport = LoadReport.Of(model, model._source.Path, model._weights.Matrices.Concat(projections), Stopwatch.GetElapsedTime(start));
+        model.LoadReport = LoadReport.Of(model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
         if (options.Logger is not null)
             LoadLog.Write(options.Logger, model.LoadReport);
         return model;
@@ -197,11 +200,12 @@ public sealed class MeKiModel : IDisposable
 
     private static MeKiModel LoadConverted(string path, LoadOptions options)
     {
-        GgufModel source = GgufModel.Open(path);
+        GgufModel source = GgufModel.Open(path, options.CopyWeights);
         RowStore? store = null;
         try
         {
-            source.ReadAhead();
+            if (!options.CopyWeights)
+                source.ReadAhead();
             BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
@@ -234,7 +238,7 @@ public sealed class MeKiModel : IDisposable
 
     private static MeKiModel LoadCheckpoint(string path, LoadOptions options)
     {
-        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path);
+        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
         try
         {
             string tokenizer = Path.Combine(path, "tokenizer.json");
