@@ -30,6 +30,9 @@ public sealed record LoadOptions
     /// <summary>How sessions keep values.</summary>
     public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
 
-    /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
+    /// <summary>
+    /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about the model or, later, about a prompt: two
+    /// beginning-of-sequence tokens. Null for nobody.
+    /// </summary>
     public ILogger? Logger { get; init; }
 }

@@ -1,58 +1,97 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 
 namespace MeKi.Model.Generation;
 
-/// <summary>The generation loop: sample, prefetch the token's rows, hand out its text while its forward pass runs.</summary>
-internal static class TextGenerator
+/// <summary>
+/// Generates each time that it is enumerated: sample, prefetch the token's rows, hand out its text while its forward pass runs. In a session that is given, which holds the prompt and what
+/// was generated afterwards, or in one of its own.
+/// </summary>
+internal sealed class TextGeneration : IAsyncEnumerable<string>
 {
     // A session takes a batch at a time, so that cancellation during a long prompt is heeded within one.
     private const int PrefillChunk = Transformer.MaxBatch;
 
-    /// <summary>Generates in a session of its own.</summary>
-    public static async IAsyncEnumerable<string> GenerateAsync(MeKiModel model, int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        using MeKiSession session = model.CreateSession();
-        await foreach (string piece in GenerateAsync(model, session, prompt, options, cancellationToken).ConfigureAwait(false))
-            yield return piece;
-    }
+    private readonly MeKiModel _model;
+    private readonly MeKiSession? _session;
+    private readonly int[] _prompt;
+    private readonly GenerationOptions _options;
+    private readonly CancellationToken _cancellation;
 
-    /// <summary>Generates in a session, which holds the prompt and what was generated afterwards.</summary>
-    public static async IAsyncEnumerable<string> GenerateAsync(
-        MeKiModel model, MeKiSession session, int[] prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private TextGeneration(MeKiModel model, MeKiSession? session, int[] prompt, GenerationOptions options, CancellationToken cancellationToken)
     {
-        if (prompt.Length > model.Config.ContextLength)
-            throw new ContextOverflowException(prompt.Length, 0, model.Config.ContextLength);
         if (prompt.Length == 0)
             throw new ArgumentException("The prompt has no tokens, and the model has none to start a text with.", nameof(prompt));
-        Sampler sampler = new(options);
-        PieceAssembler pieces = new(options.StopStrings);
-        float[] logits = new float[model.Config.VocabularySize];
+        if (prompt.Length > model.Config.ContextLength)
+            throw new ContextOverflowException(prompt.Length, 0, model.Config.ContextLength);
+        if (prompt is [int first, int second, ..] && first == second && first == model.Tokenizer.BosId && model.Logger is { } logger)
+            GenerationLog.TwoBeginnings(logger, first);
+        (_model, _session, _prompt, _options, _cancellation) = (model, session, prompt, options, cancellationToken);
+    }
+
+    /// <summary>Checks what can be known before the work: the options, the model, the session, the prompt.</summary>
+    public static TextGeneration Of(MeKiModel model, MeKiSession? session, string prompt, GenerationOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        GenerationOptions settings = Ready(model, session, options);
+        return new(model, session, model.Tokenizer.Encode(prompt, parseSpecial: settings.ParseSpecialTokens), settings, cancellationToken);
+    }
+
+    /// <summary>Likewise for a prompt of tokens.</summary>
+    public static TextGeneration Of(MeKiModel model, MeKiSession? session, ReadOnlySpan<int> prompt, GenerationOptions? options, CancellationToken cancellationToken)
+    {
+        GenerationOptions settings = Ready(model, session, options);
+        model.CheckTokens(prompt, nameof(prompt));
+        return new(model, session, prompt.ToArray(), settings, cancellationToken);
+    }
+
+    public IAsyncEnumerator<string> GetAsyncEnumerator(CancellationToken cancellationToken = default) => RunAsync(cancellationToken);
+
+    private static GenerationOptions Ready(MeKiModel model, MeKiSession? session, GenerationOptions? options)
+    {
+        GenerationOptions settings = (options ?? new()).Checked();
+        model.ThrowIfDisposed();
+        session?.ThrowIfInUse();
+        // Pieces are text.
+        _ = model.Tokenizer;
+        return settings;
+    }
+
+    private async IAsyncEnumerator<string> RunAsync(CancellationToken enumeration)
+    {
+        // The third reason to stop: the consumer leaves.
+        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(_cancellation, enumeration);
+        MeKiSession session = _session ?? _model.CreateSession();
+        session.BeginGeneration();
         Stopwatch prefill = new(), decode = new();
         FinishReason reason = FinishReason.Abandoned;
         int generated = 0, passes = 0, reused = 0;
-        int keep = options.KeepTokens < 0 ? prompt.Length : Math.Min(options.KeepTokens, prompt.Length);
-        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        int keep = _options.KeepTokens < 0 ? _prompt.Length : Math.Min(_options.KeepTokens, _prompt.Length);
         Task forward = Task.CompletedTask;
         try
         {
-            Array.ForEach(prompt, sampler.Accept);
-            reused = await Task.Run(() => Prefill(session, prompt, logits, options.PromptProgress, prefill, cancellationToken), cancellationToken).ConfigureAwait(false);
-            while (generated < options.MaxTokens)
+            Sampler sampler = new(_options);
+            PieceAssembler pieces = new(_options.StopStrings);
+            float[] logits = new float[_model.Config.VocabularySize];
+            Array.ForEach(_prompt, sampler.Accept);
+            Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
+            await Heed(prompt, enumeration).ConfigureAwait(false);
+            reused = await prompt.ConfigureAwait(false);
+            while (generated < _options.MaxTokens)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                ThrowIfCancelled(enumeration);
                 // Rows beyond the tokenizer are padding: no token has them.
-                int token = sampler.Sample(logits.AsSpan(0, model.Tokenizer.VocabularySize));
-                if (model.Tokenizer.IsEndOfSequence(token))
+                int token = sampler.Sample(logits.AsSpan(0, _model.Tokenizer.VocabularySize));
+                if (_model.Tokenizer.IsEndOfSequence(token))
                 {
                     reason = FinishReason.EndOfSequence;
                     break;
                 }
-                bool last = ++generated == options.MaxTokens || (session.Position == model.Config.ContextLength && !(options.ContextShift && Dropped(session, keep) > 0));
+                bool full = session.Position == session.ContextLength && !(_options.ContextShift && Dropped(session, keep) > 0);
+                bool last = ++generated == _options.MaxTokens || full;
                 if (!last)
-                    session.Prefetch(token);
+                    session.Prefetch(token, SessionUser.Pass);
                 sampler.Accept(token);
-                string piece = pieces.Push(model.Tokenizer.TokenBytes(token));
+                string piece = pieces.Push(_model.Tokenizer.TokenBytes(token));
                 if (!last && !pieces.Stopped)
                 {
                     passes++;
@@ -62,12 +101,12 @@ internal static class TextGenerator
                     yield return piece;
                 if (last || pieces.Stopped)
                 {
-                    reason = pieces.Stopped ? FinishReason.StopString : FinishReason.Length;
+                    reason = pieces.Stopped ? FinishReason.StopString : generated == _options.MaxTokens ? FinishReason.Length : FinishReason.ContextFull;
                     break;
                 }
-                await forward.ConfigureAwait(false);
+                await Heed(forward, enumeration).ConfigureAwait(false);
             }
-            if (options.MaxTokens == 0)
+            if (_options.MaxTokens == 0)
                 reason = FinishReason.Length;
             string rest = pieces.Finish();
             if (rest.Length > 0)
@@ -78,18 +117,41 @@ internal static class TextGenerator
             // The consumer may leave at a piece: the pass in progress still uses the session.
             await left.CancelAsync().ConfigureAwait(false);
             await forward.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            options.Completed?.Invoke(new(prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason, reused));
+            session.EndGeneration();
+            if (_session is null)
+                session.Dispose();
+            _options.Completed?.Invoke(new(_prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason, reused));
         }
+    }
+
+    // A pass knows the token that stands for all reasons to stop; the caller knows his own.
+    private async Task Heed(Task pass, CancellationToken enumeration)
+    {
+        try
+        {
+            await pass.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            ThrowIfCancelled(enumeration);
+            throw;
+        }
+    }
+
+    private void ThrowIfCancelled(CancellationToken enumeration)
+    {
+        _cancellation.ThrowIfCancellationRequested();
+        enumeration.ThrowIfCancellationRequested();
     }
 
     // How many tokens a shift drops: of those behind the kept ones the older half, as llama.cpp does.
     private static int Dropped(MeKiSession session, int keep) => (session.Position - keep) / 2;
 
-    private static int Prefill(MeKiSession session, int[] prompt, float[] logits, IProgress<PromptProgress>? progress, Stopwatch time, CancellationToken cancellationToken)
+    private int Prefill(MeKiSession session, float[] logits, Stopwatch time, CancellationToken cancellationToken)
     {
         time.Start();
-        int reused = session.Reuse(prompt);
-        Forward(session, prompt.AsSpan(reused), logits, progress, cancellationToken);
+        int reused = session.Reuse(_prompt, SessionUser.Pass);
+        Forward(session, _prompt.AsSpan(reused), logits, _options.PromptProgress, cancellationToken);
         time.Stop();
         return reused;
     }
@@ -99,7 +161,7 @@ internal static class TextGenerator
         time.Start();
         if (session.Position == session.ContextLength)
             Shift(session, keep, cancellationToken);
-        session.Forward([token], logits, cancellationToken);
+        session.Forward([token], [], logits, cancellationToken);
         time.Stop();
     }
 
@@ -107,7 +169,7 @@ internal static class TextGenerator
     private static void Shift(MeKiSession session, int keep, CancellationToken cancellationToken)
     {
         int[] rest = session.Tokens[(keep + Dropped(session, keep))..].ToArray();
-        session.Truncate(keep);
+        session.Truncate(keep, SessionUser.Pass);
         Forward(session, rest, [], null, cancellationToken);
     }
 
