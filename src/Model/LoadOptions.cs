@@ -14,10 +14,11 @@ public sealed record LoadOptions
     public bool WithoutMeKi { get; init; }
 
     /// <summary>
-    /// Reads the model file into memory of this process instead of mapping it. A mapped file that another process cuts short ends this process (SIGBUS) when the lost bytes are read; a copy does
-    /// not depend on the file any more, and a file that is short while it is read is a <see cref="ModelFileException"/>. Loading takes longer, and processes do not share the memory. A file whose
-    /// matrices lie in panels takes its size once; one that has to be packed takes it twice while it loads, and a Hugging Face checkpoint with the MeKi branch as long as the model lives.
-    /// Rows are read by position unless <see cref="RowStoreOptions.MemoryMapped"/> says otherwise.
+    /// Reads the model file into memory of this process instead of mapping it. A mapped file that another process cuts short ends this process (SIGBUS) when
+    /// the lost bytes are read; a copy does not depend on the file any more, and a file that is short while it is read is a <see cref="ModelFileException"/>.
+    /// Loading takes longer, and processes do not share the memory. A file whose matrices lie in panels takes its size once; one that has to be packed takes it
+    /// twice while it loads, and a Hugging Face checkpoint with the MeKi branch as long as the model lives. Rows are read by position unless
+    /// <see cref="RowStoreOptions.MemoryMapped"/> says otherwise.
     /// </summary>
     public bool CopyWeights { get; init; }
 
@@ -31,8 +32,8 @@ public sealed record LoadOptions
     public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
 
     /// <summary>
-    /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about the model or, later, about a prompt: two
-    /// beginning-of-sequence tokens. Null for nobody.
+    /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
+    /// the model or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
     /// </summary>
     public ILogger? Logger { get; init; }
 }

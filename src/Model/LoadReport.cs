@@ -13,7 +13,8 @@ public sealed record LoadReport
     /// <summary>Bytes of matrices that stay in the mapped file: it has them in panels.</summary>
     public required long MappedBytes { get; init; }
 
-    /// <summary>Bytes of matrices in memory of this process: packed into panels, or with <see cref="LoadOptions.CopyWeights"/> in panels as the file has them.</summary>
+    /// <summary>Bytes of matrices in memory of this process: packed into panels, or with <see cref="LoadOptions.CopyWeights"/> in panels as the file has
+    /// them.</summary>
     public required long PackedBytes { get; init; }
 
     /// <summary>Matrices in formats that have no panels and were encoded anew, by format; empty where there were none.</summary>

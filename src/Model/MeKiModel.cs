@@ -15,7 +15,8 @@ namespace MeKi.Model;
 /// A loaded language model: weights mapped from their file, expert rows read from storage as tokens are met. Immutable and safe for any number of threads;
 /// each <see cref="CreateSession"/> or <see cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/> is a sequence of its own.
 /// </summary>
-/// <remarks>A mapped model file that another process cuts short ends this process when the lost bytes are read; no check can prevent that. <see cref="LoadOptions.CopyWeights"/> does.</remarks>
+/// <remarks>A mapped model file that another process cuts short ends this process when the lost bytes are read; no check can prevent that.
+/// <see cref="LoadOptions.CopyWeights"/> does.</remarks>
 /// <example>
 /// <code>
 /// using var model = MeKiModel.Load("models/tiny-meki");
@@ -114,7 +115,8 @@ public sealed class MeKiModel : IDisposable
         long start = Stopwatch.GetTimestamp();
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
-        model.LoadReport = LoadReport.Of(model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
+        model.LoadReport = LoadReport.Of(
+            model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
         if (options.Logger is not null)
             LoadLog.Write(options.Logger, model.LoadReport);
         return model;
@@ -175,10 +177,11 @@ public sealed class MeKiModel : IDisposable
     }
 
     /// <summary>
-    /// Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split. What is known to be wrong at once is thrown by the call, everything else by
-    /// the enumeration; each enumeration generates anew.
+    /// Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split. What is known to be wrong at once
+    /// is thrown by the call, everything else by the enumeration; each enumeration generates anew.
     /// </summary>
-    /// <param name="prompt">The text to continue. Names of control tokens in it are plain text, unless <see cref="GenerationOptions.ParseSpecialTokens"/> says otherwise.</param>
+    /// <param name="prompt">The text to continue. Names of control tokens in it are plain text, unless <see cref="GenerationOptions.ParseSpecialTokens"/> says
+    /// otherwise.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>

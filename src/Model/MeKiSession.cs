@@ -5,8 +5,8 @@ using MeKi.Model.Generation;
 namespace MeKi.Model;
 
 /// <summary>
-/// One sequence of tokens and its KV cache. For one call or one generation at a time; sessions of one model run side by side, those that share pages of their caches too.
-/// Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
+/// One sequence of tokens and its KV cache. For one call or one generation at a time; sessions of one model run side by side, those that share pages of their
+/// caches too. Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
 /// </summary>
 public sealed class MeKiSession : IDisposable
 {
@@ -130,9 +130,10 @@ public sealed class MeKiSession : IDisposable
     }
 
     /// <summary>
-    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync(string, GenerationOptions?, CancellationToken)"/> does, in this session: what the prompt and the session have in common is not computed
-    /// again, and the session holds the prompt and the generated tokens afterwards. From the first <c>MoveNextAsync</c> until the enumerator is disposed, as <c>await foreach</c> does at its end
-    /// however it ends, the session takes no other call and no second generation.
+    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync(string, GenerationOptions?, CancellationToken)"/> does, in this session: what the prompt and
+    /// the session have in common is not computed again, and the session holds the prompt and the generated tokens afterwards. From the first
+    /// <c>MoveNextAsync</c> until the enumerator is disposed, as <c>await foreach</c> does at its end however it ends, the session takes no other call and no
+    /// second generation.
     /// </summary>
     /// <param name="prompt">The whole text to continue.</param>
     /// <param name="options">Null for the defaults.</param>
@@ -140,7 +141,8 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
     /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
     /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
-    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration begins.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
+    /// begins.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
     /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
@@ -155,7 +157,8 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range, or a token id outside the vocabulary.</exception>
     /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
     /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
-    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration begins.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
+    /// begins.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
     /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
@@ -175,7 +178,8 @@ public sealed class MeKiSession : IDisposable
         SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
     }
 
-    /// <summary>Lets go of rows that are on their way and of the KV cache; a call or pass in progress on another thread ends first. A generation that has not ended fails at its next token.</summary>
+    /// <summary>Lets go of rows that are on their way and of the KV cache; a call or pass in progress on another thread ends first. A generation that has not
+    /// ended fails at its next token.</summary>
     public void Dispose() => _gate.Dispose();
 
     /// <summary>Takes the session for a generation: nothing else is let in until <see cref="EndGeneration"/>.</summary>

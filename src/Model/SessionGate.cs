@@ -20,8 +20,8 @@ internal enum SessionUser
 }
 
 /// <summary>
-/// Lets one user at a time into a session, and frees its memory when it is disposed and nobody uses that: the cache is native memory and a lease's records go to other sessions. Whoever comes
-/// last, the user or Dispose, does.
+/// Lets one user at a time into a session, and frees its memory when it is disposed and nobody uses that: the cache is native memory and a lease's records go
+/// to other sessions. Whoever comes last, the user or Dispose, does.
 /// </summary>
 /// <param name="free">Frees what the session holds; called once.</param>
 internal sealed class SessionGate(Action free)
@@ -68,7 +68,7 @@ internal sealed class SessionGate(Action free)
         ObjectDisposedException.ThrowIf(found == SessionUser.Gone || Volatile.Read(ref _disposed), typeof(MeKiSession));
         throw new InvalidOperationException(found == SessionUser.Call
             ? "The session is in use on another thread. Create a session for each sequence."
-            : "A generation is in progress in this session. Enumerate it to its end or dispose its enumerator first, or use a session of its own for each sequence.");
+            : "A generation is in progress in this session. Enumerate it to its end or dispose its enumerator first, or create a session for each sequence.");
     }
 
     private void FreeIfDisposed()

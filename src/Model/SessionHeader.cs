@@ -30,8 +30,14 @@ internal sealed record SessionHeader
     public int Pages => (int)((Length + KeyValuePages.PageLength - 1L) / KeyValuePages.PageLength);
 
     /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum. Full pages are alike.</summary>
-    public long FileBytes => Bytes + sizeof(int) * (long)Length + sizeof(uint)
-        + Layers * (Length / KeyValuePages.PageLength * PageBytes(KeyValuePages.PageLength) + (Length % KeyValuePages.PageLength is > 0 and int rest ? PageBytes(rest) : 0));
+    public long FileBytes
+    {
+        get
+        {
+            (int full, int rest) = Math.DivRem(Length, KeyValuePages.PageLength);
+            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * (full * PageBytes(KeyValuePages.PageLength) + (rest > 0 ? PageBytes(rest) : 0));
+        }
+    }
 
     private static ReadOnlySpan<byte> Magic => "MEKISESS"u8;
 

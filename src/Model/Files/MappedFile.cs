@@ -5,13 +5,14 @@ using Microsoft.Win32.SafeHandles;
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// A whole file mapped read-only into memory, or read into it. References are counted: the opener holds one until <see cref="Dispose"/>, and whoever computes on the bytes
-/// takes another with <see cref="TryAddReference"/>, so that the mapping outlives a <see cref="Dispose"/> in the middle of a computation.
+/// A whole file mapped read-only into memory, or read into it. References are counted: the opener holds one until <see cref="Dispose"/>, and whoever computes
+/// on the bytes takes another with <see cref="TryAddReference"/>, so that the mapping outlives a <see cref="Dispose"/> in the middle of a computation.
 /// All members may be called from any thread.
 /// </summary>
 /// <remarks>
-/// A file that another process shortens while it is mapped ends the process with a bus error when the lost pages are read; no check can prevent that. A copy does not depend on the file any more.
-/// A mapping that is never disposed stays until the process ends: unmapping from a finalizer could pull the bytes from under a raw pointer.
+/// A file that another process shortens while it is mapped ends the process with a bus error when the lost pages are read; no check can prevent that. A copy
+/// does not depend on the file any more. A mapping that is never disposed stays until the process ends: unmapping from a finalizer could pull the bytes from
+/// under a raw pointer.
 /// </remarks>
 public sealed unsafe class MappedFile : IDisposable
 {
@@ -184,7 +185,10 @@ public sealed unsafe class MappedFile : IDisposable
             {
                 read = RandomAccess.Read(handle, new Span<byte>(copy.Address + at, (int)Math.Min(length - at, ReadBytes)), at);
                 if (read == 0)
-                    throw new ModelFileException(path, $"byte {at}", $"the file ends here and not after {length} bytes: it was shortened while it was read", "Copy it again");
+                {
+                    throw new ModelFileException(path, $"byte {at}", $"the file ends here and not after {length} bytes: it was shortened while it was read",
+                        "Copy it again");
+                }
             }
             return new(path, copy, length);
         }

@@ -6,6 +6,6 @@ namespace MeKi.Model.Generation;
 internal static partial class GenerationLog
 {
     [LoggerMessage(20, LogLevel.Warning,
-        "The prompt begins with two beginning-of-sequence tokens (id {Id}): the tokenizer adds one to a text, and the text has its own. Leave that out, or give the prompt as token ids")]
+        "The prompt begins with two beginning-of-sequence tokens (id {Id}): the tokenizer adds one to a text. Leave the text's own out, or give token ids")]
     public static partial void TwoBeginnings(ILogger logger, int id);
 }

@@ -1,14 +1,15 @@
 namespace MeKi.Model.Generation;
 
 /// <summary>
-/// How a continuation is chosen. The samplers apply in llama.cpp's order: repetition penalty, top-k, top-p, min-p, temperature. A value outside its range is refused when a generation is asked
-/// for (<see cref="ArgumentOutOfRangeException"/>; it names the option and the range).
+/// How a continuation is chosen. The samplers apply in llama.cpp's order: repetition penalty, top-k, top-p, min-p, temperature. A value outside its range is
+/// refused when a generation is asked for (<see cref="ArgumentOutOfRangeException"/>; it names the option and the range).
 /// </summary>
 public sealed record GenerationOptions
 {
     private const float LeastPenalty = 0.001f, MostPenalty = 1000;
 
-    /// <summary>The most tokens to generate, 0 or more. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes room.</summary>
+    /// <summary>The most tokens to generate, 0 or more. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes
+    /// room.</summary>
     public int MaxTokens { get; init; } = 256;
 
     /// <summary>Divides the logits before sampling; 0 is greedy: always the likeliest token. Finite and not negative.</summary>
@@ -23,15 +24,17 @@ public sealed record GenerationOptions
     /// <summary>Keeps tokens at least this times as likely as the likeliest, 0 to 1; 0 keeps all.</summary>
     public float MinP { get; init; } = 0.05f;
 
-    /// <summary>Makes tokens among the last 64 less likely: divides a positive logit, multiplies a negative one (Keskar et al., 2019); 1 changes nothing. From 0.001 to 1000.</summary>
+    /// <summary>Makes tokens among the last 64 less likely: divides a positive logit, multiplies a negative one (Keskar et al., 2019); 1 changes nothing. From
+    /// 0.001 to 1000.</summary>
     public float RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Makes sampling repeatable; null takes a new seed each time.</summary>
     public int? Seed { get; init; }
 
     /// <summary>
-    /// Whether the names of control tokens in a prompt's text, such as <c>&lt;|im_end|&gt;</c>, become those tokens. By default they are plain text, so that text from users cannot end its turn
-    /// or begin another's. For a chat template say true and keep such names out of what users wrote, or put the tokens together with <see cref="Tokenization.BytePairTokenizer.Encode"/>.
+    /// Whether the names of control tokens in a prompt's text, such as <c>&lt;|im_end|&gt;</c>, become those tokens. By default they are plain text, so that
+    /// text from users cannot end its turn or begin another's. For a chat template say true and keep such names out of what users wrote, or put the tokens
+    /// together with <see cref="Tokenization.BytePairTokenizer.Encode"/>.
     /// </summary>
     public bool ParseSpecialTokens { get; init; }
 

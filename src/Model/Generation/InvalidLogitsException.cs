@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace MeKi.Model.Generation;
 
-/// <summary>A model's logits are no distribution: one is NaN or infinite, or all are −∞. No token can be chosen or scored; its weights or rows are damaged.</summary>
+/// <summary>A model's logits are no distribution: one is NaN or infinite, or all are −∞. No token can be chosen or scored; its weights or rows are
+/// damaged.</summary>
 public sealed class InvalidLogitsException : InvalidOperationException
 {
     /// <summary>Builds the message.</summary>

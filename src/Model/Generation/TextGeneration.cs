@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace MeKi.Model.Generation;
 
 /// <summary>
-/// Generates each time that it is enumerated: sample, prefetch the token's rows, hand out its text while its forward pass runs. In a session that is given, which holds the prompt and what
-/// was generated afterwards, or in one of its own.
+/// Generates each time that it is enumerated: sample, prefetch the token's rows, hand out its text while its forward pass runs. In a session that is given,
+/// which holds the prompt and what was generated afterwards, or in one of its own.
 /// </summary>
 internal sealed class TextGeneration : IAsyncEnumerable<string>
 {
@@ -37,7 +37,8 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
     }
 
     /// <summary>Likewise for a prompt of tokens.</summary>
-    public static TextGeneration Of(MeKiModel model, MeKiSession? session, ReadOnlySpan<int> prompt, GenerationOptions? options, CancellationToken cancellationToken)
+    public static TextGeneration Of(
+        MeKiModel model, MeKiSession? session, ReadOnlySpan<int> prompt, GenerationOptions? options, CancellationToken cancellationToken)
     {
         GenerationOptions settings = Ready(model, session, options);
         model.CheckTokens(prompt, nameof(prompt));
@@ -165,7 +166,8 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         time.Stop();
     }
 
-    // The tokens that stay behind the kept ones are computed anew where they stand now: their values, not only their keys' angles, came from tokens that are gone.
+    // The tokens that stay behind the kept ones are computed anew where they stand now: their values, not only their keys' angles, came from tokens that are
+    // gone.
     private static void Shift(MeKiSession session, int keep, CancellationToken cancellationToken)
     {
         int[] rest = session.Tokens[(keep + Dropped(session, keep))..].ToArray();
@@ -173,7 +175,8 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         Forward(session, rest, [], null, cancellationToken);
     }
 
-    private static void Forward(MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, IProgress<PromptProgress>? progress, CancellationToken cancellationToken)
+    private static void Forward(
+        MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, IProgress<PromptProgress>? progress, CancellationToken cancellationToken)
     {
         int total = session.Position + tokens.Length;
         progress?.Report(new(session.Position, total));

@@ -84,7 +84,8 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
         await Run(model.GenerateAsync($"{EndOfText}ab", parsing));
         await Run(model.GenerateAsync([299, 299, 97], parsing));
         Assert.Equal(2, log.Written.Count);
-        Assert.All(log.Written, line => Assert.StartsWith("Warning: The prompt begins with two beginning-of-sequence tokens (id 299)", line, StringComparison.Ordinal));
+        const string Warning = "Warning: The prompt begins with two beginning-of-sequence tokens (id 299)";
+        Assert.All(log.Written, line => Assert.StartsWith(Warning, line, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -118,7 +119,8 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
         using MeKiModel model = MeKiModel.Load(folder);
         foreach (float temperature in new[] { 0, 1f })
         {
-            InvalidLogitsException failure = await Assert.ThrowsAsync<InvalidLogitsException>(() => Run(model.GenerateAsync("The other", Greedy with { Temperature = temperature })));
+            InvalidLogitsException failure = await Assert.ThrowsAsync<InvalidLogitsException>(() =>
+                Run(model.GenerateAsync("The other", Greedy with { Temperature = temperature })));
             Assert.Contains("its weights or rows are damaged", failure.Message, StringComparison.Ordinal);
         }
         Assert.Throws<InvalidLogitsException>(() => Perplexity.Measure(model, new("To be or not to be"), 8));
@@ -135,7 +137,8 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     public void A_penalty_beyond_its_range_is_refused_with_the_range(float penalty)
     {
         using MeKiModel model = tiny.Load(converted: true);
-        ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync("A", new() { RepetitionPenalty = penalty }); });
+        GenerationOptions options = new() { RepetitionPenalty = penalty };
+        ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync("A", options); });
         Assert.StartsWith("RepetitionPenalty must be from 0.001 to 1000.", failure.Message, StringComparison.Ordinal);
     }
 

@@ -20,7 +20,8 @@ public sealed class CopiedWeightsTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>In panels, packed at load, and a checkpoint, whose training form computes from its tensors where they lie. A mapping that is cut short would end the test's process.</summary>
+    /// <summary>In panels, packed at load, and a checkpoint, whose training form computes from its tensors where they lie. A mapping that is cut short would
+    /// end the test's process.</summary>
     [Theory]
     [InlineData("f32")]
     [InlineData("q5_0")]
