@@ -36,4 +36,16 @@ public sealed record LoadOptions
     /// the model or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
     /// </summary>
     public ILogger? Logger { get; init; }
+
+    internal LoadOptions Checked()
+    {
+        if (Threads < 1)
+            throw new ArgumentOutOfRangeException(nameof(Threads), Threads, $"{nameof(Threads)} must be 1 or more.");
+        if (!Enum.IsDefined(KeyFormat))
+            throw new ArgumentOutOfRangeException(nameof(KeyFormat), KeyFormat, "There is no such format of the KV cache.");
+        if (!Enum.IsDefined(ValueFormat))
+            throw new ArgumentOutOfRangeException(nameof(ValueFormat), ValueFormat, "There is no such format of the KV cache.");
+        ArgumentNullException.ThrowIfNull(Rows);
+        return this;
+    }
 }

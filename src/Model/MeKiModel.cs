@@ -105,13 +105,14 @@ public sealed class MeKiModel : IDisposable
     /// Hugging Face checkpoint folder, which runs in its training form, the expert vectors computed anew for each token.
     /// </param>
     /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
     /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
     /// <exception cref="KernelSelectionException">The environment names kernels that this machine has not.</exception>
     public static MeKiModel Load(string path, LoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new();
+        options = (options ?? new()).Checked();
         long start = Stopwatch.GetTimestamp();
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];

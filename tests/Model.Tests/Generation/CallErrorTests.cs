@@ -1,3 +1,4 @@
+using MeKi.Kernels.KeyValues;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
@@ -55,6 +56,20 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
         using MeKiModel model = MeKiModel.Load(new TinyCheckpoint { HasTokenizer = false }.Write(_folder["c"]));
         Assert.Throws<InvalidOperationException>(() => { model.GenerateAsync("A"); });
         Assert.Throws<InvalidOperationException>(() => { model.GenerateAsync([1]); });
+    }
+
+    [Fact]
+    [Trait("Fault", "18.26")]
+    public void Options_of_a_load_are_checked_before_its_files()
+    {
+        foreach ((string name, LoadOptions options) in new (string, LoadOptions)[]
+        {
+            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KeyValueFormat)99 }),
+            ("ValueFormat", new() { ValueFormat = (KeyValueFormat)(-1) }), ("Rows", new() { Rows = null! }),
+        })
+        {
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => MeKiModel.Load(_folder["none"], options)).ParamName);
+        }
     }
 
     [Theory]
