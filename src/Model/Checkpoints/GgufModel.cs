@@ -51,9 +51,11 @@ internal sealed class GgufModel : WeightSource
         }
     }
 
-    public static GgufModel Open(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="copy">Whether to read it into memory instead of mapping it.</param>
+    public static GgufModel Open(string path, bool copy = false)
     {
-        GgufFile file = GgufFile.Open(path);
+        GgufFile file = GgufFile.Open(path, copy);
         try
         {
             return new(file);
@@ -154,6 +156,8 @@ internal sealed class GgufModel : WeightSource
     public override bool TryAddReference() => _file.File.TryAddReference();
 
     public override void ReleaseReference() => _file.File.ReleaseReference();
+
+    public override void FreeCopies() => _file.File.FreeCopy();
 
     public override void Dispose() => _file.Dispose();
 

@@ -26,13 +26,15 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     /// <summary>Every tensor of the checkpoint, used or not.</summary>
     public IEnumerable<SafetensorsTensor> Tensors => _folder.Tensors.Values;
 
-    public static HuggingFaceCheckpoint Open(string path)
+    /// <param name="path">The folder.</param>
+    /// <param name="copy">Whether to read its tensors into memory instead of mapping them.</param>
+    public static HuggingFaceCheckpoint Open(string path, bool copy = false)
     {
         string configPath = System.IO.Path.Combine(path, "config.json");
         return JsonPlace.Read(configPath, config =>
         {
             ModelConfig sizes = ReadSizes(config, configPath);
-            SafetensorsFolder folder = SafetensorsFolder.Open(path);
+            SafetensorsFolder folder = SafetensorsFolder.Open(path, copy);
             try
             {
                 HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
@@ -101,6 +103,12 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         // By index: an enumerator of the interface would be allocated for each token.
         for (int i = 0; i < _folder.Files.Count; i++)
             _folder.Files[i].File.ReleaseReference();
+    }
+
+    public override void FreeCopies()
+    {
+        foreach (SafetensorsFile each in _folder.Files)
+            each.File.FreeCopy();
     }
 
     public override void Dispose() => _folder.Dispose();

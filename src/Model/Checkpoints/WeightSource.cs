@@ -42,5 +42,8 @@ internal abstract class WeightSource : IDisposable
     /// <summary>Undoes a successful <see cref="TryAddReference"/>.</summary>
     public abstract void ReleaseReference();
 
+    /// <summary>Gives back the memory of files that were read and not mapped, once no matrix lies in them.</summary>
+    public abstract void FreeCopies();
+
     public abstract void Dispose();
 }
