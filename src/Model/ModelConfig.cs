@@ -17,6 +17,16 @@ public enum GateInput
 /// <summary>The shape of a Qwen3 decoder, with or without the MeKi branch.</summary>
 public sealed record ModelConfig
 {
+    /// <summary>More than any model has.</summary>
+    internal const int MaxLayers = 1 << 12;
+
+    // Beyond every model, and small enough that activations of a whole batch, a page of keys and a row of the row file have sizes within 31 bits.
+    private const int MaxVocabulary = 1 << 21, MaxWidth = 1 << 18, MaxFeedForward = 1 << 19, MaxHeads = 1 << 12, MaxHeadDimension = 1 << 10;
+    private const int MaxContext = (1 << 24) - 1;
+
+    // Of all layers together: key values of a position, and values of a token's expert rows.
+    private const int MaxValuesOfLayers = 1 << 23;
+
     /// <summary>V: rows of the embedding that tokens may name.</summary>
     public required int VocabularySize { get; init; }
 
@@ -91,24 +101,30 @@ public sealed record ModelConfig
     /// <exception cref="ModelFileException">A size is not positive or two do not fit together.</exception>
     internal ModelConfig Checked(string path)
     {
-        foreach ((string name, int value) in new[]
+        foreach ((string name, int value, int most) in new[]
         {
-            ("vocabulary size", VocabularySize), ("layers", Layers), ("hidden size", HiddenSize), ("feed-forward size", FeedForwardSize),
-            ("heads", Heads), ("key/value heads", KvHeads), ("head dimension", HeadDimension), ("context length", ContextLength),
+            ("vocabulary size", VocabularySize, MaxVocabulary), ("layers", Layers, MaxLayers), ("hidden size", HiddenSize, MaxWidth),
+            ("feed-forward size", FeedForwardSize, MaxFeedForward), ("heads", Heads, int.MaxValue), ("key/value heads", KvHeads, int.MaxValue),
+            ("head dimension", HeadDimension, MaxHeadDimension), ("context length", ContextLength, MaxContext),
         })
         {
-            // 2^24 is beyond every model and keeps products of two sizes within 64 bits.
-            if (value is <= 0 or >= 1 << 24)
+            if (value <= 0 || value > most)
                 throw Bad(name, $"{value} is out of range");
         }
         if (Heads % KvHeads != 0)
             throw Bad("key/value heads", $"{KvHeads} does not divide the {Heads} heads");
-        if ((long)Heads * HeadDimension >= 1 << 24)
-            throw Bad("heads", $"{Heads} of {HeadDimension} values are out of range");
+        if (Heads > MaxHeads || Heads * HeadDimension > MaxWidth)
+            throw Bad("heads", $"{Heads} of {HeadDimension} values are out of range ({MaxHeads} heads, {MaxWidth} values)");
         if (HeadDimension % 2 != 0)
             throw Bad("head dimension", $"{HeadDimension} is odd; rotary embedding turns pairs");
-        if (MemoryDimension is < 0 or >= 1 << 20)
-            throw Bad("memory dimension", $"{MemoryDimension} is out of range");
+        if (MemoryDimension is < 0 or > MaxWidth)
+            throw Bad("memory dimension", $"{MemoryDimension} is out of range (0 to {MaxWidth})");
+        if (HasMeKi && HiddenSize < 2)
+            throw Bad("hidden size", $"{HiddenSize} is out of range for a model with the MeKi branch, whose projection halves it");
+        if ((long)Layers * KvHeads * HeadDimension > MaxValuesOfLayers)
+            throw Bad("layers", $"{Layers} with {KvHeads} key/value heads of {HeadDimension} values are out of range ({MaxValuesOfLayers} values)");
+        if ((long)Layers * MemoryDimension > MaxValuesOfLayers)
+            throw Bad("memory dimension", $"{Layers} layers of {MemoryDimension} values are out of range ({MaxValuesOfLayers} values)");
         if (!(NormEps > 0 && NormEps < 1))
             throw Bad("RMSNorm epsilon", $"{NormEps} is out of range");
         if (!(RopeTheta > 1 && float.IsFinite(RopeTheta)))

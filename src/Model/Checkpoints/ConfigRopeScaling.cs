@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MeKi.Kernels;
 using MeKi.Model.Files;
 
@@ -9,13 +10,21 @@ namespace MeKi.Model.Checkpoints;
 /// </summary>
 internal static class ConfigRopeScaling
 {
-    /// <summary>Reads the field.</summary>
+    /// <summary>The object of parameters: <c>rope_scaling</c> where it says anything, else <c>rope_parameters</c>.</summary>
+    public static JsonPlace? Parameters(JsonPlace config)
+    {
+        JsonPlace? scaling = config.TryField("rope_scaling");
+        bool isEmpty = scaling is not { Element: var element } || (element.ValueKind == JsonValueKind.Object && !element.EnumerateObject().Any());
+        return isEmpty ? config.TryField("rope_parameters") : scaling;
+    }
+
+    /// <summary>Reads the scaling.</summary>
     /// <param name="config">The root of <c>config.json</c>.</param>
     /// <param name="contextLength">Positions that the file tells; more where YaRN makes them more.</param>
     /// <exception cref="ModelFileException">A number is missing, or the kind is not one of linear, yarn and llama3.</exception>
     public static RopeScaling? Read(JsonPlace config, ref int contextLength)
     {
-        if ((config.TryField("rope_scaling") ?? config.TryField("rope_parameters")) is not { } field)
+        if (Parameters(config) is not { } field)
             return null;
         string kind = field.TryText("rope_type") ?? field.TryText("type") ?? "default";
         switch (kind)

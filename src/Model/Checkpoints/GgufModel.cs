@@ -14,14 +14,28 @@ internal sealed class GgufModel : WeightSource
     public const string MeKiArchitecture = "qwen3meki";
     public const string IdentityKey = "meki.identity";
     private const string EmbeddingName = "token_embd.weight";
+    private const string HeadName = "output.weight";
+
+    // Layers that guess further tokens; nobody has more, and they are no part of the decoder.
+    private const int MaxPredictingLayers = 16;
 
     private readonly GgufFile _file;
 
     private GgufModel(GgufFile file)
     {
-        (_file, Config) = (file, ReadConfig(file));
-        if (file.TryGetTensor(GgufRopeScaling.DivisorsName, out _))
+        (_file, Config) = (file, ReadConfig(file, out int predicting));
+        bool divided = file.TryGetTensor(GgufRopeScaling.DivisorsName, out _);
+        if (divided)
             Config = (Config with { RopeScaling = new DividedRopeScaling(Vector(GgufRopeScaling.DivisorsName, Config.HeadDimension / 2)) }).Checked(Path);
+        List<string> global = [EmbeddingName, "output_norm.weight"];
+        if (!Config.TiedHead)
+            global.Add(HeadName);
+        if (divided)
+            global.Add(GgufRopeScaling.DivisorsName);
+        CheckTensors(Config,
+            global,
+            [.. ModelTensors.Layer, .. Config.QkNorm ? ModelTensors.QkNorms : [], .. Config.HasMeKi ? ModelTensors.Branch : []],
+            [.. Enumerable.Range(Config.Layers, predicting).Select(layer => $"blk.{layer}.")]);
     }
 
     public override string Path => _file.File.Path;
@@ -153,6 +167,10 @@ internal sealed class GgufModel : WeightSource
 
     public override string OriginalName(string name) => name;
 
+    protected override IEnumerable<string> FileNames => Tensors.Select(tensor => tensor.Name);
+
+    protected override string? NameInFile(string name) => _file.TryGetTensor(name, out _) ? name : null;
+
     public override bool TryAddReference() => _file.File.TryAddReference();
 
     public override void ReleaseReference() => _file.File.ReleaseReference();
@@ -161,14 +179,20 @@ internal sealed class GgufModel : WeightSource
 
     public override void Dispose() => _file.Dispose();
 
-    private static ModelConfig ReadConfig(GgufFile file)
+    private static ModelConfig ReadConfig(GgufFile file, out int predicting)
     {
         GgufMetadata metadata = file.Metadata;
         string path = file.File.Path;
         string a = metadata.Get<string>("general.architecture");
         if (a is not (DenseArchitecture or MeKiArchitecture))
-            throw new ModelFileException(path, "metadata key 'general.architecture'", $"architecture '{a}' is not known", $"This engine runs '{DenseArchitecture}' and '{MeKiArchitecture}'");
-        int heads = metadata.GetInt($"{a}.attention.head_count"), layers = metadata.GetInt($"{a}.block_count");
+        {
+            throw new ModelFileException(path, "metadata key 'general.architecture'", $"architecture {UntrustedText.Quote(a)} is not known",
+                $"This engine runs '{DenseArchitecture}' and '{MeKiArchitecture}'");
+        }
+        predicting = metadata.TryGetInt($"{a}.nextn_predict_layers") ?? 0;
+        Refuse(predicting is < 0 or > MaxPredictingLayers, "nextn_predict_layers", $"0 to {MaxPredictingLayers}");
+        int blocks = metadata.GetInt($"{a}.block_count"), layers = blocks - predicting;
+        int heads = SameInAllLayers("attention.head_count") ?? metadata.GetInt($"{a}.attention.head_count");
         int head = metadata.TryGetInt($"{a}.attention.key_length") ?? metadata.GetInt($"{a}.embedding_length") / Math.Max(heads, 1);
         Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
         Refuse((metadata.TryGetInt($"{a}.rope.dimension_count") ?? head) != head, "rope.dimension_count", "the key length");
@@ -178,25 +202,49 @@ internal sealed class GgufModel : WeightSource
         Refuse(folded && memory == 0, "meki.dimension", "a positive number");
         return new ModelConfig
         {
-            VocabularySize = file.GetTensor(EmbeddingName).Dimensions is [_, long rows and < 1 << 24] ? (int)rows : 0,
+            VocabularySize = Vocabulary(file.GetTensor(EmbeddingName)),
             Layers = layers,
             HiddenSize = metadata.GetInt($"{a}.embedding_length"),
-            FeedForwardSize = metadata.GetInt($"{a}.feed_forward_length"),
+            FeedForwardSize = SameInAllLayers("feed_forward_length") ?? metadata.GetInt($"{a}.feed_forward_length"),
             Heads = heads,
-            KvHeads = metadata.TryGetInt($"{a}.attention.head_count_kv") ?? heads,
+            KvHeads = SameInAllLayers("attention.head_count_kv") ?? heads,
             HeadDimension = head,
             NormEps = metadata.TryGetFloat($"{a}.attention.layer_norm_rms_epsilon") ?? 1e-6f,
             RopeTheta = metadata.TryGetFloat($"{a}.rope.freq_base") ?? 10000,
             RopeScaling = GgufRopeScaling.Read(metadata, a, file.TryGetTensor(GgufRopeScaling.DivisorsName, out _)),
             Windows = SlidingWindows.Read(metadata, a, layers),
             ContextLength = metadata.GetInt($"{a}.context_length"),
-            QkNorm = file.TryGetTensor("blk.0.attn_q_norm.weight", out _),
-            TiedHead = !file.TryGetTensor("output.weight", out _),
+            // Where one layer has one of them, all layers must have both.
+            QkNorm = file.Tensors.Any(tensor => tensor.Name.StartsWith("blk.", StringComparison.Ordinal)
+                && ModelTensors.QkNorms.Any(norm => tensor.Name.EndsWith(norm, StringComparison.Ordinal))),
+            TiedHead = !file.TryGetTensor(HeadName, out _),
             MemoryDimension = memory,
             GateInput = Variant("meki.gate_input", VariantNames.GateInput),
             Fusion = Variant("meki.fusion", VariantNames.Fusion),
             Placement = Variant("meki.placement", VariantNames.Placement),
         }.Checked(path);
+
+        int Vocabulary(GgufTensor embedding) => embedding.Dimensions is [_, long rows]
+            ? (int)Math.Min(rows, int.MaxValue)
+            : throw new ModelFileException(path, UntrustedText.Tensor(EmbeddingName),
+                $"has dimensions [{string.Join(", ", embedding.Dimensions)}] where a matrix is needed", "Convert the checkpoint again");
+
+        // Some writers tell some sizes for each layer.
+        int? SameInAllLayers(string key)
+        {
+            key = $"{a}.{key}";
+            if (!metadata.IsArray(key))
+                return metadata.TryGetInt(key);
+            Array each = metadata.Get<Array>(key);
+            if (each.Length != blocks || blocks == 0)
+                throw Bad($"tells of {each.Length} layers where the model has {blocks}", "The file is damaged");
+            object first = each.GetValue(0)!;
+            return each.Cast<object>().All(first.Equals)
+                ? new GgufMetadata(path) { [key] = first }.TryGetInt(key)
+                : throw Bad("differs from layer to layer, which this engine does not run", "Take a model of equal layers");
+
+            ModelFileException Bad(string problem, string remedy) => new(path, $"metadata key '{key}'", problem, remedy);
+        }
 
         T Variant<T>(string key, VariantNames<T> names)
             where T : struct, Enum

@@ -18,8 +18,8 @@ internal static class GgufRopeScaling
     public static RopeScaling? Read(GgufMetadata metadata, string a, bool divided)
     {
         float? factor = metadata.TryGetFloat($"{a}.rope.scaling.factor");
-        // llama.cpp takes a factor without a type for a linear one.
-        string type = metadata.GetOr($"{a}.rope.scaling.type", factor is null ? "none" : "linear");
+        // llama.cpp takes a factor without a type for a linear one, and 0 for none.
+        string type = metadata.GetOr($"{a}.rope.scaling.type", factor is null or 0 ? "none" : "linear");
         if (type is "none" or "")
             return null;
         if (type is not ("linear" or "yarn"))

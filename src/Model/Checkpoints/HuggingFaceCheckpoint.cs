@@ -10,6 +10,12 @@ namespace MeKi.Model.Checkpoints;
 /// </summary>
 internal sealed class HuggingFaceCheckpoint : WeightSource
 {
+    // Layers that guess further tokens; nobody has more, and they are no part of the decoder.
+    private const int MaxPredictingLayers = 16;
+
+    // Of Qwen3Config, as of most others.
+    private const float DefaultRopeTheta = 10000;
+
     private readonly SafetensorsFolder _folder;
     private readonly TensorNaming _naming;
 
@@ -39,6 +45,7 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             {
                 HuggingFaceCheckpoint checkpoint = new(folder, TensorNaming.Recognize(folder.Tensors.Keys, path), sizes);
                 checkpoint.CompleteConfig(config, configPath);
+                checkpoint.CheckTensors(config);
                 return checkpoint;
             }
             catch
@@ -85,6 +92,10 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     public override string OriginalName(string name) => _naming.Places(name, Config).First().Name;
 
+    protected override IEnumerable<string> FileNames => _folder.Tensors.Keys;
+
+    protected override string? NameInFile(string name) => _naming.Places(name, Config).FirstOrDefault(place => _folder.Tensors.ContainsKey(place.Name)).Name;
+
     public override bool TryAddReference()
     {
         for (int i = 0; i < _folder.Files.Count; i++)
@@ -121,6 +132,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         Refuse(config.TryText("hidden_act") is not (null or "silu"), "hidden_act", "silu");
         Refuse(config.TryFlag("attention_bias") == true, "attention_bias", "false");
         int hidden = config.Int("hidden_size"), heads = config.Int("num_attention_heads"), context = config.Int("max_position_embeddings");
+        JsonPlace? rope = ConfigRopeScaling.Parameters(config);
+        Refuse((rope?.TryFloat("partial_rotary_factor") ?? config.TryFloat("partial_rotary_factor") ?? 1) != 1, "partial_rotary_factor", "1");
         RopeScaling? ropeScaling = ConfigRopeScaling.Read(config, ref context);
         return new ModelConfig
         {
@@ -132,7 +145,7 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             KvHeads = config.TryInt("num_key_value_heads") ?? heads,
             HeadDimension = config.TryInt("head_dim") ?? hidden / Math.Max(heads, 1),
             NormEps = config.TryFloat("rms_norm_eps") ?? 1e-6f,
-            RopeTheta = config.TryFloat("rope_theta") ?? config.TryField("rope_parameters")?.TryFloat("rope_theta") ?? throw config.Fault("has no field 'rope_theta'", "Add it"),
+            RopeTheta = rope?.TryFloat("rope_theta") ?? config.TryFloat("rope_theta") ?? DefaultRopeTheta,
             RopeScaling = ropeScaling,
             Windows = SlidingWindows.Read(config, config.Int("num_hidden_layers")),
             ContextLength = context,
@@ -151,15 +164,15 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     private void CompleteConfig(JsonPlace config, string path)
     {
-        Config = Config with
+        Config = (Config with
         {
             MemoryDimension = Config.HasMeKi ? Config.MemoryDimension : LengthOf("blk.0.meki_mix_norm.weight"),
-            QkNorm = config.TryFlag("qk_norm") ?? Has("blk.0.attn_q_norm.weight"),
+            QkNorm = config.TryFlag("qk_norm") ?? ModelTensors.QkNorms.Any(norm => HasInAnyLayer(Config, norm)),
             TiedHead = config.TryFlag("tie_word_embeddings") ?? !Has("output.weight"),
             GateInput = Variant("meki_gate_input", VariantNames.GateInput) ?? _naming.DefaultGateInput,
             Fusion = Variant("meki_fusion", VariantNames.Fusion) ?? default,
             Placement = Variant("meki_placement", VariantNames.Placement) ?? default,
-        };
+        }).Checked(path);
         bool normed = Has("blk.0.meki_projection_norm.weight");
         if (config.TryFlag("meki_projection_norm") is { } told && told != normed)
         {
@@ -173,7 +186,56 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
                 : names.Find(name) ?? throw new ModelFileException(path, $"$.{field}", $"{UntrustedText.Quote(name)} is not known", $"Write one of {names.List}");
     }
 
-    private bool Has(string name) => _naming.Places(name, Config).Any(place => _folder.Tensors.ContainsKey(place.Name));
+    private void CheckTensors(JsonPlace config)
+    {
+        List<string> ofLayer = [.. ModelTensors.Layer, .. Config.QkNorm ? ModelTensors.QkNorms : []], ofNoUse = [];
+        if (Config.HasMeKi)
+        {
+            ofLayer.AddRange([.. ModelTensors.Branch, .. ModelTensors.TrainingForm]);
+            if (HasInAnyLayer(Config, ModelTensors.Memory))
+                ofLayer.Add(ModelTensors.Memory);
+            if (ModelTensors.Projection.Any(name => HasInAnyLayer(Config, name)))
+                ofLayer.AddRange([.. ModelTensors.Projection, ModelTensors.Beta]);
+            else
+                ofNoUse.AddRange(Enumerable.Range(0, Config.Layers).Select(layer => NameInFile($"blk.{layer}.{ModelTensors.Beta}")).OfType<string>());
+            if (HasInAnyLayer(Config, ModelTensors.ProjectionNorm))
+                ofLayer.Add(ModelTensors.ProjectionNorm);
+        }
+        if (config.TryInt("num_nextn_predict_layers") is { } predicting and not 0)
+        {
+            if (predicting is < 0 or > MaxPredictingLayers)
+                throw config.Field("num_nextn_predict_layers").Fault($"is not in 0 to {MaxPredictingLayers}", "Correct it");
+            ofNoUse.AddRange(["mtp.", "model.mtp.", "model.mtp_layers."]);
+            ofNoUse.AddRange(Enumerable.Range(Config.Layers, predicting).Select(layer => $"model.layers.{layer}."));
+        }
+        if (Config.TiedHead && NameInFile("output.weight") is { } head)
+        {
+            if (!IsEmbedding(_folder.Tensors[head]))
+            {
+                throw new ModelFileException(Path, UntrustedText.Tensor(head), "is another matrix than the embedding, though tie_word_embeddings is true",
+                    "Set tie_word_embeddings to false to use it, or take it out");
+            }
+            ofNoUse.Add(head);
+        }
+        CheckTensors(Config, ["token_embd.weight", "output_norm.weight", .. Config.TiedHead ? Array.Empty<string>() : ["output.weight"]], ofLayer, ofNoUse);
+    }
+
+    private bool IsEmbedding(SafetensorsTensor head)
+    {
+        const int Step = 1 << 20;
+        SafetensorsTensor embedding = _folder.Tensors[NameInFile("token_embd.weight")!];
+        if (head.DType != embedding.DType || !head.Shape.SequenceEqual(embedding.Shape))
+            return false;
+        for (long at = 0; at < head.ByteLength; at += Step)
+        {
+            int length = (int)Math.Min(Step, head.ByteLength - at);
+            if (!head.File.Span(head.Offset + at, length).SequenceEqual(embedding.File.Span(embedding.Offset + at, length)))
+                return false;
+        }
+        return true;
+    }
+
+    private bool Has(string name) => NameInFile(name) is not null;
 
     private int LengthOf(string name)
     {
