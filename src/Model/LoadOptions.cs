@@ -13,6 +13,15 @@ public sealed record LoadOptions
     /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
     public bool WithoutMeKi { get; init; }
 
+    /// <summary>
+    /// Reads the model file into memory of this process instead of mapping it. A mapped file that another process cuts short ends this process (SIGBUS) when
+    /// the lost bytes are read; a copy does not depend on the file any more, and a file that is short while it is read is a <see cref="ModelFileException"/>.
+    /// Loading takes longer, and processes do not share the memory. A file whose matrices lie in panels takes its size once; one that has to be packed takes it
+    /// twice while it loads, and a Hugging Face checkpoint with the MeKi branch as long as the model lives. Rows are read by position unless
+    /// <see cref="RowStoreOptions.MemoryMapped"/> says otherwise.
+    /// </summary>
+    public bool CopyWeights { get; init; }
+
     /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
     public RowStoreOptions Rows { get; init; } = new();
 
@@ -22,6 +31,21 @@ public sealed record LoadOptions
     /// <summary>How sessions keep values.</summary>
     public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
 
-    /// <summary>Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>); null for nobody.</summary>
+    /// <summary>
+    /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
+    /// the model or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
+    /// </summary>
     public ILogger? Logger { get; init; }
+
+    internal LoadOptions Checked()
+    {
+        if (Threads < 1)
+            throw new ArgumentOutOfRangeException(nameof(Threads), Threads, $"{nameof(Threads)} must be 1 or more.");
+        if (!Enum.IsDefined(KeyFormat))
+            throw new ArgumentOutOfRangeException(nameof(KeyFormat), KeyFormat, "There is no such format of the KV cache.");
+        if (!Enum.IsDefined(ValueFormat))
+            throw new ArgumentOutOfRangeException(nameof(ValueFormat), ValueFormat, "There is no such format of the KV cache.");
+        ArgumentNullException.ThrowIfNull(Rows);
+        return this;
+    }
 }

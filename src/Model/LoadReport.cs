@@ -13,7 +13,8 @@ public sealed record LoadReport
     /// <summary>Bytes of matrices that stay in the mapped file: it has them in panels.</summary>
     public required long MappedBytes { get; init; }
 
-    /// <summary>Bytes of matrices that were packed into panels, in memory of this process.</summary>
+    /// <summary>Bytes of matrices in memory of this process: packed into panels, or with <see cref="LoadOptions.CopyWeights"/> in panels as the file has
+    /// them.</summary>
     public required long PackedBytes { get; init; }
 
     /// <summary>Matrices in formats that have no panels and were encoded anew, by format; empty where there were none.</summary>
@@ -33,14 +34,15 @@ public sealed record LoadReport
         $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
         + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
 
-    internal static LoadReport Of(MeKiModel model, string path, IEnumerable<PanelMatrix> matrices, TimeSpan time)
+    internal static LoadReport Of(MeKiModel model, string path, IEnumerable<PanelMatrix> matrices, bool copied, TimeSpan time)
     {
         PanelMatrix[] all = [.. matrices];
+        long inPlace = all.Where(matrix => matrix.OwnedBytes == 0).Sum(matrix => matrix.Panels * matrix.PanelBytes);
         return new()
         {
             Path = path,
-            MappedBytes = all.Where(matrix => matrix.OwnedBytes == 0).Sum(matrix => matrix.Panels * matrix.PanelBytes),
-            PackedBytes = all.Sum(matrix => matrix.OwnedBytes),
+            MappedBytes = copied ? 0 : inPlace,
+            PackedBytes = all.Sum(matrix => matrix.OwnedBytes) + (copied ? inPlace : 0),
             Reencoded = [.. all.Where(matrix => matrix.ReencodedFrom is not null)
                 .GroupBy(matrix => (From: matrix.ReencodedFrom!.Value, To: matrix.Format.Block.Type))
                 .OrderBy(group => group.Key)

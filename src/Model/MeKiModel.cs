@@ -9,13 +9,16 @@ using MeKi.Model.Generation;
 using MeKi.Model.Layers;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
+using Microsoft.Extensions.Logging;
 
 namespace MeKi.Model;
 
 /// <summary>
 /// A loaded language model: weights mapped from their file, expert rows read from storage as tokens are met. Immutable and safe for any number of threads;
-/// each <see cref="CreateSession"/> or <see cref="GenerateAsync"/> is a sequence of its own.
+/// each <see cref="CreateSession"/> or <see cref="GenerateAsync(string, GenerationOptions?, CancellationToken)"/> is a sequence of its own.
 /// </summary>
+/// <remarks>A mapped model file that another process cuts short ends this process when the lost bytes are read; no check can prevent that.
+/// <see cref="LoadOptions.CopyWeights"/> does.</remarks>
 /// <example>
 /// <code>
 /// using var model = MeKiModel.Load("models/tiny-meki");
@@ -45,7 +48,7 @@ public sealed class MeKiModel : IDisposable
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config.WithoutBranch() : config;
         _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
-        (_source, _store) = (source, store);
+        (_source, _store, Logger) = (source, store, options.Logger);
         if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
         {
             throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.VocabularySize} tokens where the embedding has {config.VocabularySize} rows",
@@ -57,6 +60,8 @@ public sealed class MeKiModel : IDisposable
         {
             _weights = ModelWeights.Load(source, Config, _pool);
             _trainingForm = TrainingFormLayer.Load(source, Config, _pool);
+            if (options.CopyWeights && _trainingForm is null && _weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
+                source.FreeCopies();
         }
         catch
         {
@@ -93,23 +98,28 @@ public sealed class MeKiModel : IDisposable
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
     public long KvBytesPerPosition => Config.Layers * _keyValueLayout.BytesPerPosition;
 
+    /// <summary>Who is told of what is odd, besides loading.</summary>
+    internal ILogger? Logger { get; }
+
     /// <summary>Loads a model.</summary>
     /// <param name="path">
     /// A folder with <c>model.gguf</c> and <c>model.rows</c> (what <c>meki convert</c> writes), a <c>.gguf</c> file (its rows beside it as <c>.rows</c>), or a
     /// Hugging Face checkpoint folder, which runs in its training form, the expert vectors computed anew for each token.
     /// </param>
     /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
     /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
     /// <exception cref="KernelSelectionException">The environment names kernels that this machine has not.</exception>
     public static MeKiModel Load(string path, LoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new();
+        options = (options ?? new()).Checked();
         long start = Stopwatch.GetTimestamp();
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
-        model.LoadReport = LoadReport.Of(model, model._source.Path, model._weights.Matrices.Concat(projections), Stopwatch.GetElapsedTime(start));
+        model.LoadReport = LoadReport.Of(
+            model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
         if (options.Logger is not null)
             LoadLog.Write(options.Logger, model.LoadReport);
         return model;
@@ -120,8 +130,14 @@ public sealed class MeKiModel : IDisposable
     public MeKiSession CreateSession()
     {
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
-        _source.ReleaseReference();
-        return Continue(new(Config, _keyValueLayout), []);
+        try
+        {
+            return Continue(new(Config, _keyValueLayout), []);
+        }
+        finally
+        {
+            _source.ReleaseReference();
+        }
     }
 
     /// <summary>Loads a session that <see cref="MeKiSession.Save"/> wrote.</summary>
@@ -163,20 +179,39 @@ public sealed class MeKiModel : IDisposable
         return new(this, new Pass(Config, _weights, rows, _pool), cache, tokens, _source);
     }
 
-    /// <summary>Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split.</summary>
-    /// <param name="prompt">The text to continue.</param>
+    /// <summary>
+    /// Continues a prompt, piece by piece as tokens are made. Pieces are whole characters: a UTF-8 sequence is never split. What is known to be wrong at once
+    /// is thrown by the call, everything else by the enumeration; each enumeration generates anew.
+    /// </summary>
+    /// <param name="prompt">The text to continue. Names of control tokens in it are plain text, unless <see cref="GenerationOptions.ParseSpecialTokens"/> says
+    /// otherwise.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
     /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
-    /// <exception cref="RowFileException">Rows could not be read.</exception>
-    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
-    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(prompt);
-        GenerationOptions settings = (options ?? new()).Checked();
-        return TextGenerator.GenerateAsync(this, Tokenizer.Encode(prompt), settings, cancellationToken);
-    }
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
+    /// <exception cref="RowFileException">While enumerating: rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(this, null, prompt, options, cancellationToken);
+
+    /// <summary>Likewise for a prompt that is tokens already.</summary>
+    /// <param name="prompt">Token ids, [n], at least one; copied. No token is added to them.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range, or a token id outside the vocabulary; the message says which.</exception>
+    /// <exception cref="ArgumentException">The prompt is empty, or a stop string is.</exception>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer to make text with.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
+    /// <exception cref="RowFileException">While enumerating: rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(this, null, prompt, options, cancellationToken);
 
     /// <summary>Ends the threads and closes the files. A forward pass in progress on another thread ends first or fails cleanly.</summary>
     public void Dispose()
@@ -184,6 +219,22 @@ public sealed class MeKiModel : IDisposable
         _pool.Dispose();
         _store?.Dispose();
         _source.Dispose();
+    }
+
+    internal void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
+        _source.ReleaseReference();
+    }
+
+    /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary.</exception>
+    internal void CheckTokens(ReadOnlySpan<int> tokens, string name)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)tokens[i] >= (uint)Config.VocabularySize)
+                throw new ArgumentOutOfRangeException(name, tokens[i], $"Token {i} has an id outside the vocabulary of {Config.VocabularySize}.");
+        }
     }
 
     private static MeKiModel Open(string path, LoadOptions options)
@@ -199,11 +250,12 @@ public sealed class MeKiModel : IDisposable
 
     private static MeKiModel LoadConverted(string path, LoadOptions options)
     {
-        GgufModel source = GgufModel.Open(path);
+        GgufModel source = GgufModel.Open(path, options.CopyWeights);
         RowStore? store = null;
         try
         {
-            source.ReadAhead();
+            if (!options.CopyWeights)
+                source.ReadAhead();
             BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
@@ -236,7 +288,7 @@ public sealed class MeKiModel : IDisposable
 
     private static MeKiModel LoadCheckpoint(string path, LoadOptions options)
     {
-        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path);
+        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
         try
         {
             string tokenizer = Path.Combine(path, "tokenizer.json");

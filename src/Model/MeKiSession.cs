@@ -6,8 +6,8 @@ using MeKi.Model.Layers;
 namespace MeKi.Model;
 
 /// <summary>
-/// One sequence of tokens and its KV cache. For one thread at a time; sessions of one model run side by side, those that share pages of their caches too.
-/// Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
+/// One sequence of tokens and its KV cache. For one call or one generation at a time; sessions of one model run side by side, those that share pages of their
+/// caches too. Logits have the same bits however a sequence came about: at once, in parts, forked, truncated or continued.
 /// </summary>
 public sealed class MeKiSession : IDisposable
 {
@@ -16,8 +16,7 @@ public sealed class MeKiSession : IDisposable
     private readonly WeightSource _source;
     private readonly KvCache _cache;
     private readonly List<int> _tokens;
-    private bool _busy;
-    private bool _disposed;
+    private readonly SessionGate _gate;
 
     /// <param name="model">The model.</param>
     /// <param name="pass">Computes for this session alone.</param>
@@ -27,6 +26,7 @@ public sealed class MeKiSession : IDisposable
     internal MeKiSession(MeKiModel model, Pass pass, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
     {
         (_model, _pass, _cache, _source, _tokens) = (model, pass, cache, source, [.. tokens]);
+        _gate = new(Free);
     }
 
     /// <summary>Tokens that pass through the layers together; a longer input is cut into such batches, and each batch reads the weights once.</summary>
@@ -55,14 +55,144 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ContextOverflowException">The context has no room for the tokens.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read. The tokens are not appended; the call may be repeated.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> asked to stop.</exception>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default) => Forward(tokens, [], logits, cancellationToken);
+    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        using Use use = new(this, SessionUser.Call);
+        Append(tokens, [], logits, cancellationToken);
+    }
 
-    /// <summary>Likewise, told which tokens come after these, so that their rows are read meanwhile.</summary>
+    /// <summary>Likewise, in a generation, and told which tokens come after these, so that their rows are read meanwhile.</summary>
     internal void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
     {
-        Enter();
+        using Use use = new(this, SessionUser.Pass);
+        Append(tokens, following, logits, cancellationToken);
+    }
+
+    /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Prefetch(int token) => Prefetch(token, SessionUser.Call);
+
+    internal void Prefetch(int token, SessionUser user)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
+        using Use use = new(this, user);
+        _pass.Branch?.Rows.Prefetch([token]);
+    }
+
+    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
+    /// <param name="length">Tokens to keep.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Truncate(int length) => Truncate(length, SessionUser.Call);
+
+    internal void Truncate(int length, SessionUser user)
+    {
+        using Use use = new(this, user);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+        Cut(length);
+    }
+
+    /// <summary>
+    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last token is
+    /// always left to be computed, since its logits are not kept.
+    /// </summary>
+    /// <param name="prompt">Token ids.</param>
+    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward(ReadOnlySpan{int}, Span{float}, CancellationToken)"/>.</returns>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public int Reuse(ReadOnlySpan<int> prompt) => Reuse(prompt, SessionUser.Call);
+
+    internal int Reuse(ReadOnlySpan<int> prompt, SessionUser user)
+    {
+        using Use use = new(this, user);
+        int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
+        Cut(kept);
+        return kept;
+    }
+
+    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is shared, the
+    /// last one before they part, takes a copy of it first.</summary>
+    /// <param name="length">Tokens to begin with.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public MeKiSession Fork(int length)
+    {
+        using Use use = new(this, SessionUser.Call);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
+        return _model.Continue(_cache.Fork(length), Tokens[..length]);
+    }
+
+    /// <summary>
+    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync(string, GenerationOptions?, CancellationToken)"/> does, in this session: what the prompt and
+    /// the session have in common is not computed again, and the session holds the prompt and the generated tokens afterwards. From the first
+    /// <c>MoveNextAsync</c> until the enumerator is disposed, as <c>await foreach</c> does at its end however it ends, the session takes no other call and no
+    /// second generation.
+    /// </summary>
+    /// <param name="prompt">The whole text to continue.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
+    /// begins.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
+    /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(_model, this, prompt, options, cancellationToken);
+
+    /// <summary>Likewise for a prompt that is tokens already.</summary>
+    /// <param name="prompt">Token ids, [n], at least one; copied. No token is added to them.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range, or a token id outside the vocabulary.</exception>
+    /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
+    /// begins.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
+    /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
+    /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
+    public IAsyncEnumerable<string> GenerateAsync(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(_model, this, prompt, options, cancellationToken);
+
+    /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
+    /// <param name="path">The file; replaced if there is one.</param>
+    /// <exception cref="ModelFileException">The file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using Use use = new(this, SessionUser.Call);
+        SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
+    }
+
+    /// <summary>Lets go of rows that are on their way and of the KV cache; a call or pass in progress on another thread ends first. A generation that has not
+    /// ended fails at its next token.</summary>
+    public void Dispose() => _gate.Dispose();
+
+    /// <summary>Takes the session for a generation: nothing else is let in until <see cref="EndGeneration"/>.</summary>
+    /// <exception cref="InvalidOperationException">The session is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The session is disposed.</exception>
+    internal void BeginGeneration() => _gate.Enter(SessionUser.Nobody, SessionUser.Generation);
+
+    internal void EndGeneration() => _gate.Leave(SessionUser.Generation, SessionUser.Nobody);
+
+    /// <summary>Throws what a call would throw now.</summary>
+    internal void ThrowIfInUse() => _gate.ThrowIfInUse();
+
+    private void Append(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
+    {
         int before = _cache.Length;
         try
         {
@@ -74,10 +204,6 @@ public sealed class MeKiSession : IDisposable
         {
             _cache.Length = before;
             throw;
-        }
-        finally
-        {
-            Leave();
         }
     }
 
@@ -95,148 +221,6 @@ public sealed class MeKiSession : IDisposable
         }
     }
 
-    /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Prefetch(int token)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
-        Enter();
-        try
-        {
-            _pass.Branch?.Rows.Prefetch([token]);
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
-    /// <param name="length">Tokens to keep.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Truncate(int length)
-    {
-        Enter();
-        try
-        {
-            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-            Cut(length);
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    /// <summary>
-    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last token is
-    /// always left to be computed, since its logits are not kept.
-    /// </summary>
-    /// <param name="prompt">Token ids.</param>
-    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward(ReadOnlySpan{int}, Span{float}, CancellationToken)"/>.</returns>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public int Reuse(ReadOnlySpan<int> prompt)
-    {
-        Enter();
-        try
-        {
-            int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
-            Cut(kept);
-            return kept;
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is shared, the
-    /// last one before they part, takes a copy of it first.</summary>
-    /// <param name="length">Tokens to begin with.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public MeKiSession Fork(int length)
-    {
-        Enter();
-        try
-        {
-            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-            return _model.Continue(_cache.Fork(length), Tokens[..length]);
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    /// <summary>
-    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync"/> does, in this session: what the prompt and the session have in common is not computed again, and the
-    /// session holds the prompt and the generated tokens afterwards. Nothing else may use it meanwhile.
-    /// </summary>
-    /// <param name="prompt">The whole text to continue.</param>
-    /// <param name="options">Null for the defaults.</param>
-    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
-    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
-    /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use on another thread.</exception>
-    /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
-    /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(prompt);
-        return TextGenerator.GenerateAsync(_model, this, _model.Tokenizer.Encode(prompt), (options ?? new()).Checked(), cancellationToken);
-    }
-
-    /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
-    /// <param name="path">The file; replaced if there is one.</param>
-    /// <exception cref="ModelFileException">The file cannot be written.</exception>
-    /// <exception cref="InvalidOperationException">The session is in use on another thread.</exception>
-    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Save(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        Enter();
-        try
-        {
-            SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    /// <summary>Lets go of rows that are on their way and of the KV cache; a forward pass in progress on another thread ends first.</summary>
-    public void Dispose()
-    {
-        Volatile.Write(ref _disposed, true);
-        FreeIfDisposed();
-    }
-
-    // The caller must Leave.
-    private void Enter()
-    {
-        ObjectDisposedException.ThrowIf(!_source.TryAddReference(), typeof(MeKiModel));
-        if (!Interlocked.Exchange(ref _busy, true))
-            return;
-        _source.ReleaseReference();
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
-        throw new InvalidOperationException("The session is in use on another thread. Create a session for each sequence.");
-    }
-
-    private void Leave()
-    {
-        Interlocked.Exchange(ref _busy, false);
-        FreeIfDisposed();
-        _source.ReleaseReference();
-    }
-
     private void Cut(int length)
     {
         _cache.Length = length;
@@ -246,24 +230,46 @@ public sealed class MeKiSession : IDisposable
     private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
     {
         ModelConfig config = _model.Config;
-        for (int i = 0; i < tokens.Length; i++)
-        {
-            if ((uint)tokens[i] >= (uint)config.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(tokens), tokens[i], $"Token {i} has an id outside the vocabulary of {config.VocabularySize}.");
-        }
+        _model.CheckTokens(tokens, nameof(tokens));
         if (logits.Length % config.VocabularySize != 0 || logits.Length / config.VocabularySize > tokens.Length)
             throw new ArgumentException($"{logits.Length} logits are not {config.VocabularySize} for each of at most {tokens.Length} tokens.", nameof(logits));
         if (tokens.Length > config.ContextLength - Position)
             throw new ContextOverflowException(tokens.Length, Position, config.ContextLength);
     }
 
-    // The cache is native memory and a lease's records go to other sessions: nobody may free them under whoever uses them. Whoever comes last, the user or Dispose, does and leaves the session
-    // busy for ever.
-    private void FreeIfDisposed()
+    private void Free()
     {
-        if (!Volatile.Read(ref _disposed) || Interlocked.Exchange(ref _busy, true))
-            return;
         _pass.Branch?.Rows.Dispose();
         _cache.Dispose();
+    }
+
+    /// <summary>The session and the model's files, held for one call or one pass of a generation.</summary>
+    private readonly ref struct Use
+    {
+        private readonly MeKiSession _session;
+        private readonly SessionUser _user;
+
+        public Use(MeKiSession session, SessionUser user)
+        {
+            (_session, _user) = (session, user);
+            ObjectDisposedException.ThrowIf(!session._source.TryAddReference(), typeof(MeKiModel));
+            try
+            {
+                session._gate.Enter(Before, user);
+            }
+            catch
+            {
+                session._source.ReleaseReference();
+                throw;
+            }
+        }
+
+        private SessionUser Before => _user == SessionUser.Pass ? SessionUser.Generation : SessionUser.Nobody;
+
+        public void Dispose()
+        {
+            _session._gate.Leave(_user, Before);
+            _session._source.ReleaseReference();
+        }
     }
 }

@@ -18,6 +18,16 @@ public enum GateInput
 /// <summary>What a model's files tell of its shape.</summary>
 public sealed record ModelConfig
 {
+    /// <summary>More than any model has.</summary>
+    internal const int MaxLayers = 1 << 12;
+
+    // Beyond every model, and small enough that activations of a whole batch, a page of keys and a row of the row file have sizes within 31 bits.
+    private const int MaxVocabulary = 1 << 21, MaxWidth = 1 << 18, MaxFeedForward = 1 << 19, MaxHeads = 1 << 12, MaxHeadDimension = 1 << 10;
+    private const int MaxContext = (1 << 24) - 1;
+
+    // Of all layers together: key values of a position, and values of a token's rows.
+    private const int MaxValuesOfLayers = 1 << 23;
+
     internal ModelConfig(Architecture architecture) => Architecture = architecture;
 
     /// <summary>The family, as GGUF names it: <c>llama</c>, <c>qwen3</c>, <c>qwen3meki</c> and others.</summary>
@@ -90,6 +100,9 @@ public sealed record ModelConfig
     /// <summary>The shape of each layer, [L].</summary>
     internal IReadOnlyList<LayerGeometry> Geometry { get; private set; } = [];
 
+    /// <summary>Blocks behind the layers that guess further tokens; they are left alone.</summary>
+    internal int PredictingLayers { get; set; }
+
     /// <summary>Values of a head that the rotary embedding turns.</summary>
     internal int RotaryDimension { get; set; }
 
@@ -119,14 +132,6 @@ public sealed record ModelConfig
 
     /// <summary>The same model without the token-row branch.</summary>
     internal ModelConfig WithoutBranch() => this with { Architecture = Architecture.WithoutBranch, MemoryDimension = 0 };
-
-    /// <summary>Refuses a number of layers beyond what the file can hold, before anything is made for each of them.</summary>
-    /// <exception cref="ModelFileException">It has fewer tensors than layers.</exception>
-    internal void CheckLayers(int tensors, string path)
-    {
-        if (Layers < 1 || Layers > tensors)
-            throw new ModelFileException(path, "layers", $"{Layers} is out of range: the file has {tensors} tensors", "Correct the configuration");
-    }
 
     /// <summary>How many positions a token sees in a layer, its own included.</summary>
     public int Window(int layer) => Windows.Count == 0 ? int.MaxValue : Windows[layer];
@@ -159,24 +164,32 @@ public sealed record ModelConfig
     /// <exception cref="ModelFileException">A size is not positive or two do not fit together.</exception>
     internal ModelConfig Checked(string path)
     {
-        foreach ((string name, int value) in new[]
+        foreach ((string name, int value, int most) in new[]
         {
-            ("vocabulary size", VocabularySize), ("layers", Layers), ("hidden size", HiddenSize), ("feed-forward size", FeedForwardSize),
-            ("heads", Heads), ("key/value heads", KvHeads), ("head dimension", HeadDimension), ("context length", ContextLength),
+            ("vocabulary size", VocabularySize, MaxVocabulary), ("layers", Layers, MaxLayers), ("hidden size", HiddenSize, MaxWidth),
+            ("feed-forward size", FeedForwardSize, MaxFeedForward), ("heads", Heads, int.MaxValue), ("key/value heads", KvHeads, int.MaxValue),
+            ("head dimension", HeadDimension, MaxHeadDimension), ("context length", ContextLength, MaxContext),
         })
         {
-            // 2^24 is beyond every model and keeps products of two sizes within 64 bits.
-            if (value is <= 0 or >= 1 << 24)
+            if (value <= 0 || value > most)
                 throw Bad(name, $"{value} is out of range");
         }
         if (Heads % KvHeads != 0)
             throw Bad("key/value heads", $"{KvHeads} does not divide the {Heads} heads");
-        if ((long)Heads * HeadDimension >= 1 << 24)
-            throw Bad("heads", $"{Heads} of {HeadDimension} values are out of range");
+        if (Heads > MaxHeads || Heads * HeadDimension > MaxWidth)
+            throw Bad("heads", $"{Heads} of {HeadDimension} values are out of range ({MaxHeads} heads, {MaxWidth} values)");
         if (HeadDimension % 2 != 0)
             throw Bad("head dimension", $"{HeadDimension} is odd; rotary embedding turns pairs");
-        if (MemoryDimension is < 0 or >= 1 << 20)
-            throw Bad("memory dimension", $"{MemoryDimension} is out of range");
+        if (RotaryDimension <= 0 || RotaryDimension > HeadDimension || RotaryDimension % 2 != 0)
+            throw Bad("rotary dimension", $"{RotaryDimension} is not an even part of the head's {HeadDimension} values");
+        if (MemoryDimension is < 0 or > MaxWidth)
+            throw Bad("memory dimension", $"{MemoryDimension} is out of range (0 to {MaxWidth})");
+        if (HasMeKi && HiddenSize < 2)
+            throw Bad("hidden size", $"{HiddenSize} is out of range for a model with the MeKi branch, whose projection halves it");
+        if ((long)Layers * KvHeads * HeadDimension > MaxValuesOfLayers)
+            throw Bad("layers", $"{Layers} with {KvHeads} key/value heads of {HeadDimension} values are out of range ({MaxValuesOfLayers} values)");
+        if ((long)Layers * MemoryDimension > MaxValuesOfLayers)
+            throw Bad("memory dimension", $"{Layers} layers of {MemoryDimension} values are out of range ({MaxValuesOfLayers} values)");
         if (!(NormEps > 0 && NormEps < 1))
             throw Bad("RMSNorm epsilon", $"{NormEps} is out of range");
         if (!(RopeTheta > 1 && float.IsFinite(RopeTheta)))
@@ -199,8 +212,6 @@ public sealed record ModelConfig
         };
         if (!scales)
             throw Bad("RoPE scaling", "has a number that is out of range");
-        if (RotaryDimension is <= 0 || RotaryDimension > HeadDimension || RotaryDimension % 2 != 0)
-            throw Bad("rotary dimension", $"{RotaryDimension} is not an even part of the head's {HeadDimension} values");
         Geometry = [.. Enumerable.Range(0, Layers).Select(layer => Architecture.Geometry(this, layer))];
         return this;
 

@@ -13,6 +13,9 @@ internal static class SessionFile
 {
     private const int BufferBytes = 1 << 20;
 
+    // So many ids are read and written at a time.
+    private const int BlockTokens = 1 << 14;
+
     /// <exception cref="ModelFileException">The file cannot be written.</exception>
     public static void Write(string path, SessionHeader header, ReadOnlySpan<int> tokens, KvCache cache)
     {
@@ -21,14 +24,11 @@ internal static class SessionFile
             using PendingFile file = new(path, header.FileBytes);
             file.Stream.Write(header.ToBytes());
             uint checksum = Crc32C.Initial;
-            byte[] ids = new byte[sizeof(int) * tokens.Length];
-            for (int i = 0; i < tokens.Length; i++)
-                BinaryPrimitives.WriteInt32LittleEndian(ids.AsSpan(sizeof(int) * i), tokens[i]);
-            Write(file.Stream, ids, ref checksum);
+            WriteTokens(file.Stream, tokens, ref checksum);
             WriteChecksum(file.Stream, checksum);
             foreach (KeyValuePages layer in cache.Layers)
             {
-                for (int page = 0; page * KeyValuePages.PageLength < header.Length; page++)
+                for (int page = 0; page < header.Pages; page++)
                 {
                     foreach ((int offset, int length) in header.KeyValues.Parts(header.UsedOf(page * KeyValuePages.PageLength)))
                         Write(file.Stream, layer.Pages[page].Bytes.Slice(offset, length), ref checksum);
@@ -53,8 +53,9 @@ internal static class SessionFile
         KvCache cache = new(config, model.KeyValues);
         try
         {
-            // Asked before opening: a pipe has no length, and opening one would wait for its writer.
-            long length = new FileInfo(path).Length;
+            // Asked before opening: a pipe has no length, and opening one would wait for its writer. A link's own length is that of its text.
+            FileInfo info = new(path);
+            long length = (info.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? info).Length;
             if (length < SessionHeader.Bytes)
                 throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}", "Delete it and compute the session again");
             using FileStream file = new(path, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = (int)Math.Min(length, BufferBytes) });
@@ -77,16 +78,14 @@ internal static class SessionFile
         byte[] first = new byte[SessionHeader.Bytes];
         file.ReadExactly(first);
         SessionHeader header = SessionHeader.Read(first, path, model, contextLength);
-        if (file.Length != header.FileBytes)
+        // The second is implied, unless a model's sizes make the first wrap.
+        if (file.Length != header.FileBytes || file.Length / sizeof(int) < header.Length)
             throw new SessionFileException(path, "length", $"the file has {file.Length} bytes, not the {header.FileBytes} its header tells", "Delete it and compute the session again");
 
         uint checksum = Crc32C.Initial;
         int[] tokens = new int[header.Length];
-        byte[] ids = new byte[sizeof(int) * header.Length];
-        Read(file, ids, ref checksum);
+        ReadTokens(file, tokens, ref checksum);
         CheckChecksum(file, path, "tokens", checksum);
-        for (int i = 0; i < tokens.Length; i++)
-            tokens[i] = BinaryPrimitives.ReadInt32LittleEndian(ids.AsSpan(sizeof(int) * i));
         if (tokens.Any(token => (uint)token >= (uint)header.VocabularySize))
             throw new SessionFileException(path, "tokens", "an id is outside the vocabulary", "Delete it and compute the session again");
         for (int layer = 0; layer < cache.Layers.Length; layer++)
@@ -102,6 +101,30 @@ internal static class SessionFile
         }
         cache.Length = header.Length;
         return tokens;
+    }
+
+    private static void WriteTokens(Stream file, ReadOnlySpan<int> tokens, ref uint checksum)
+    {
+        byte[] block = new byte[sizeof(int) * Math.Min(tokens.Length, BlockTokens)];
+        for (int first = 0, count; first < tokens.Length; first += count)
+        {
+            count = Math.Min(BlockTokens, tokens.Length - first);
+            for (int i = 0; i < count; i++)
+                BinaryPrimitives.WriteInt32LittleEndian(block.AsSpan(sizeof(int) * i), tokens[first + i]);
+            Write(file, block.AsSpan(0, sizeof(int) * count), ref checksum);
+        }
+    }
+
+    private static void ReadTokens(Stream file, Span<int> tokens, ref uint checksum)
+    {
+        byte[] block = new byte[sizeof(int) * Math.Min(tokens.Length, BlockTokens)];
+        for (int first = 0, count; first < tokens.Length; first += count)
+        {
+            count = Math.Min(BlockTokens, tokens.Length - first);
+            Read(file, block.AsSpan(0, sizeof(int) * count), ref checksum);
+            for (int i = 0; i < count; i++)
+                tokens[first + i] = BinaryPrimitives.ReadInt32LittleEndian(block.AsSpan(sizeof(int) * i));
+        }
     }
 
     private static void Write(Stream file, ReadOnlySpan<byte> part, ref uint checksum)

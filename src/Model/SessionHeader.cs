@@ -26,15 +26,16 @@ internal sealed record SessionHeader
     /// <summary>Tokens of the session.</summary>
     public required int Length { get; init; }
 
-    /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum.</summary>
+    /// <summary>Pages of a layer.</summary>
+    public int Pages => (int)((Length + KeyValuePages.PageLength - 1L) / KeyValuePages.PageLength);
+
+    /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum. Full pages are alike.</summary>
     public long FileBytes
     {
         get
         {
-            long layer = 0;
-            for (int first = 0; first < Length; first += KeyValuePages.PageLength)
-                layer += KeyValues.Parts(UsedOf(first)).Sum(part => (long)part.Length) + sizeof(uint);
-            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * layer;
+            (int full, int rest) = Math.DivRem(Length, KeyValuePages.PageLength);
+            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * (full * PageBytes(KeyValuePages.PageLength) + (rest > 0 ? PageBytes(rest) : 0));
         }
     }
 
@@ -86,6 +87,8 @@ internal sealed record SessionHeader
             throw new SessionFileException(path, "header", "the session belongs to another model, or to this one in other formats or with other rows", "Use the model it was saved with, or delete it");
         return own;
     }
+
+    private long PageBytes(int positions) => KeyValues.Parts(positions).Sum(part => (long)part.Length) + sizeof(uint);
 
     private (int At, int Value)[] Words() =>
     [

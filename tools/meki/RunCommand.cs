@@ -44,6 +44,7 @@ internal static class RunCommand
                 MinP = parsed.GetValue(minP),
                 RepetitionPenalty = parsed.GetValue(penalty),
                 Seed = parsed.GetValue(seed),
+                ParseSpecialTokens = true,
                 StopStrings = parsed.GetValue(stop) ?? [],
                 ContextShift = parsed.GetValue(shift),
                 KeepTokens = parsed.GetValue(keep),

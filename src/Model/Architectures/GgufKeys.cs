@@ -15,8 +15,22 @@ internal sealed class GgufKeys(GgufFile file, string architecture)
     /// <summary>The prefix.</summary>
     public string Architecture => architecture;
 
-    /// <summary>An integer; null where the file does not tell. A list must have one value for all layers.</summary>
-    public int? TryInt(string key) => Metadata.TryGetUniformInt($"{architecture}.{key}");
+    /// <summary>An integer; null where the file does not tell. Some writers list some of them for each layer: then they must be all the same.</summary>
+    /// <exception cref="ModelFileException">The value is not an integer or does not fit, or the list is not of equal numbers, one for each layer.</exception>
+    public int? TryInt(string key)
+    {
+        string whole = $"{architecture}.{key}";
+        if (!Metadata.IsArray(whole))
+            return Metadata.TryGetInt(whole);
+        Array each = Metadata.Get<Array>(whole);
+        int blocks = Metadata.GetInt($"{architecture}.block_count");
+        if (each.Length != blocks || blocks == 0)
+            throw Fault(key, $"tells of {each.Length} layers where the model has {blocks}", "The file is damaged");
+        object first = each.GetValue(0)!;
+        return each.Cast<object>().All(first.Equals)
+            ? new GgufMetadata(Metadata.Path) { [whole] = first }.TryGetInt(whole)
+            : throw Fault(key, "differs from layer to layer, which this engine does not run for this architecture", "Take a model of equal layers");
+    }
 
     /// <summary>A number with a fraction; null where the file does not tell.</summary>
     public float? TryFloat(string key) => Metadata.TryGetFloat($"{architecture}.{key}");

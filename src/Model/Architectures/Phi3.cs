@@ -26,10 +26,7 @@ internal sealed class Phi3 : Llama
         Fused(Role.Gate, "ffn_up.weight", "mlp.gate_up_proj.weight", Inner, c => new(0, c.FeedForwardSize, 2 * c.FeedForwardSize)),
         Fused(Role.Up, "ffn_up.weight", "mlp.gate_up_proj.weight", Inner, c => new(c.FeedForwardSize, c.FeedForwardSize, 2 * c.FeedForwardSize)),
         Matrix(Role.Down, "ffn_down.weight", "mlp.down_proj.weight", Width, Inner),
-        Ending[0],
-        Vector(Role.LongRotaryDivisors, "rope_factors_long.weight", null, Pairs) with { PerLayer = false, Optional = true },
-        Vector(Role.ShortRotaryDivisors, "rope_factors_short.weight", null, Pairs) with { PerLayer = false, Optional = true },
-        Ending[2],
+        .. Ending,
     ];
 
     private static int QkvRows(ModelConfig config) => (config.Heads + 2 * config.KvHeads) * config.HeadDimension;

@@ -41,11 +41,11 @@ internal sealed class Qwen3MeKi : Qwen3
             Optional = true,
         },
         Trained(Vector(Role.Alpha, "meki_alpha", "meki.alpha", (_, _) => 1).Megatron("meki_module.alpha_scale")),                                             // (3)
-        Trained(Vector(Role.Beta, "meki_beta", "meki.beta", (_, _) => 1).Megatron("meki_module.beta_scale")) with { Optional = true },                        // (3)
+        Trained(Vector(Role.Beta, "meki_beta", "meki.beta", (_, _) => 1).Megatron("meki_module.beta_scale")) with { Optional = true, With = Role.ProjectionDown },                        // (3)
         Trained(Matrix(Role.ProjectionGate, "meki_projection_gate.weight", "meki.projection.gate_proj.weight", Projection, Width)                             // G (2)
-            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 0, c => c.HiddenSize / 2))) with { Optional = true },
+            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 0, c => c.HiddenSize / 2))) with { Optional = true, With = Role.ProjectionDown },
         Trained(Matrix(Role.ProjectionUp, "meki_projection_up.weight", "meki.projection.up_proj.weight", Projection, Width)
-            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 1, c => c.HiddenSize / 2))) with { Optional = true },
+            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 1, c => c.HiddenSize / 2))) with { Optional = true, With = Role.ProjectionDown },
         Trained(Matrix(Role.ProjectionDown, "meki_projection_down.weight", "meki.projection.down_proj.weight", Memory, Projection)
             .Megatron("meki_module.word_emb_projection.linear_fc2.weight")) with { Optional = true },
         Trained(Vector(Role.ProjectionNorm, "meki_projection_norm.weight", "meki.projection.norm.weight", Width)

@@ -33,6 +33,9 @@ internal sealed record TensorSpec(Role Role, TensorName Gguf, TensorName? Huggin
     /// <summary>Whether files may go without it: in every layer, or in none.</summary>
     public bool Optional { get; init; }
 
+    /// <summary>The optional tensor that it goes with: files have both or none.</summary>
+    public Role? With { get; init; }
+
     /// <summary>Whether it has a row for each token of the vocabulary.</summary>
     public bool OverVocabulary { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MeKi.Kernels;
 using MeKi.Model.Files;
 
@@ -9,13 +10,21 @@ namespace MeKi.Model.Checkpoints;
 /// </summary>
 internal static class ConfigRopeScaling
 {
-    /// <summary>Reads the field.</summary>
+    /// <summary>The object of parameters: <c>rope_scaling</c> where it says anything, else <c>rope_parameters</c>.</summary>
+    public static JsonPlace? Parameters(JsonPlace json)
+    {
+        JsonPlace? scaling = json.TryField("rope_scaling");
+        bool isEmpty = scaling is not { Element: var element } || (element.ValueKind == JsonValueKind.Object && !element.EnumerateObject().Any());
+        return isEmpty ? json.TryField("rope_parameters") : scaling;
+    }
+
+    /// <summary>Reads the scaling.</summary>
     /// <param name="json">The root of <c>config.json</c>.</param>
     /// <param name="config">What was read so far; YaRN makes its context longer.</param>
     /// <exception cref="ModelFileException">A number is missing, or the kind is not one that runs.</exception>
     public static RopeScaling? Read(JsonPlace json, ModelConfig config)
     {
-        if ((json.TryField("rope_scaling") ?? json.TryField("rope_parameters")) is not { } field)
+        if (Parameters(json) is not { } field)
             return null;
         string kind = field.TryText("rope_type") ?? field.TryText("type") ?? "default";
         switch (kind)

@@ -51,9 +51,11 @@ internal sealed class GgufModel : WeightSource
         }
     }
 
-    public static GgufModel Open(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="copy">Whether to read it into memory instead of mapping it.</param>
+    public static GgufModel Open(string path, bool copy = false)
     {
-        GgufFile file = GgufFile.Open(path);
+        GgufFile file = GgufFile.Open(path, copy);
         try
         {
             return new(file);
@@ -149,6 +151,8 @@ internal sealed class GgufModel : WeightSource
 
     public override void ReleaseReference() => _file.File.ReleaseReference();
 
+    public override void FreeCopies() => _file.File.FreeCopy();
+
     public override void Dispose() => _file.Dispose();
 
     private ModelConfig ReadConfig(GgufFile file)
@@ -156,16 +160,20 @@ internal sealed class GgufModel : WeightSource
         Architecture architecture = Architecture.OfGguf(file.Metadata.Get<string>("general.architecture"), file.File.Path);
         ModelConfig config = new(architecture)
         {
-            VocabularySize = file.GetTensor(EmbeddingName).Dimensions is [_, long rows and < 1 << 24, ..] ? (int)rows : 0,
+            VocabularySize = Vocabulary(file.GetTensor(EmbeddingName)),
             PairsAreNeighbours = architecture.Tensors.Any(spec => spec.PairsRows),
         };
         GgufKeys keys = new(file, architecture.Name);
         foreach (ConfigKey key in architecture.Keys)
             key.Read(keys, config);
-        config.CheckLayers(file.Tensors.Count, file.File.Path);
+        _ = config.Checked(Path);
         config.Present = FindOptional(config);
-        _ = config.Checked(file.File.Path);
-        CheckTensors(config);
+        CheckTensors(config, [.. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"blk.{layer}.")]);
         return config;
     }
+
+    private int Vocabulary(GgufTensor embedding) => embedding.Dimensions is [_, long rows, ..]
+        ? (int)Math.Min(rows, int.MaxValue)
+        : throw new ModelFileException(Path, UntrustedText.Tensor(EmbeddingName),
+            $"has dimensions [{string.Join(", ", embedding.Dimensions)}] where a matrix is needed", "Convert the checkpoint again");
 }

@@ -21,8 +21,8 @@ internal static class GgufRopeScaling
     {
         float[]? divisors = gguf.Vector(DivisorsName, config.RotaryDimension / 2);
         float? factor = gguf.TryFloat("rope.scaling.factor");
-        // llama.cpp takes a factor without a type for a linear one.
-        string type = gguf.Metadata.GetOr($"{gguf.Architecture}.rope.scaling.type", factor is null ? "none" : "linear");
+        // llama.cpp takes a factor without a type for a linear one, and 0 for none.
+        string type = gguf.Metadata.GetOr($"{gguf.Architecture}.rope.scaling.type", factor is null or 0 ? "none" : "linear");
         int original = gguf.TryInt("rope.scaling.original_context_length") ?? config.ContextLength;
         if (gguf.Vector(LongName, config.RotaryDimension / 2) is { } longFactors)
         {

@@ -31,12 +31,14 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     protected override IEnumerable<string> Names => _folder.Tensors.Keys;
 
-    public static HuggingFaceCheckpoint Open(string path)
+    /// <param name="path">The folder.</param>
+    /// <param name="copy">Whether to read its tensors into memory instead of mapping them.</param>
+    public static HuggingFaceCheckpoint Open(string path, bool copy = false)
     {
         string configPath = System.IO.Path.Combine(path, "config.json");
         return JsonPlace.Read(configPath, json =>
         {
-            SafetensorsFolder folder = SafetensorsFolder.Open(path);
+            SafetensorsFolder folder = SafetensorsFolder.Open(path, copy);
             try
             {
                 return new HuggingFaceCheckpoint(folder, json, configPath);
@@ -67,6 +69,12 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         // By index: an enumerator of the interface would be allocated for each token.
         for (int i = 0; i < _folder.Files.Count; i++)
             _folder.Files[i].File.ReleaseReference();
+    }
+
+    public override void FreeCopies()
+    {
+        foreach (SafetensorsFile each in _folder.Files)
+            each.File.FreeCopy();
     }
 
     public override void Dispose() => _folder.Dispose();
@@ -112,18 +120,48 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         config = new(architecture) { GateInput = _naming.DefaultGateInput, MemoryDimension = MixNormLength(architecture) };
         foreach (ConfigKey key in architecture.Keys)
             key.Read(json, config);
-        config.CheckLayers(_folder.Tensors.Count, path);
-        HashSet<Role> present = [.. FindOptional(config)];
+        _ = config.Checked(path);
+        HashSet<Role> present = FindOptional(config);
         if (json.TryFlag("tie_word_embeddings") is { } tied)
             _ = tied ? present.Remove(Role.Head) : present.Add(Role.Head);
-        foreach (Role role in GgufRopeScaling.Tensors(config).Keys)
-            present.Add(role);
+        if (json.TryFlag("qk_norm") == true)
+            present.UnionWith([Role.QueryNorm, Role.KeyNorm]);
+        present.UnionWith(GgufRopeScaling.Tensors(config).Keys);
         config.Present = present;
-        _ = config.Checked(path);
-        CheckTensors(config);
         CheckFlag(json, "qk_norm", Role.QueryNorm, config);
         CheckFlag(json, "meki_projection_norm", Role.ProjectionNorm, config);
+        CheckTensors(config, OfNoUse(config));
         return config;
+    }
+
+    private List<string> OfNoUse(ModelConfig config)
+    {
+        List<string> names = [];
+        if (config.PredictingLayers > 0)
+            names.AddRange(["mtp.", "model.mtp.", "model.mtp_layers.", .. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"model.layers.{layer}.")]);
+        foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec.Role is Role.Head or Role.Beta && !config.Present.Contains(spec.Role)))
+            names.AddRange(spec.Layers(config).SelectMany(layer => Places(spec, config, layer)).Select(place => place.Name).Where(Has));
+        if (names.FirstOrDefault(name => config.TiedHead && Places(config.SpecOf(Role.Head), config, 0).Any(place => place.Name == name)) is { } head && !IsEmbedding(head, config))
+        {
+            throw new ModelFileException(Path, UntrustedText.Tensor(head), "is another matrix than the embedding, though tie_word_embeddings is true",
+                "Set tie_word_embeddings to false to use it, or take it out");
+        }
+        return names;
+    }
+
+    private bool IsEmbedding(string name, ModelConfig config)
+    {
+        const int Step = 1 << 20;
+        SafetensorsTensor head = _folder.Tensors[name], embedding = _folder.Tensors[Places(config.SpecOf(Role.Embedding), config, 0).First(place => Has(place.Name)).Name];
+        if (head.DType != embedding.DType || !head.Shape.SequenceEqual(embedding.Shape))
+            return false;
+        for (long at = 0; at < head.ByteLength; at += Step)
+        {
+            int length = (int)Math.Min(Step, head.ByteLength - at);
+            if (!head.File.Span(head.Offset + at, length).SequenceEqual(embedding.File.Span(embedding.Offset + at, length)))
+                return false;
+        }
+        return true;
     }
 
     // What a flag says of a tensor, the tensor must say, too.

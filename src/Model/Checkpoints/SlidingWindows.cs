@@ -6,16 +6,14 @@ namespace MeKi.Model.Checkpoints;
 /// <summary>Which layers see only the last positions, as checkpoints tell it. The result is <see cref="ModelConfig.Windows"/>. Keys: docs/formats.md.</summary>
 internal static class SlidingWindows
 {
-    // What ModelConfig refuses anyway is not worth a list.
-    private const int MaxLayers = 1 << 24;
-
     private const string Full = "full_attention", Sliding = "sliding_attention";
 
     /// <summary>Qwen's keys of <c>config.json</c>, with the defaults of Hugging Face's Qwen3Config.</summary>
     /// <exception cref="ModelFileException">Two keys do not fit together, or a kind of layer is not known.</exception>
     public static IReadOnlyList<int> ReadQwen(JsonPlace config, int layers)
     {
-        if (layers is <= 0 or >= MaxLayers)
+        // What ModelConfig refuses anyway is not worth a list.
+        if (layers is <= 0 or > ModelConfig.MaxLayers)
             return [];
         int window = config.TryFlag("use_sliding_window") == true ? config.TryInt("sliding_window") ?? 0 : 0;
         bool[] sliding;
@@ -49,7 +47,7 @@ internal static class SlidingWindows
         int window = config.TryInt("sliding_window") ?? 0;
         if (window < 0)
             throw config.Field("sliding_window").Fault("is negative", "Correct it");
-        return layers is <= 0 or >= MaxLayers ? [] : Of(window, [.. Enumerable.Repeat(true, layers)]);
+        return layers is <= 0 or > ModelConfig.MaxLayers ? [] : Of(window, [.. Enumerable.Repeat(true, layers)]);
     }
 
     /// <summary>GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.</summary>
@@ -58,7 +56,7 @@ internal static class SlidingWindows
     {
         int window = metadata.TryGetInt($"{a}.attention.sliding_window") ?? 0;
         string pattern = $"{a}.attention.sliding_window_pattern";
-        if (window == 0 || layers is <= 0 or >= MaxLayers)
+        if (window == 0 || layers is <= 0 or > ModelConfig.MaxLayers)
             return [];
         if (!metadata.Contains(pattern))
             return Of(window, [.. Enumerable.Repeat(true, layers)]);

@@ -69,43 +69,47 @@ internal abstract class WeightSource : IDisposable
     /// <summary>Undoes a successful <see cref="TryAddReference"/>.</summary>
     public abstract void ReleaseReference();
 
+    /// <summary>Lets go of files that were read into memory, once nothing is read from them any more.</summary>
+    public abstract void FreeCopies();
+
     public abstract void Dispose();
 
     /// <summary>Finds which of the tensors that files may go without there are.</summary>
-    /// <exception cref="ModelFileException">One is there in some layers only.</exception>
-    protected IReadOnlySet<Role> FindOptional(ModelConfig config)
+    protected HashSet<Role> FindOptional(ModelConfig config)
     {
         HashSet<Role> present = [];
-        foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec.Optional))
+        foreach (IGrouping<Role, TensorSpec> together in config.Architecture.Tensors.Where(spec => spec.Optional).GroupBy(spec => spec.With ?? spec.Role))
         {
-            int without = spec.Layers(config).FirstOrDefault(layer => Locate(spec, config, layer) is null, -1);
-            if (without < 0)
-                present.Add(spec.Role);
-            else if (spec.Layers(config).Any(layer => Locate(spec, config, layer) is not null))
-                throw Missing(spec, config, without);
+            // What a model without a projection would multiply it with says nothing.
+            if (together.Any(spec => spec.Role != Role.Beta && spec.Layers(config).Any(layer => Locate(spec, config, layer) is not null)))
+                present.UnionWith(together.Select(spec => spec.Role));
         }
         return present;
     }
 
     /// <summary>Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="ofNoUse">Tensors that may be there; a name that ends in a dot is what such names begin with.</param>
     /// <exception cref="ModelFileException">There is such a tensor.</exception>
-    protected void CheckTensors(ModelConfig config)
+    protected void CheckTensors(ModelConfig config, IReadOnlyCollection<string> ofNoUse)
     {
         HashSet<string> used = [];
-        foreach (TensorSpec spec in config.Tensors)
+        // Layer by layer: a number of layers is believed only as far as the file goes.
+        for (int layer = 0; layer < config.Layers; layer++)
         {
-            foreach (int layer in spec.Layers(config))
+            foreach (TensorSpec spec in config.Tensors.Where(spec => layer == 0 || spec.PerLayer))
             {
-                if (!Places(spec, config, layer).Any())
-                    continue;
-                used.Add(Locate(spec, config, layer)?.Name ?? throw Missing(spec, config, layer));
+                if (Places(spec, config, layer).Any())
+                    used.Add(Locate(spec, config, layer)?.Name ?? throw Missing(spec, config, layer));
             }
         }
-        string? unused = Names.FirstOrDefault(name => !used.Contains(name) && !UnusedTensors.IsKnown(name, config));
+        string? unused = Names.FirstOrDefault(name => !used.Contains(name) && !UnusedTensors.Contain(name)
+            && !ofNoUse.Any(each => each.EndsWith('.') ? name.StartsWith(each, StringComparison.Ordinal) : name == each));
         if (unused is not null)
         {
-            throw new ModelFileException(Path, UntrustedText.Tensor(unused), $"is none that architecture '{config.Family}' of {config.Layers} layers uses",
-                "The model would compute something else than it was trained for; check the configuration, or take a file of a supported variant");
+            throw new ModelFileException(Path, UntrustedText.Tensor(unused),
+                $"is none that this model of {config.Layers} layers uses: it would compute something else than what was trained",
+                "Take a file of a supported variant, or correct the configuration");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using MeKi.Model.Generation;
 
 namespace MeKi.Model.Evaluation;
 
@@ -13,13 +14,13 @@ internal sealed class TokenDistribution(int vocabulary)
     public int Likeliest => TensorPrimitives.IndexOfMax<double>(_logits);
 
     /// <summary>Takes the distribution of these logits, [V].</summary>
-    /// <exception cref="InvalidOperationException">A logit is not a number: nothing measured on it would mean anything.</exception>
+    /// <exception cref="InvalidLogitsException">A logit is not a number: nothing measured on it would mean anything.</exception>
     public void Set(ReadOnlySpan<float> logits)
     {
         TensorPrimitives.ConvertTruncating(logits, _logits);
         double max = TensorPrimitives.Max<double>(_logits);
         if (!double.IsFinite(max))
-            throw new InvalidOperationException("The model's logits hold a value that is not a number; its weights or rows are damaged.");
+            throw new InvalidLogitsException(max);
         TensorPrimitives.Subtract(_logits, max, _logProbabilities);
         TensorPrimitives.Exp<double>(_logProbabilities, _probabilities);
         double sum = TensorPrimitives.Sum<double>(_probabilities);

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace MeKi.Model.Files;
@@ -18,8 +19,10 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     {
         try
         {
-            using var stream = File.OpenRead(file);
-            using var document = JsonDocument.Parse(stream);
+            ReadOnlyMemory<byte> text = File.ReadAllBytes(file);
+            if (text.Span.StartsWith(Encoding.UTF8.Preamble))
+                text = text[Encoding.UTF8.Preamble.Length..];
+            using var document = Parse(text);
             return reader(new(file, "$", document.RootElement));
         }
         catch (JsonException exception)
@@ -58,10 +61,15 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
         _ => throw field.Fault("is neither true nor false"),
     };
 
-    /// <summary>A setting that may be absent: an integer.</summary>
-    public int? TryInt(string name) => TryField(name) is JsonPlace field
-        ? field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetInt32(out int value) ? value : throw field.Fault("is not an integer", "Correct it")
-        : null;
+    /// <summary>A setting that may be absent: an integer, however it is written (<c>4096.0</c>, <c>1e4</c>).</summary>
+    public int? TryInt(string name)
+    {
+        if (TryField(name) is not JsonPlace field)
+            return null;
+        double value = double.NaN;
+        bool isNumber = field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetDouble(out value);
+        return isNumber && value == Math.Floor(value) && Math.Abs(value) <= int.MaxValue ? (int)value : throw field.Fault("is not an integer", "Correct it");
+    }
 
     /// <summary>A setting that must be there: an integer.</summary>
     public int Int(string name) => TryInt(name) ?? throw Fault($"has no field '{name}'", "Add it");
@@ -104,4 +112,18 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     public int Id() => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id is >= 0 and < MaxId
         ? id
         : throw Fault($"{UntrustedText.Quote(element.GetRawText())} is not a token id from 0 to {MaxId - 1}");
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> text)
+    {
+        try
+        {
+            return JsonDocument.Parse(text);
+        }
+        catch (JsonException)
+        {
+            if (PythonJson.Quote(text.Span) is not { } quoted)
+                throw;
+            return JsonDocument.Parse(quoted);
+        }
+    }
 }

@@ -1,21 +1,26 @@
 using System.IO.MemoryMappedFiles;
+using MeKi.Kernels.Allocation;
 using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// A whole file mapped read-only into memory. References are counted: the opener holds one until <see cref="Dispose"/>, and whoever computes on the bytes
-/// takes another with <see cref="TryAddReference"/>, so that the mapping outlives a <see cref="Dispose"/> in the middle of a computation.
+/// A whole file mapped read-only into memory, or read into it. References are counted: the opener holds one until <see cref="Dispose"/>, and whoever computes
+/// on the bytes takes another with <see cref="TryAddReference"/>, so that the mapping outlives a <see cref="Dispose"/> in the middle of a computation.
 /// All members may be called from any thread.
 /// </summary>
 /// <remarks>
-/// A file that another process shortens while it is mapped ends the process with a bus error when the lost pages are read; no check can prevent that.
-/// A mapping that is never disposed stays until the process ends: unmapping from a finalizer could pull the bytes from under a raw pointer.
+/// A file that another process shortens while it is mapped ends the process with a bus error when the lost pages are read; no check can prevent that. A copy
+/// does not depend on the file any more. A mapping that is never disposed stays until the process ends: unmapping from a finalizer could pull the bytes from
+/// under a raw pointer.
 /// </remarks>
 public sealed unsafe class MappedFile : IDisposable
 {
-    private readonly MemoryMappedFile _map;
-    private readonly MemoryMappedViewAccessor _view;
+    private const int ReadBytes = 1 << 30;
+
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+    private readonly ArenaPiece? _copy;
     private byte* _pointer;
     private int _references = 1;
     private int _disposed;
@@ -28,6 +33,12 @@ public sealed unsafe class MappedFile : IDisposable
         _view = view;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
         _pointer += view.PointerOffset;
+    }
+
+    private MappedFile(string path, ArenaPiece copy, long length)
+    {
+        (Path, Length, _copy) = (path, length, copy);
+        _pointer = copy.Address;
     }
 
     /// <summary>The path as it was given to <see cref="Open"/>.</summary>
@@ -50,8 +61,9 @@ public sealed unsafe class MappedFile : IDisposable
 
     /// <summary>Maps a file.</summary>
     /// <param name="path">A regular file that is not empty; symbolic links are followed.</param>
-    /// <exception cref="ModelFileException">The file is missing, a folder, empty, or cannot be read.</exception>
-    public static MappedFile Open(string path)
+    /// <param name="copy">Whether to read it into memory instead.</param>
+    /// <exception cref="ModelFileException">The file is missing, a folder, empty, or cannot be read; or it was shortened while it was read.</exception>
+    public static MappedFile Open(string path, bool copy = false)
     {
         ArgumentNullException.ThrowIfNull(path);
         if (Directory.Exists(path))
@@ -66,7 +78,7 @@ public sealed unsafe class MappedFile : IDisposable
                 throw Empty(path);
             using SafeFileHandle handle = File.OpenHandle(path);
             long length = RandomAccess.GetLength(handle);
-            return length == 0 ? throw Empty(path) : Map(path, handle, length);
+            return length == 0 ? throw Empty(path) : copy ? Read(path, handle, length) : Map(path, handle, length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -75,7 +87,8 @@ public sealed unsafe class MappedFile : IDisposable
         }
         catch (OutOfMemoryException e)
         {
-            throw new ModelFileException(path, "", "does not fit into the address space", "Raise the limit of virtual memory (ulimit -v)", e);
+            throw new ModelFileException(path, "", copy ? "does not fit into memory" : "does not fit into the address space",
+                copy ? "Map it instead" : "Raise the limit of virtual memory (ulimit -v)", e);
         }
     }
 
@@ -123,9 +136,19 @@ public sealed unsafe class MappedFile : IDisposable
         if (Interlocked.Decrement(ref _references) != 0)
             return;
         _pointer = null;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _map.Dispose();
+        _copy?.Dispose();
+        _view?.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view?.Dispose();
+        _map?.Dispose();
+    }
+
+    /// <summary>Gives back the memory of a copy that nobody reads any more, while references go on being counted. Does nothing to a mapping.</summary>
+    internal void FreeCopy()
+    {
+        if (_copy is null)
+            return;
+        _pointer = null;
+        _copy.Dispose();
     }
 
     /// <summary>Gives back the opener's reference; the file is unmapped when no other is left. Further calls do nothing.</summary>
@@ -149,6 +172,29 @@ public sealed unsafe class MappedFile : IDisposable
         {
             view?.Dispose();
             map?.Dispose();
+            throw;
+        }
+    }
+
+    private static MappedFile Read(string path, SafeFileHandle handle, long length)
+    {
+        ArenaPiece copy = new Arena(length, hugePages: true).Allocate(length);
+        try
+        {
+            for (long at = 0, read; at < length; at += read)
+            {
+                read = RandomAccess.Read(handle, new Span<byte>(copy.Address + at, (int)Math.Min(length - at, ReadBytes)), at);
+                if (read == 0)
+                {
+                    throw new ModelFileException(path, $"byte {at}", $"the file ends here and not after {length} bytes: it was shortened while it was read",
+                        "Copy it again");
+                }
+            }
+            return new(path, copy, length);
+        }
+        catch
+        {
+            copy.Dispose();
             throw;
         }
     }

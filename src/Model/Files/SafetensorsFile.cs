@@ -27,10 +27,11 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Opens, maps and checks a file.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="copy">Whether to read into memory instead of mapping.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is not a sound safetensors file.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path, bool copy = false)
     {
-        MappedFile file = MappedFile.Open(path);
+        MappedFile file = MappedFile.Open(path, copy);
         try
         {
             return new(file, Read(file));

@@ -32,8 +32,9 @@ public sealed class SafetensorsFolder : IDisposable
 
     /// <summary>Opens all weights of a folder.</summary>
     /// <param name="path">The folder.</param>
+    /// <param name="copy">Whether to read into memory instead of mapping.</param>
     /// <exception cref="ModelFileException">The folder has no weights, or one of its files cannot be read, is missing or is not sound.</exception>
-    public static SafetensorsFolder Open(string path)
+    public static SafetensorsFolder Open(string path, bool copy = false)
     {
         ArgumentNullException.ThrowIfNull(path);
         if (!Directory.Exists(path))
@@ -48,8 +49,8 @@ public sealed class SafetensorsFolder : IDisposable
         try
         {
             if (!isSingle)
-                return new(path, files, OpenShards(path, index, files));
-            files.Add(SafetensorsFile.Open(single));
+                return new(path, files, OpenShards(path, index, copy, files));
+            files.Add(SafetensorsFile.Open(single, copy));
             return new(path, files, files[0].Tensors);
         }
         catch
@@ -67,7 +68,7 @@ public sealed class SafetensorsFolder : IDisposable
             file.Dispose();
     }
 
-    private static Dictionary<string, SafetensorsTensor> OpenShards(string folder, string index, List<SafetensorsFile> files)
+    private static Dictionary<string, SafetensorsTensor> OpenShards(string folder, string index, bool copy, List<SafetensorsFile> files)
     {
         Dictionary<string, SafetensorsFile> shards = [];
         Dictionary<string, SafetensorsTensor> tensors = [];
@@ -75,7 +76,7 @@ public sealed class SafetensorsFolder : IDisposable
         {
             if (!shards.TryGetValue(shardName, out SafetensorsFile? shard))
             {
-                shard = SafetensorsFile.Open(System.IO.Path.Combine(folder, shardName));
+                shard = SafetensorsFile.Open(System.IO.Path.Combine(folder, shardName), copy);
                 files.Add(shard);
                 shards.Add(shardName, shard);
             }

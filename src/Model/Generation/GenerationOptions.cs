@@ -1,30 +1,44 @@
 namespace MeKi.Model.Generation;
 
-/// <summary>How a continuation is chosen. The samplers apply in llama.cpp's order: repetition penalty, top-k, top-p, min-p, temperature.</summary>
+/// <summary>
+/// How a continuation is chosen. The samplers apply in llama.cpp's order: repetition penalty, top-k, top-p, min-p, temperature. A value outside its range is
+/// refused when a generation is asked for (<see cref="ArgumentOutOfRangeException"/>; it names the option and the range).
+/// </summary>
 public sealed record GenerationOptions
 {
-    /// <summary>The most tokens to generate. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes room.</summary>
+    private const float LeastPenalty = 0.001f, MostPenalty = 1000;
+
+    /// <summary>The most tokens to generate, 0 or more. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes
+    /// room.</summary>
     public int MaxTokens { get; init; } = 256;
 
-    /// <summary>Divides the logits before sampling; 0 is greedy: always the likeliest token.</summary>
+    /// <summary>Divides the logits before sampling; 0 is greedy: always the likeliest token. Finite and not negative.</summary>
     public float Temperature { get; init; } = 0.8f;
 
-    /// <summary>Keeps only the k likeliest tokens; 0 keeps all.</summary>
+    /// <summary>Keeps only the k likeliest tokens, 1 or more; 0 keeps all.</summary>
     public int TopK { get; init; } = 40;
 
-    /// <summary>Keeps the fewest likeliest tokens whose probabilities sum to at least this; 1 keeps all.</summary>
+    /// <summary>Keeps the fewest likeliest tokens whose probabilities sum to at least this, above 0 and at most 1; 1 keeps all.</summary>
     public float TopP { get; init; } = 0.95f;
 
-    /// <summary>Keeps tokens at least this times as likely as the likeliest; 0 keeps all.</summary>
+    /// <summary>Keeps tokens at least this times as likely as the likeliest, 0 to 1; 0 keeps all.</summary>
     public float MinP { get; init; } = 0.05f;
 
-    /// <summary>Makes tokens among the last 64 less likely: divides a positive logit, multiplies a negative one (Keskar et al., 2019); 1 changes nothing.</summary>
+    /// <summary>Makes tokens among the last 64 less likely: divides a positive logit, multiplies a negative one (Keskar et al., 2019); 1 changes nothing. From
+    /// 0.001 to 1000.</summary>
     public float RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Makes sampling repeatable; null takes a new seed each time.</summary>
     public int? Seed { get; init; }
 
-    /// <summary>Texts that end the generation; they are not part of it.</summary>
+    /// <summary>
+    /// Whether the names of control tokens in a prompt's text, such as <c>&lt;|im_end|&gt;</c>, become those tokens. By default they are plain text, so that
+    /// text from users cannot end its turn or begin another's. For a chat template say true and keep such names out of what users wrote, or put the tokens
+    /// together with <see cref="Tokenization.BytePairTokenizer.Encode"/>.
+    /// </summary>
+    public bool ParseSpecialTokens { get; init; }
+
+    /// <summary>Texts that end the generation, none of them empty; they are not part of it.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
     /// <summary>
@@ -43,22 +57,27 @@ public sealed record GenerationOptions
     /// <summary>Called once, when a generation that began has ended for whatever reason.</summary>
     public Action<GenerationStatistics>? Completed { get; init; }
 
+    /// <summary>These options, sound and the generation's own: nobody changes their list any more.</summary>
     internal GenerationOptions Checked()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxTokens);
-        ArgumentOutOfRangeException.ThrowIfNegative(TopK);
-        ArgumentOutOfRangeException.ThrowIfLessThan(KeepTokens, -1);
-        if (!(Temperature >= 0 && float.IsFinite(Temperature)))
-            throw new ArgumentOutOfRangeException(nameof(Temperature), Temperature, "The temperature is 0 or a positive number.");
-        if (!(TopP is > 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(TopP), TopP, "Top-p lies above 0 and at most at 1.");
-        if (!(MinP is >= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(MinP), MinP, "Min-p lies between 0 and 1.");
-        if (!(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty)))
-            throw new ArgumentOutOfRangeException(nameof(RepetitionPenalty), RepetitionPenalty, "The repetition penalty is a positive number.");
-        if (StopStrings.Any(string.IsNullOrEmpty))
+        Require(MaxTokens >= 0, nameof(MaxTokens), MaxTokens, "0 or more");
+        Require(Temperature >= 0 && float.IsFinite(Temperature), nameof(Temperature), Temperature, "0 or a positive finite number");
+        Require(TopK >= 0, nameof(TopK), TopK, "0 or more");
+        Require(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
+        Require(MinP is >= 0 and <= 1, nameof(MinP), MinP, "from 0 to 1");
+        Require(RepetitionPenalty is >= LeastPenalty and <= MostPenalty, nameof(RepetitionPenalty), RepetitionPenalty, "from 0.001 to 1000");
+        Require(KeepTokens >= -1, nameof(KeepTokens), KeepTokens, "-1 or more");
+        ArgumentNullException.ThrowIfNull(StopStrings);
+        string[] stops = [.. StopStrings];
+        if (stops.Any(string.IsNullOrEmpty))
             throw new ArgumentException("A stop string is empty.", nameof(StopStrings));
-        return this;
+        return this with { StopStrings = stops };
+    }
+
+    private static void Require(bool fits, string name, object value, string range)
+    {
+        if (!fits)
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {range}.");
     }
 }
 
@@ -76,8 +95,11 @@ public enum FinishReason
     /// <summary>A stop string appeared.</summary>
     StopString,
 
-    /// <summary>The most tokens asked for were generated, or the context is full.</summary>
+    /// <summary>The most tokens asked for were generated.</summary>
     Length,
+
+    /// <summary>The model's context is full, and <see cref="GenerationOptions.ContextShift"/> was not asked for or has nothing to forget.</summary>
+    ContextFull,
 
     /// <summary>The caller stopped, by its cancellation token or by leaving the loop, or an error ended it.</summary>
     Abandoned,

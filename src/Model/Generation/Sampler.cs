@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace MeKi.Model.Generation;
@@ -32,29 +31,40 @@ internal sealed class Sampler(GenerationOptions options)
 
     /// <summary>Chooses a token.</summary>
     /// <param name="logits">The last position's, [V]; changed by the repetition penalty.</param>
-    /// <exception cref="InvalidOperationException">The logits hold a NaN or an infinity: no choice would mean anything.</exception>
+    /// <exception cref="InvalidLogitsException">The logits hold a NaN or an infinity, or all are −∞: no choice would mean anything.</exception>
     public int Sample(Span<float> logits)
     {
-        Penalize(logits);
-        int best = TensorPrimitives.IndexOfMax(logits);
-        if (!float.IsFinite(logits[best]))
-            throw new InvalidOperationException($"The model's logits hold {logits[best].ToString(CultureInfo.InvariantCulture)}; its weights or rows are damaged.");
+        int best = Likeliest(logits);
+        // What the penalty makes of them is not the model's fault.
+        if (Penalize(logits))
+            best = Likeliest(logits);
         if (options.Temperature == 0 || options.TopK == 1)
             return best;
         int count = KeepLikeliest(logits, logits[best]);
         return Draw(_candidateLogits.AsSpan(0, count), _candidates.AsSpan(0, count), logits[best]);
     }
 
-    private void Penalize(Span<float> logits)
+    private static int Likeliest(ReadOnlySpan<float> logits)
+    {
+        int best = TensorPrimitives.IndexOfMax(logits);
+        return float.IsFinite(logits[best]) ? best : throw new InvalidLogitsException(logits[best]);
+    }
+
+    private bool Penalize(Span<float> logits)
     {
         if (options.RepetitionPenalty == 1)
-            return;
+            return false;
         _penalized.Clear();
         foreach (int token in _recent)
         {
             if (_penalized.Add(token))
-                logits[token] = logits[token] > 0 ? logits[token] / options.RepetitionPenalty : logits[token] * options.RepetitionPenalty;
+            {
+                float logit = logits[token] > 0 ? logits[token] / options.RepetitionPenalty : logits[token] * options.RepetitionPenalty;
+                // Finite logits stay finite.
+                logits[token] = Math.Clamp(logit, float.MinValue, float.MaxValue);
+            }
         }
+        return true;
     }
 
     /// <summary>Fills the candidates: the top k, of these the top p, of these those above min-p.</summary>

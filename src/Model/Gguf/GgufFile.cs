@@ -35,15 +35,16 @@ public sealed class GgufFile : IDisposable
 
     /// <summary>Opens, maps and checks a file.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="copy">Whether to read the file into memory instead of mapping it.</param>
     /// <exception cref="ModelFileException">The file cannot be read, or is not a sound GGUF file of a supported version.</exception>
-    public static GgufFile Open(string path)
+    public static GgufFile Open(string path, bool copy = false)
     {
         // The header is read through a mapping of its own: when that is gone, so are its pages, for a vocabulary of 151,936 tokens 6 MB that nobody reads again.
-        using MappedFile header = MappedFile.Open(path);
-        MappedFile file = MappedFile.Open(path);
+        using MappedFile? header = copy ? null : MappedFile.Open(path);
+        MappedFile file = MappedFile.Open(path, copy);
         try
         {
-            return Read(header, file);
+            return Read(header ?? file, file);
         }
         catch
         {

@@ -82,19 +82,6 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
             : throw new ModelFileException(path, $"metadata key '{key}'", $"the value {wide} is out of range", "The file is damaged or not for this engine");
     }
 
-    /// <summary>Reads an integer, or a list of integers that are all the same: writers tell some sizes for each layer.</summary>
-    /// <returns>Null when the key is absent.</returns>
-    /// <exception cref="ModelFileException">The value is not an integer, does not fit, or differs from layer to layer.</exception>
-    internal int? TryGetUniformInt(string key)
-    {
-        if (!_values.TryGetValue(key, out object? raw) || raw is not Array { Length: > 0 } list || raw is Array[])
-            return TryGetInt(key);
-        object first = list.GetValue(0)!;
-        if (list.Cast<object>().Any(each => !each.Equals(first)))
-            throw new ModelFileException(path, $"metadata key '{key}'", "differs from layer to layer, which this engine does not run for this architecture", "Take a model of equal layers");
-        return new GgufMetadata(path) { [key] = first }.TryGetInt(key);
-    }
-
     /// <summary>Reads a float32 or float64 as <see cref="float"/>.</summary>
     /// <returns>Null when the key is absent.</returns>
     /// <exception cref="ModelFileException">The value is not a number with a fraction.</exception>

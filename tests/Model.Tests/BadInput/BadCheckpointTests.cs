@@ -156,7 +156,6 @@ public sealed class BadCheckpointTests : IDisposable
     [InlineData("num_key_value_heads", "3", "key/value heads: 3 does not divide the 4 heads")]
     [InlineData("head_dim", "15", "head dimension: 15 is odd")]
     [InlineData("vocab_size", "null", "has no field 'vocab_size'")]
-    [InlineData("rope_theta", "null", "has no field 'rope_theta'")]
     [InlineData("rope_scaling", "{\"type\":\"yarn\"}", "$.rope_scaling")]
     [InlineData("hidden_act", "\"gelu\"", "$.hidden_act")]
     [InlineData("meki_gate_input", "\"both\"", "$.meki_gate_input: 'both' is not known")]

@@ -43,6 +43,7 @@ internal sealed record TinyCheckpoint
 
     public int HeadDimension { get; init; } = 16;
 
+    /// <summary>Width of the memory; 0 leaves the branch out.</summary>
     public int Memory { get; init; } = 32;
 
     public int Context { get; init; } = 1024;
@@ -105,7 +106,7 @@ internal sealed record TinyCheckpoint
     {
         JsonObject config = new()
         {
-            ["model_type"] = "qwen3_meki",
+            ["model_type"] = Memory > 0 ? "qwen3_meki" : "qwen3",
             ["hidden_act"] = "silu",
             ["vocab_size"] = Vocabulary,
             ["hidden_size"] = Hidden,
@@ -117,11 +118,13 @@ internal sealed record TinyCheckpoint
             ["rms_norm_eps"] = 1e-6,
             ["rope_theta"] = 500000.0,
             ["max_position_embeddings"] = Context,
-            ["mem_dim"] = Memory,
             ["tie_word_embeddings"] = Tied,
             ["qk_norm"] = QkNorm,
-            ["meki_projection_norm"] = ProjectionNorm,
         };
+        if (Memory == 0)
+            return config;
+        config["mem_dim"] = Memory;
+        config["meki_projection_norm"] = ProjectionNorm;
         if (GateInput is not null)
             config["meki_gate_input"] = GateInput;
         if (Fusion is not null)
@@ -132,7 +135,7 @@ internal sealed record TinyCheckpoint
     }
 
     /// <summary>The tensors under the reference's names.</summary>
-    private Dictionary<string, CheckpointTensor> Reference()
+    public Dictionary<string, CheckpointTensor> Reference()
     {
         Dictionary<string, CheckpointTensor> tensors = [];
         (int queries, int keys, int inner) = (Heads * HeadDimension, KvHeads * HeadDimension, Hidden / 2);
@@ -164,6 +167,8 @@ internal sealed record TinyCheckpoint
             AddMatrix(at + "mlp.gate_proj.weight", FeedForward, Hidden);
             AddMatrix(at + "mlp.up_proj.weight", FeedForward, Hidden);
             AddMatrix(at + "mlp.down_proj.weight", Hidden, FeedForward);
+            if (Memory == 0)
+                continue;
             AddMatrix(at + "meki.gate_proj.weight", Memory, Hidden);
             AddMatrix(at + "meki.out_proj.weight", Hidden, Memory);
             Add(at + "meki.post_norm.weight", 0, Hidden);
@@ -267,7 +272,7 @@ internal sealed record TinyCheckpoint
             Move(branch + "embeddings.weight", "meki.memory.weight");
             Move(branch + "word_emb_projection.linear_fc1.layer_norm_weight", "meki.projection.norm.weight");
             Move(branch + "word_emb_projection.linear_fc2.weight", "meki.projection.down_proj.weight");
-            if (Dynamic)
+            if (Dynamic && Memory > 0)
                 Stack(branch + "word_emb_projection.linear_fc1.weight", "meki.projection.gate_proj.weight", "meki.projection.up_proj.weight");
 
             void Move(string name, string old)

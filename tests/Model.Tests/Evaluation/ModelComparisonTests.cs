@@ -1,4 +1,5 @@
 using MeKi.Model.Evaluation;
+using MeKi.Model.Generation;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Evaluation;
@@ -32,7 +33,7 @@ public class ModelComparisonTests
         q.Set([-30_000, 30_000]);
         Assert.Equal((0, -60_000), (p.LogProbability(0), p.LogProbability(1)));
         Assert.Equal(60_000, p.KlDivergence(q));
-        Assert.Throws<InvalidOperationException>(() => p.Set([0, float.NaN]));
+        Assert.Throws<InvalidLogitsException>(() => p.Set([0, float.NaN]));
     }
 
     [Theory]

@@ -71,7 +71,7 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = MeKiModel.Load(new TinyCheckpoint { Tied = false, Context = 20 }.Write(folder["c"]));
         string prompt = string.Concat(Enumerable.Repeat("x", 19));
         (_, GenerationStatistics done) = await Run(model.CreateSession(), prompt, Greedy with { ContextShift = true, KeepTokens = -1 });
-        Assert.Equal((2, FinishReason.Length), (done.GeneratedTokens, done.Reason));
+        Assert.Equal((2, FinishReason.ContextFull), (done.GeneratedTokens, done.Reason));
         // A prompt that does not fit is refused, shift or not.
         await Assert.ThrowsAsync<ContextOverflowException>(() => Run(model.CreateSession(), prompt + "yz", Greedy with { ContextShift = true }));
         Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync(prompt, new() { KeepTokens = -2 }); });

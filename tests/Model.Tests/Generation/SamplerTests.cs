@@ -135,8 +135,8 @@ public sealed class SamplerTests
         foreach (float temperature in new[] { 0, 1 })
         {
             Sampler sampler = new(Plain with { Temperature = temperature });
-            Assert.Throws<InvalidOperationException>(() => sampler.Sample([1, value, 2]));
-            Assert.Throws<InvalidOperationException>(() => sampler.Sample([float.NegativeInfinity, float.NegativeInfinity]));
+            Assert.Throws<InvalidLogitsException>(() => sampler.Sample([1, value, 2]));
+            Assert.Throws<InvalidLogitsException>(() => sampler.Sample([float.NegativeInfinity, float.NegativeInfinity]));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.KeyValues;
@@ -237,6 +238,51 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         model.Dispose();
         Assert.Throws<ObjectDisposedException>(() => session.Save(FilePath));
         Assert.Throws<ObjectDisposedException>(() => model.LoadSession(FilePath));
+    }
+
+    [Fact]
+    [Trait("Fault", "18.12")]
+    public void A_session_behind_a_link_is_loaded()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        using MeKiModel model = tiny.Load(converted: true);
+        Save(model, 10);
+        File.CreateSymbolicLink(_folder["once"], FilePath);
+        File.CreateSymbolicLink(_folder["twice"], "once");
+        using MeKiSession session = model.LoadSession(_folder["twice"]);
+        Assert.Equal(TinyModel.Tokens(10), session.Tokens.ToArray());
+    }
+
+    /// <summary>To open a pipe would wait for its writer. The longer a link's text, the more it is taken for a file's length.</summary>
+    [Fact]
+    [Trait("Fault", "18.12")]
+    public async Task A_pipe_is_refused_and_not_waited_for()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        using MeKiModel model = tiny.Load(converted: true);
+        using (Process make = Process.Start("mkfifo", [_folder["pipe"]]))
+            await make.WaitForExitAsync();
+        File.CreateSymbolicLink(FilePath, string.Concat(Enumerable.Repeat("./", 100)) + "pipe");
+        foreach (string path in new[] { _folder["pipe"], FilePath, "/dev/zero", "/dev/null" })
+            await Assert.ThrowsAsync<SessionFileException>(() => Task.Run(() => model.LoadSession(path)).WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    /// <summary>What a header says of lengths is arithmetic on numbers from outside: it ends, and does not wrap into a small file's length.</summary>
+    [Fact]
+    [Trait("Fault", "18.15")]
+    public async Task The_length_of_any_session_is_computed_at_once()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        SessionHeader header = model.DescribeSession(0);
+        long page = header.KeyValues.PageBytes + 4;
+        foreach (int length in new[] { 0, 1, 255, 256, 257, 600, int.MaxValue - 255, int.MaxValue })
+        {
+            long whole = await Task.Run(() => (header with { Length = length }).FileBytes).WaitAsync(TimeSpan.FromSeconds(30));
+            long least = HeaderBytes + 4L * length + 4 + header.Layers * (length / 256 * page);
+            Assert.InRange(whole, least, least + header.Layers * page);
+        }
     }
 
     /// <summary>A disk that takes no byte more, met at once and after a part of the file, and a folder that takes no file: the old session stays, and the one in memory goes on.</summary>

@@ -190,7 +190,7 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         // The thread that computes may be the one that reads: it is told when the read is over.
         await Task.WhenAny(generation, Task.Delay(200));
         go.Set();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generation.WaitAsync(Patience));
+        Assert.Equal(stop.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generation.WaitAsync(Patience))).CancellationToken);
 
         source().Script = null;
         int count = 0;

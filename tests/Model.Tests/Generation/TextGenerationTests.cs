@@ -7,7 +7,7 @@ using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Generation;
 
-public sealed class TextGeneratorTests(TinyModel tiny) : IClassFixture<TinyModel>
+public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private const string Prompt = "The other";
 
@@ -102,7 +102,7 @@ public sealed class TextGeneratorTests(TinyModel tiny) : IClassFixture<TinyModel
         int prompt = model.Tokenizer.Encode(Prompt).Length;
         (_, GenerationStatistics done) = await Run(model, Greedy);
         // The last token needs no place: nothing comes after it.
-        Assert.Equal((12 - prompt + 1, FinishReason.Length), (done.GeneratedTokens, done.Reason));
+        Assert.Equal((12 - prompt + 1, FinishReason.ContextFull), (done.GeneratedTokens, done.Reason));
     }
 
     [Fact]
