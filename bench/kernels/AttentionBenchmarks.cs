@@ -27,7 +27,7 @@ public class AttentionBenchmarks : IStreams
     public void Setup()
     {
         _pool = new(Environment.ProcessorCount);
-        _attention = new(_pool, Shape.Heads, Shape.KvHeads);
+        _attention = new(_pool);
         _cache = new(new(new(Shape.KvHeads, Shape.HeadDimension, Format, Format), layers: 28)); // As a model has: its pages share huge ones.
         _queries = new(Shape.Heads * Shape.HeadDimension);
         _output = new(Shape.Heads * Shape.HeadDimension);
@@ -47,7 +47,7 @@ public class AttentionBenchmarks : IStreams
     }
 
     [Benchmark]
-    public void Attend() => _attention.Run(_queries, 1, Depth - 1, _cache, _output);
+    public void Attend() => _attention.Run(_queries, 0, 1, Depth - 1, _cache, _output);
 
     public long BytesOf(string method) => Depth * _cache.Layout.BytesPerPosition;
 }

@@ -12,7 +12,7 @@ public class ElementwiseBenchmarks
     private float[] _norm = [];
     private Rope _rope = null!;
     private RowFusion _fusion = null!, _inner = null!;
-    private NativeWeights _output = null!;
+    private NativeWeights _output = null!, _down = null!;
     private byte[] _row = [], _scales = [];
 
     public static IEnumerable<ModelShape> Shapes => ModelShape.All;
@@ -32,17 +32,22 @@ public class ElementwiseBenchmarks
         (_row, _scales) = (new byte[StoredRow.RowBytes(RowType, Shape.Memory)], new byte[StoredRow.ScaleBytes(RowType, Shape.Memory)]);
         StoredRow.Encode(RowType, _memory.Row(0), _row, _scales);
         _output = new(BlockFormat.Of(GgmlType.Q8_0), Shape.Hidden, Shape.Memory);
-        _fusion = new(Shape.Memory, Fusion.AdditiveSigmoid);
+        _fusion = new(Fusion.AdditiveSigmoid);
         _fusion.Reserve(1, _output.Matrix);
-        _inner = new(Shape.FeedForward, Fusion.MultiplicativeSilu);
-        _inner.Reserve(1, _output.Matrix);
+        _down = new(BlockFormat.Of(GgmlType.Q8_0), Shape.Hidden, Shape.FeedForward);
+        _inner = new(Fusion.MultiplicativeSilu);
+        _inner.Reserve(1, _down.Matrix);
         _norm = [.. Enumerable.Repeat(1f, Shape.Hidden)];
         _rope = new(Shape.HeadDimension, 1e6f);
-        _rope.Prepare(1000, 1);
+        _rope.Prepare([1000]);
     }
 
     [GlobalCleanup]
-    public void Cleanup() => _output.Dispose();
+    public void Cleanup()
+    {
+        _output.Dispose();
+        _down.Dispose();
+    }
 
     [Benchmark]
     public void RmsNormOfHidden() => RmsNorm.Normalize(_hidden.Row(0), _norm, 1e-6f, _normalized.Row(0));

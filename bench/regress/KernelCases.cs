@@ -113,9 +113,9 @@ internal sealed unsafe class KernelCases : IDisposable
 
     private Func<double> Attend(KeyValuePages[] layers, int tokens, double work)
     {
-        Attention attention = new(_pool, Heads, KvHeads);
+        Attention attention = new(_pool);
         ActivationMatrix queries = Activations(tokens, Heads * HeadDimension), output = new(Heads * HeadDimension);
-        return Repeat(1, () => Array.ForEach(layers, layer => attention.Run(queries, tokens, Depth - tokens, layer, output)), work);
+        return Repeat(1, () => Array.ForEach(layers, layer => attention.Run(queries, 0, tokens, Depth - tokens, layer, output)), work);
     }
 
     private static Action RmsNormOnce()
@@ -129,7 +129,7 @@ internal sealed unsafe class KernelCases : IDisposable
     {
         ActivationMatrix x = Activations(1, Heads * HeadDimension);
         Rope rope = new(HeadDimension, 1e6f);
-        rope.Prepare(1000, 1);
+        rope.Prepare([1000]);
         return () => rope.Rotate(x.Row(0), 0);
     }
 
@@ -154,7 +154,7 @@ internal sealed unsafe class KernelCases : IDisposable
     {
         NativeWeights output = new(BlockFormat.Of(GgmlType.Q8_0), Hidden, dimension);
         _weights.Add(output);
-        RowFusion fused = new(dimension, fusion);
+        RowFusion fused = new(fusion);
         fused.Reserve(1, output.Matrix);
         return fused;
     }

@@ -87,12 +87,13 @@ public sealed unsafe class Attention : Region
     /// <param name="tokens">Rows.</param>
     /// <param name="firstPosition">Position of the first row.</param>
     /// <param name="cache">The layer's keys and values; their heads divide those of the queries.</param>
-    /// <param name="output">The result, [rows × heads · D], in the same rows; there is room.</param>
+    /// <param name="output">The result, [rows × heads · D], in the same rows; made room for.</param>
     /// <param name="scale">What scores are multiplied with; 0 for 1 / √D.</param>
     /// <param name="window">How many positions a token sees, its own included, at least 1; pages before them are not read.</param>
     public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, float scale = 0, int window = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
+        output.Reserve(firstRow + tokens);
         if (tokens == 0)
             return;
         (_queries, _output, _cache, _firstRow, _firstPosition, _tokens, _window) = (queries, output, cache, firstRow, firstPosition, tokens, window);

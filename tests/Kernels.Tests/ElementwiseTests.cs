@@ -28,7 +28,7 @@ public class ElementwiseTests
         float[] before = Values(2 * Dimension * Heads, 5);
         before.CopyTo(x.Rows(0, 2));
         Rope rope = new(Dimension, 10000);
-        rope.Prepare(First, 2);
+        rope.Prepare([First, First + 1]);
         rope.Rotate(x.Row(0), 0);
         rope.Rotate(x.Row(1), 1);
         for (int row = 0; row < 2; row++)

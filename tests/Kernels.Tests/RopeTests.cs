@@ -86,7 +86,7 @@ public sealed class RopeTests
         const int Dimension = 64, Heads = 3, First = 1000, Rows = 4;
         Rope rope = new(Dimension, 10_000, new YarnRopeScaling(8, 4096));
         Random random = new(1);
-        rope.Prepare(First, Rows);
+        rope.Prepare([.. Enumerable.Range(First, Rows)]);
         for (int row = 0; row < Rows; row++)
         {
             float[] x = [.. Enumerable.Range(0, Heads * Dimension).Select(_ => random.NextSingle() * 2 - 1)], y = [.. x];

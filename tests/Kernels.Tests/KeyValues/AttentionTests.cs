@@ -112,13 +112,13 @@ public class AttentionTests
         using ComputePool pool = new(2);
         using KeyValuePages cache = new(new(new(KvHeads, Dimension, KeyValueFormat.Q8_0, KeyValueFormat.Q8_0), layers: 1));
         cache.Reserve(0, 100_000);
-        Attention attention = new(pool, KvHeads * queryGroup, KvHeads);
+        Attention attention = new(pool);
         ActivationMatrix queries = new(KvHeads * queryGroup * Dimension), output = new(KvHeads * queryGroup * Dimension);
         queries.Reserve(tokens);
-        attention.Run(queries, tokens, 49_000 - tokens, cache, output);
+        attention.Run(queries, 0, tokens, 49_000 - tokens, cache, output);
         long held = attention.PartBytes;
         Assert.InRange(held, 1, KvHeads * 512 * (Dimension + TailLength) * sizeof(float));
-        attention.Run(queries, tokens, 100_000 - tokens, cache, output);
+        attention.Run(queries, 0, tokens, 100_000 - tokens, cache, output);
         Assert.Equal(held, attention.PartBytes);
     }
 
@@ -138,7 +138,7 @@ public class AttentionTests
             cache.Reserve(0, 300);
             for (int position = 0; position < 300; position++)
                 cache.Store(position, Filled(position == 4 ? 1 : -1), Filled(position % 64));
-            new Attention(pool, 1, 1, set.Attention).Run(queries, 1, 299, cache, output);
+            new Attention(pool, set.Attention).Run(queries, 0, 1, 299, cache, output);
             Assert.All(output.Row(0).ToArray(), value => Assert.Equal(expected, value, tolerance: format == KeyValueFormat.Q8_0 ? 4 / 1000f : 0));
         }
     }
@@ -158,7 +158,7 @@ public class AttentionTests
                 cache.Store(position, Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray(), Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray());
             Bits.AssertSame(expected, Attend(sample, cache, PanelKernels.Available[0].Attention), $"window {window}");
         }
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool, 1, 1).Run(new(8), 1, 0, new(new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32), layers: 1)), new(8), window: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool).Run(new(8), 0, 1, 0, new(new(new(1, 8, KeyValueFormat.F32, KeyValueFormat.F32), layers: 1)), new(8), window: 0));
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public class AttentionTests
     {
         using ComputePool pool = new(2);
         using KeyValuePages cache = new(new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
-        new Attention(pool, 1, 1).Run(new(32), 0, 0, cache, new(32));
+        new Attention(pool).Run(new(32), 0, 0, 0, cache, new(32));
     }
 
     private static Arbitrary<AttentionCase> Cases(int maxHeads, int maxTokens) =>
@@ -200,7 +200,7 @@ public class AttentionTests
     {
         using ComputePool pool = new(threads);
         ActivationMatrix output = new(sample.Heads * sample.Dimension);
-        new Attention(pool, sample.Heads, sample.KvHeads, kernels).Run(sample.Queries(), sample.Tokens, sample.Past, cache, output, sample.Window);
+        new Attention(pool, kernels).Run(sample.Queries(), 0, sample.Tokens, sample.Past, cache, output, window: sample.Window);
         return output.Rows(0, sample.Tokens).ToArray();
     }
 
@@ -210,13 +210,13 @@ public class AttentionTests
         int row = sample.Heads * sample.Dimension;
         using ComputePool pool = new(threads);
         ActivationMatrix all = sample.Queries(), some = new(row), output = new(row);
-        Attention attention = new(pool, sample.Heads, sample.KvHeads, PanelKernels.Available[0].Attention);
+        Attention attention = new(pool, PanelKernels.Available[0].Attention);
         for (int first = 0; first < sample.Tokens; first += step)
         {
             int count = Math.Min(step, sample.Tokens - first);
             some.Reserve(count);
             all.Rows(first, count).CopyTo(some.Rows(0, count));
-            attention.Run(some, count, sample.Past + first, cache, output, sample.Window);
+            attention.Run(some, 0, count, sample.Past + first, cache, output, window: sample.Window);
             Bits.AssertSame(whole.AsSpan(first * row, count * row), output.Rows(0, count), $"{count} tokens from {first}, {threads} threads, {sample}");
         }
     }

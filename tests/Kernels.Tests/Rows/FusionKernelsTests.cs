@@ -119,7 +119,7 @@ public unsafe class FusionKernelsTests
         fixed (byte* pointer = data, otherPointer = others)
         {
             PanelMatrix weight = PanelMatrix.Pack(new(BlockFormat.Of(weights), 40, columns, pointer), pool);
-            RowFusion fusion = new(columns, Fusion.AdditiveSigmoid);
+            RowFusion fusion = new(Fusion.AdditiveSigmoid);
             ActivationMatrix v = new(columns), expected = new(40), actual = new(40);
             v.Reserve(tokens);
             fusion.Reserve(tokens, weight);

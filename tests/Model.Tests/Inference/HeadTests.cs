@@ -1,11 +1,11 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using MeKi.Kernels;
+using MeKi.Model.Layers;
 using MeKi.Quant;
 
 namespace MeKi.Model.Tests.Inference;
 
-/// <summary>Logits in parts, and the row that is read between them.</summary>
+/// <summary>Logits in parts.</summary>
 public unsafe class HeadTests
 {
     private const int Columns = 128;
@@ -17,7 +17,7 @@ public unsafe class HeadTests
     [InlineData(Large, true)]
     [InlineData(1003, false)]
     [InlineData(1, false)]
-    public void Parts_have_the_bits_of_the_whole_and_a_large_vocabularys_likeliest_so_far_is_read_ahead(int vocabulary, bool divided)
+    public void Parts_have_the_bits_of_the_whole_and_a_large_vocabulary_comes_in_parts(int vocabulary, bool divided)
     {
         ushort[] weight = GC.AllocateArray<ushort>(vocabulary * Columns, pinned: true);
         Random random = new(11);
@@ -29,41 +29,22 @@ public unsafe class HeadTests
         h.Reserve(2);
         foreach (ref float value in h.Rows(0, 2))
             value = random.NextSingle() - 0.5f;
-        Head head = new(panels, new(pool));
+        OutputHead head = new(new(panels), new(pool));
         float[] two = new float[2 * vocabulary], alone = new float[vocabulary], known = new float[vocabulary];
-        AskedRows asked = new();
 
-        head.Run(2, h, asked, two);
-        head.Run(1, h, null, known);
-        Assert.Empty(asked.Tokens);
-        head.Run(1, h, asked, alone);
+        head.Run(2, h, two);
+        head.Run(1, h, known);
+        Assert.Equal(divided, head.IsDivided);
+        int first = head.RunFirst(h, alone);
+        head.RunRest(h, alone);
 
         long allocated = GC.GetAllocatedBytesForCurrentThread();
-        head.Run(1, h, asked, alone);
+        head.RunFirst(h, alone);
+        head.RunRest(h, alone);
         Assert.Equal(allocated, GC.GetAllocatedBytesForCurrentThread());
 
         Assert.Equal(MemoryMarshal.Cast<float, int>(known), MemoryMarshal.Cast<float, int>(alone));
         Assert.Equal(MemoryMarshal.Cast<float, int>(two.AsSpan(0, vocabulary)), MemoryMarshal.Cast<float, int>(alone));
-        int likeliest = TensorPrimitives.IndexOfMax(alone.AsSpan(0, (vocabulary + 7) / 8 * 3 / 4 * 8));
-        Assert.Equal(divided ? [likeliest, likeliest] : Array.Empty<int>(), asked.Tokens);
-    }
-
-    private sealed class AskedRows : IExpertRows
-    {
-        public List<int> Tokens { get; } = [];
-
-        public void Prefetch(ReadOnlySpan<int> tokens) => Tokens.AddRange(tokens);
-
-        public void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public void BeginLayer(int layer) => throw new NotSupportedException();
-
-        public void Await() => throw new NotSupportedException();
-
-        public StoredRow Row(int token) => throw new NotSupportedException();
-
-        public void Dispose()
-        {
-        }
+        Assert.Equal((vocabulary + 7) / 8 * 3 / 4 * 8, first);
     }
 }

@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Layers;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Store;
 using MeKi.Store.Reading;
@@ -45,7 +46,7 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         using ComputePool pool = new(1);
         using RowStore store = RowStore.Open(model.RowFilePath!, new() { CacheBytes = 0 });
-        using FoldedRows rows = new(store, pool);
+        using StoredTokenRows rows = new(store, pool);
         rows.Prefetch([5]);
         Assert.True(SpinWait.SpinUntil(() => store.Counters.Reads == 1, Patience));
         rows.Prefetch([5]);
@@ -59,8 +60,7 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         void AssertRow(int token)
         {
             rows.Begin([token], default);
-            rows.BeginLayer(1);
-            rows.Await();
+            rows.Await(1);
             using RowStore other = RowStore.Open(model.RowFilePath!);
             using RowLease lease = other.Lease([token]);
             Assert.Equal(other.Layout.Row(lease.Record(0), 1).Values, rows.Row(0).Values);

@@ -106,6 +106,6 @@ internal static class ForeignAnswers
         return worst;
     }
 
-    private static IEnumerable<JsonElement> Cases(string family) =>
+    private static JsonElement.ArrayEnumerator Cases(string family) =>
         JsonDocument.Parse(File.ReadAllText(SharedMaterial.Path($"foreign/{family}.json"))).RootElement.GetProperty("cases").EnumerateArray();
 }

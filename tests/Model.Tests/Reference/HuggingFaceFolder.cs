@@ -28,8 +28,8 @@ internal static class HuggingFaceFolder
         foreach (GgufTensor tensor in file.Tensors.Where(tensor => tensor.Name != "rope_freqs.weight"))
         {
             float[] values = MemoryMarshal.Cast<byte, float>(file.File.Span(tensor.Offset, (int)tensor.ByteLength)).ToArray();
-            if (family == "llama" && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
-                values = Unpaired(values, (int)tensor.Dimensions[0], file.Metadata.GetInt("llama.attention.key_length"));
+            if (family is "llama" or "smollm3" or "granite" && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
+                values = Unpaired(values, (int)tensor.Dimensions[0], file.Metadata.GetInt($"{family}.attention.key_length"));
             tensors.Add((Rename(tensor.Name, family), [.. tensor.Dimensions.Reverse()], values));
         }
         File.WriteAllText(Path.Combine(folder, "config.json"), Config(file, family, tensors.Any(tensor => tensor.Name == "lm_head.weight")).ToJsonString());
