@@ -44,6 +44,9 @@ internal sealed class GgufModel : WeightSource
 
     public GgufMetadata Metadata => _file.Metadata;
 
+    /// <summary>The file, or the files it is split into.</summary>
+    public IReadOnlyList<MappedFile> Files => _file.Files;
+
     /// <summary>The tensors, in file order.</summary>
     public IReadOnlyList<GgufTensor> Tensors => _file.Tensors;
 
@@ -93,7 +96,7 @@ internal sealed class GgufModel : WeightSource
         new Thread(() =>
         {
             foreach (GgufTensor tensor in panels)
-                _file.File.Touch(tensor.Offset, tensor.ByteLength);
+                tensor.File!.Touch(tensor.Offset, tensor.ByteLength);
             ReleaseReference();
         }) { IsBackground = true, Name = "MeKi read ahead" }.Start();
     }
@@ -125,9 +128,6 @@ internal sealed class GgufModel : WeightSource
         }
     }
 
-    /// <summary>Some of the bytes of a tensor.</summary>
-    public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long offset, int length) => _file.File.Span(tensor.Offset + offset, length);
-
     public override unsafe WeightMatrix? Find(string name, int rows, int columns)
     {
         if (Locate(name, rows, columns) is not { } tensor)
@@ -135,7 +135,7 @@ internal sealed class GgufModel : WeightSource
         BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
             GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
             $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
     public override PanelMatrix Panels(string name, int rows, int columns, ComputePool pool) => MappedPanels(name, rows, columns) ?? base.Panels(name, rows, columns, pool);
@@ -148,20 +148,14 @@ internal sealed class GgufModel : WeightSource
         PanelFormat format = PanelFormat.Find(GgmlTypeLayout.BlockType(tensor.Type))!;
         if (rows % PanelFormat.Rows != 0)
             throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}", "The file is damaged");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
     private GgufTensor? Locate(string name, int rows, int columns)
     {
         if (!_file.TryGetTensor(name, out GgufTensor? tensor))
             return null;
-        bool fits = tensor.Dimensions switch
-        {
-            [long length] => rows == 1 && length == columns,
-            [long width, long height] => width == columns && height == rows,
-            _ => false,
-        };
-        return fits ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(name),
+        return tensor.Is(rows, columns) ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(name),
             $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
     }
 
@@ -171,11 +165,11 @@ internal sealed class GgufModel : WeightSource
 
     protected override string? NameInFile(string name) => _file.TryGetTensor(name, out _) ? name : null;
 
-    public override bool TryAddReference() => _file.File.TryAddReference();
+    public override bool TryAddReference() => _file.TryAddReference();
 
-    public override void ReleaseReference() => _file.File.ReleaseReference();
+    public override void ReleaseReference() => _file.ReleaseReference();
 
-    public override void FreeCopies() => _file.File.FreeCopy();
+    public override void FreeCopies() => _file.FreeCopies();
 
     public override void Dispose() => _file.Dispose();
 
@@ -192,6 +186,12 @@ internal sealed class GgufModel : WeightSource
         predicting = metadata.TryGetInt($"{a}.nextn_predict_layers") ?? 0;
         Refuse(predicting is < 0 or > MaxPredictingLayers, "nextn_predict_layers", $"0 to {MaxPredictingLayers}");
         int blocks = metadata.GetInt($"{a}.block_count"), layers = blocks - predicting;
+        // Each layer has tensors: a number that the file cannot hold is not worth a list.
+        if (blocks > file.Tensors.Count)
+        {
+            throw new ModelFileException(path, $"metadata key '{a}.block_count'",
+                $"tells of {blocks} layers where the file has {file.Tensors.Count} tensors", "The file is damaged");
+        }
         int heads = SameInAllLayers("attention.head_count") ?? metadata.GetInt($"{a}.attention.head_count");
         int head = metadata.TryGetInt($"{a}.attention.key_length") ?? metadata.GetInt($"{a}.embedding_length") / Math.Max(heads, 1);
         Refuse((metadata.TryGetInt($"{a}.attention.value_length") ?? head) != head, "attention.value_length", "the key length");
@@ -224,7 +224,7 @@ internal sealed class GgufModel : WeightSource
             Placement = Variant("meki.placement", VariantNames.Placement),
         }.Checked(path);
 
-        int Vocabulary(GgufTensor embedding) => embedding.Dimensions is [_, long rows]
+        int Vocabulary(GgufTensor embedding) => embedding.Sides is [_, long rows]
             ? (int)Math.Min(rows, int.MaxValue)
             : throw new ModelFileException(path, UntrustedText.Tensor(EmbeddingName),
                 $"has dimensions [{string.Join(", ", embedding.Dimensions)}] where a matrix is needed", "Convert the checkpoint again");

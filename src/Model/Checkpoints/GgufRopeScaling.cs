@@ -1,5 +1,4 @@
 using MeKi.Kernels;
-using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Checkpoints;

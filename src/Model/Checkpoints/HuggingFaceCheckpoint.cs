@@ -65,14 +65,7 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             int wanted = place.Period == 0 ? rows : rows / place.Rows * place.Period;
             bool overVocabulary = name is "token_embd.weight" or "output.weight" || name.EndsWith(".meki_memory.weight", StringComparison.Ordinal);
             bool padded = overVocabulary && _naming.PadsVocabulary && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
-            bool fits = tensor.Shape switch
-            {
-                [] => wanted == 1 && columns == 1,
-                [long length] => wanted == 1 && length == columns,
-                [long height, long width] => (height == wanted || padded) && width == columns,
-                _ => false,
-            };
-            if (!fits)
+            if (!tensor.Is(padded ? tensor.Shape[0] : wanted, columns))
             {
                 throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'",
                     $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(wanted == 1 ? "" : wanted + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
@@ -82,6 +75,9 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
                 SafetensorsDType.F32 => GgmlType.F32,
                 SafetensorsDType.F16 => GgmlType.F16,
                 SafetensorsDType.BF16 => GgmlType.BF16,
+                SafetensorsDType.Unknown => throw new ModelFileException(
+                    tensor.File.Path, $"tensor '{place.Name}'", $"has the unknown dtype {UntrustedText.Quote(tensor.DTypeName)}",
+                    "Save the checkpoint as F32, F16 or BF16"),
                 _ => throw new ModelFileException(tensor.File.Path, $"tensor '{place.Name}'", $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
             };
             WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)tensor.Shape[0] : wanted, columns, tensor.File.Pointer + tensor.Offset);

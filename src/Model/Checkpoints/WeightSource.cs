@@ -1,6 +1,5 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
-using MeKi.Model.Files;
 
 namespace MeKi.Model.Checkpoints;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using MeKi.Store.Storage;
 
 namespace MeKi.Model.Files;
 
@@ -13,16 +14,31 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
 
     public string Place => place;
 
+    /// <summary>Most bytes of a file that grows with the vocabulary.</summary>
+    public const int MaxVocabularyBytes = 256 << 20;
+
+    // Most bytes of a file of settings.
+    private const int MaxBytes = 16 << 20;
+
+    // A value in memory takes some fifty bytes while a document grows, and one in a file as few as two: more than these do not come from a tokenizer.
+    private const int MaxValues = 1_250_000, BytesPerValue = 16;
+
     /// <summary>Reads a whole file and hands its root to a reader.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="reader">Reads the root.</param>
+    /// <param name="most">The most bytes the file may have.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is not JSON.</exception>
-    public static T Read<T>(string file, Func<JsonPlace, T> reader)
+    public static T Read<T>(string file, Func<JsonPlace, T> reader, int most = MaxBytes)
     {
         try
         {
-            ReadOnlyMemory<byte> text = File.ReadAllBytes(file);
+            ReadOnlyMemory<byte> text = RegularFile.ReadAllBytes(file, most);
+            if (text.Length == 0)
+                throw new ModelFileException(file, "", "is empty or not a regular file, and so is not valid JSON",
+                    "Fetch it again; pipes and devices are not read");
             if (text.Span.StartsWith(Encoding.UTF8.Preamble))
                 text = text[Encoding.UTF8.Preamble.Length..];
-            using var document = Parse(text);
+            using var document = Parse(file, text);
             return reader(new(file, "$", document.RootElement));
         }
         catch (JsonException exception)
@@ -34,9 +50,10 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
         {
             throw new ModelFileException(file, "", "a field's name is not valid Unicode", "The file is damaged; fetch it again", exception);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (UnusableFileException exception)
         {
-            throw new ModelFileException(file, "", "cannot be read", exception.Message.TrimEnd('.'), exception);
+            string problem = exception.IsMissing ? "cannot be read: there is no such file" : exception.Problem;
+            throw new ModelFileException(file, "", problem, exception.Remedy, exception);
         }
     }
 
@@ -110,17 +127,31 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
         ? id
         : throw Fault($"{UntrustedText.Quote(element.GetRawText())} is not a token id from 0 to {MaxId - 1}");
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> text)
+    private static JsonDocument Parse(string file, ReadOnlyMemory<byte> text)
     {
         try
         {
+            CheckValues(file, text.Span);
             return JsonDocument.Parse(text);
         }
         catch (JsonException)
         {
             if (PythonJson.Quote(text.Span) is not { } quoted)
                 throw;
+            CheckValues(file, quoted);
             return JsonDocument.Parse(quoted);
+        }
+    }
+
+    private static void CheckValues(string file, ReadOnlySpan<byte> text)
+    {
+        if (text.Length < MaxValues)
+            return;
+        long most = MaxValues + text.Length / BytesPerValue;
+        for (Utf8JsonReader tokens = new(text); tokens.Read();)
+        {
+            if (--most < 0)
+                throw new ModelFileException(file, "", $"holds more values than a file of {text.Length} bytes needs", "Check that it is the right file");
         }
     }
 }

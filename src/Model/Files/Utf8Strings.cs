@@ -38,6 +38,14 @@ internal sealed class Utf8Strings(byte[] bytes, int[] ends) : IReadOnlyList<stri
     /// <summary>How many bytes all texts have together.</summary>
     public int TotalBytes => bytes.Length;
 
+    public string[] ToArray()
+    {
+        string[] texts = new string[Count];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = this[i];
+        return texts;
+    }
+
     public IEnumerator<string> GetEnumerator()
     {
         for (int i = 0; i < Count; i++)

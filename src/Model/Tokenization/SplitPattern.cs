@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 

@@ -23,7 +23,7 @@ public static class TokenizerJson
     {
         ArgumentNullException.ThrowIfNull(path);
         var folder = new SpecialTokenFiles(Path.GetDirectoryName(path) ?? "");
-        var data = JsonPlace.Read(path, root => ReadTokenizer(root, folder));
+        var data = JsonPlace.Read(path, root => ReadTokenizer(root, folder), JsonPlace.MaxVocabularyBytes);
         try
         {
             return new(data);
