@@ -117,7 +117,7 @@ public sealed class MeKiModel : IDisposable
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
         model.LoadReport = LoadReport.Of(
-            model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
+            model, model._source, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
         if (options.Logger is not null)
             LoadLog.Write(options.Logger, model.LoadReport);
         return model;
