@@ -254,7 +254,7 @@ public sealed class MeKiModel : IDisposable
         {
             if (!options.CopyWeights)
                 source.ReadAhead();
-            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata, source.Warnings) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(ModelFolder.RowsOf(path), source, identity, options.Rows);
@@ -290,7 +290,7 @@ public sealed class MeKiModel : IDisposable
         try
         {
             string tokenizer = Path.Combine(path, "tokenizer.json");
-            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options);
+            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer, source.Warnings) : null, options);
         }
         catch
         {

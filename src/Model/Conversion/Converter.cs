@@ -61,7 +61,7 @@ public static class Converter
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
         string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
-        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Read(tokenizerPath) : null;
+        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath, source.Warnings).Data : null;
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
