@@ -11,6 +11,9 @@ internal abstract class WeightSource : IDisposable
     /// <summary>The file or folder that errors name.</summary>
     public abstract string Path { get; }
 
+    /// <summary>What a user should know of the files and no error says; see <see cref="LoadReport.Warnings"/>. Untrusted text in a line is quoted.</summary>
+    public List<string> Warnings { get; } = [];
+
     /// <summary>The tensor, or null where the source has none of that name.</summary>
     /// <exception cref="ModelFileException">The tensor has another shape or an undecodable type.</exception>
     public abstract WeightMatrix? Find(string name, int rows, int columns);

@@ -1,6 +1,4 @@
-using System.Text;
 using System.Text.Json;
-using MeKi.Store.Storage;
 
 namespace MeKi.Model.Files;
 
@@ -14,12 +12,6 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
 
     public string Place => place;
 
-    /// <summary>Most bytes of a file that grows with the vocabulary.</summary>
-    public const int MaxVocabularyBytes = 256 << 20;
-
-    // Most bytes of a file of settings.
-    private const int MaxBytes = 16 << 20;
-
     // A value in memory takes some fifty bytes while a document grows, and one in a file as few as two: more than these do not come from a tokenizer.
     private const int MaxValues = 1_250_000, BytesPerValue = 16;
 
@@ -28,34 +20,11 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     /// <param name="reader">Reads the root.</param>
     /// <param name="most">The most bytes the file may have.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is not JSON.</exception>
-    public static T Read<T>(string file, Func<JsonPlace, T> reader, int most = MaxBytes)
+    public static T Read<T>(string file, Func<JsonPlace, T> reader, int most = JsonText.MaxSettingsBytes) => JsonText.Read(file, most, text =>
     {
-        try
-        {
-            ReadOnlyMemory<byte> text = RegularFile.ReadAllBytes(file, most);
-            if (text.Length == 0)
-                throw new ModelFileException(file, "", "is empty or not a regular file, and so is not valid JSON",
-                    "Fetch it again; pipes and devices are not read");
-            if (text.Span.StartsWith(Encoding.UTF8.Preamble))
-                text = text[Encoding.UTF8.Preamble.Length..];
-            using var document = Parse(file, text);
-            return reader(new(file, "$", document.RootElement));
-        }
-        catch (JsonException exception)
-        {
-            string place = exception.LineNumber is long line ? $"line {line + 1}, byte {exception.BytePositionInLine + 1}" : "";
-            throw new ModelFileException(file, place, "is not valid JSON", "The file is damaged or cut short; fetch it again", exception);
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new ModelFileException(file, "", "a field's name is not valid Unicode", "The file is damaged; fetch it again", exception);
-        }
-        catch (UnusableFileException exception)
-        {
-            string problem = exception.IsMissing ? "cannot be read: there is no such file" : exception.Problem;
-            throw new ModelFileException(file, "", problem, exception.Remedy, exception);
-        }
-    }
+        using JsonDocument document = Parse(file, text);
+        return reader(new(file, "$", document.RootElement));
+    });
 
     public ModelFileException Fault(string problem, string remedy = "") => new(file, place, problem, remedy);
 

@@ -61,13 +61,21 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     /// <summary>Reads any integer type as <see cref="int"/>.</summary>
     /// <returns>Null when the key is absent.</returns>
     /// <exception cref="ModelFileException">The value is not an integer or does not fit.</exception>
-    public int? TryGetInt(string key)
+    public int? TryGetInt(string key) => TryGetInteger(key) switch
     {
-        if (!_values.TryGetValue(key, out object? raw))
-            return null;
-        Int128 wide = raw switch
+        null => null,
+        Int128 wide when wide >= int.MinValue && wide <= int.MaxValue => (int)wide,
+        Int128 wide => throw new ModelFileException(path, Place(key), $"the value {wide} is out of range", "The file is damaged or not for this engine"),
+    };
+
+    /// <summary>Reads any integer type, whatever its value.</summary>
+    /// <returns>Null when the key is absent.</returns>
+    /// <exception cref="ModelFileException">The value is not an integer.</exception>
+    internal Int128? TryGetInteger(string key) => !_values.TryGetValue(key, out object? raw)
+        ? null
+        : raw switch
         {
-            byte v => v,
+            byte v => (Int128)v,
             sbyte v => v,
             ushort v => v,
             short v => v,
@@ -77,10 +85,6 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
             long v => v,
             _ => throw WrongType(key, raw, "an integer"),
         };
-        return wide >= int.MinValue && wide <= int.MaxValue
-            ? (int)wide
-            : throw new ModelFileException(path, Place(key), $"the value {wide} is out of range", "The file is damaged or not for this engine");
-    }
 
     /// <summary>Reads a float32 or float64 as <see cref="float"/>.</summary>
     /// <returns>Null when the key is absent.</returns>
