@@ -14,13 +14,12 @@ namespace MeKi.Store;
 /// </remarks>
 public sealed class RowStore : IDisposable
 {
-    private readonly RecordSource _source;
     private readonly ReadQueue _reads;
     private readonly GroupVerifier _verifier;
 
     private RowStore(RecordSource source, RowFileLayout layout, long cacheBytes)
     {
-        (_source, Layout) = (source, layout);
+        (Source, Layout) = (source, layout);
         Meter = new(source.Path);
         _reads = new(layout.RecordStride, Read);
         Cache = new(layout, cacheBytes, _reads);
@@ -31,13 +30,16 @@ public sealed class RowStore : IDisposable
     public RowFileLayout Layout { get; }
 
     /// <summary>The file.</summary>
-    public string Path => _source.Path;
+    public string Path => Source.Path;
 
     /// <summary>What the store has done so far.</summary>
     public StoreCounters Counters => Meter.Sums(Layout.Layers);
 
     /// <summary>Groups of records that have been checked against their checksums: each once, some time after its first use.</summary>
     internal int VerifiedGroups => _verifier.Verified;
+
+    /// <summary>The file's bytes.</summary>
+    internal RecordSource Source { get; }
 
     internal RecordCache Cache { get; }
 
@@ -74,7 +76,7 @@ public sealed class RowStore : IDisposable
     {
         _reads.Dispose();
         _verifier.Dispose();
-        _source.Dispose();
+        Source.Dispose();
     }
 
     /// <summary>Reads records that the caller has taken for reading.</summary>
@@ -112,7 +114,7 @@ public sealed class RowStore : IDisposable
         long start = Stopwatch.GetTimestamp();
         int stride = Layout.RecordStride, first = run[0].Token;
         Span<byte> bytes = run.Length == 1 ? run[0].Bytes : staging[..((run[^1].Token - first + 1) * stride)];
-        _source.ReadFully(bytes, Layout.RecordOffset(first));
+        Source.ReadFully(bytes, Layout.RecordOffset(first));
         if (run.Length > 1)
         {
             foreach (RecordSlot slot in run)

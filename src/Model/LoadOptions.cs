@@ -33,7 +33,7 @@ public sealed record LoadOptions
 
     /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
-    /// the model or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
+    /// the model (<see cref="LoadReport.Warnings"/>) or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
     /// </summary>
     public ILogger? Logger { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MeKi.Kernels;
+using MeKi.Model.Checkpoints;
 using MeKi.Quant;
 
 namespace MeKi.Model;
@@ -29,18 +30,21 @@ public sealed record LoadReport
     /// <summary>Time that loading took.</summary>
     public required TimeSpan LoadTime { get; init; }
 
-    /// <summary>The report as one line of text.</summary>
+    /// <summary>What a user should know before trusting the model, one line each: a key that is missing, an id that is ignored. Empty where all is well.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>The report as one line of text, without the warnings.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
         + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
 
-    internal static LoadReport Of(MeKiModel model, string path, IEnumerable<PanelMatrix> matrices, bool copied, TimeSpan time)
+    internal static LoadReport Of(MeKiModel model, WeightSource source, IEnumerable<PanelMatrix> matrices, bool copied, TimeSpan time)
     {
         PanelMatrix[] all = [.. matrices];
         long inPlace = all.Where(matrix => matrix.OwnedBytes == 0).Sum(matrix => matrix.Panels * matrix.PanelBytes);
         return new()
         {
-            Path = path,
+            Path = source.Path,
             MappedBytes = copied ? 0 : inPlace,
             PackedBytes = all.Sum(matrix => matrix.OwnedBytes) + (copied ? inPlace : 0),
             Reencoded = [.. all.Where(matrix => matrix.ReencodedFrom is not null)
@@ -50,6 +54,7 @@ public sealed record LoadReport
             Threads = model.Threads,
             Kernels = model.Kernels,
             LoadTime = time,
+            Warnings = [.. source.Warnings],
         };
     }
 }

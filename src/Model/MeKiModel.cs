@@ -119,7 +119,7 @@ public sealed class MeKiModel : IDisposable
         MeKiModel model = Open(path, options);
         IEnumerable<PanelMatrix> projections = model._trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? [];
         model.LoadReport = LoadReport.Of(
-            model, model._source.Path, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
+            model, model._source, model._weights.Matrices.Concat(projections), options.CopyWeights, Stopwatch.GetElapsedTime(start));
         if (options.Logger is not null)
             LoadLog.Write(options.Logger, model.LoadReport);
         return model;
@@ -256,7 +256,7 @@ public sealed class MeKiModel : IDisposable
         {
             if (!options.CopyWeights)
                 source.ReadAhead();
-            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata, source.Warnings) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(ModelFolder.RowsOf(path), source, identity, options.Rows);
@@ -292,7 +292,7 @@ public sealed class MeKiModel : IDisposable
         try
         {
             string tokenizer = Path.Combine(path, "tokenizer.json");
-            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options);
+            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer, source.Warnings) : null, options);
         }
         catch
         {

@@ -1,7 +1,7 @@
 namespace MeKi.Model;
 
 /// <summary>A checkpoint, model or tokenizer file cannot be used. The message names the file, the place in it and the remedy.</summary>
-public sealed class ModelFileException : Exception
+public sealed class ModelFileException : MeKiException
 {
     /// <summary>Builds the one-line message <c>path: place: problem. Remedy.</c></summary>
     /// <param name="path">The file or folder.</param>
@@ -10,18 +10,7 @@ public sealed class ModelFileException : Exception
     /// <param name="remedy">What the reader can do about it; empty when the problem says it.</param>
     /// <param name="innerException">The cause, if another exception is.</param>
     public ModelFileException(string path, string place, string problem, string remedy = "", Exception? innerException = null)
-        : base(Describe(path, place, problem, remedy), innerException)
+        : base(path, place, problem, remedy, innerException)
     {
-        Path = path;
-        Place = place;
     }
-
-    /// <summary>The file or folder that cannot be used.</summary>
-    public string Path { get; }
-
-    /// <summary>Where in the file: a tensor, a metadata key, a byte offset; empty for the file as a whole.</summary>
-    public string Place { get; }
-
-    private static string Describe(string path, string place, string problem, string remedy) =>
-        $"{path}: {(place.Length > 0 ? place + ": " : "")}{problem}.{(remedy.Length > 0 ? " " + remedy + "." : "")}";
 }

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using MeKi.Kernels.KeyValues;
 using MeKi.Model.Files;
 using MeKi.Store;
+using MeKi.Store.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Model;
 
@@ -53,22 +55,24 @@ internal static class SessionFile
         KvCache cache = new(config, model.KeyValues);
         try
         {
-            // Asked before opening: a pipe has no length, and opening one would wait for its writer. A link's own length is that of its text.
-            FileInfo info = new(path);
-            long length = (info.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? info).Length;
+            using SafeFileHandle handle = RegularFile.Open(path, FileOptions.SequentialScan);
+            long length = RandomAccess.GetLength(handle);
             if (length < SessionHeader.Bytes)
                 throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}", "Delete it and compute the session again");
-            using FileStream file = new(path, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = (int)Math.Min(length, BufferBytes) });
+            using FileStream file = new(handle, FileAccess.Read, (int)Math.Min(length, BufferBytes));
             return (cache, Read(file, path, model, config.ContextLength, cache));
         }
         catch (Exception failure)
         {
             cache.Dispose();
-            if (failure is IOException or UnauthorizedAccessException)
+            string? problem = failure switch
             {
-                bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
-                throw new SessionFileException(path, "", missing ? "there is no such file" : $"cannot be read: {failure.Message.TrimEnd('.')}", "Name a file that a session was saved to", failure);
-            }
+                UnusableFileException unusable => unusable.IsMissing ? "there is no such file" : unusable.Problem,
+                IOException or UnauthorizedAccessException => $"cannot be read: {failure.Message.TrimEnd('.')}",
+                _ => null,
+            };
+            if (problem is not null)
+                throw new SessionFileException(path, "", problem, "Name a file that a session was saved to", failure);
             throw;
         }
     }

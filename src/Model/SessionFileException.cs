@@ -1,7 +1,7 @@
 namespace MeKi.Model;
 
 /// <summary>A session file cannot be used. The message names the file, the place in it and the remedy.</summary>
-public sealed class SessionFileException : Exception
+public sealed class SessionFileException : MeKiException
 {
     /// <summary>Builds the one-line message <c>path: place: problem. Remedy.</c></summary>
     /// <param name="path">The session file.</param>
@@ -10,15 +10,7 @@ public sealed class SessionFileException : Exception
     /// <param name="remedy">What the reader can do about it, without a final full stop.</param>
     /// <param name="innerException">The cause, if another exception is.</param>
     public SessionFileException(string path, string place, string problem, string remedy, Exception? innerException = null)
-        : base($"{path}: {(place.Length > 0 ? place + ": " : "")}{problem}. {remedy}.", innerException)
+        : base(path, place, problem, remedy, innerException)
     {
-        Path = path;
-        Place = place;
     }
-
-    /// <summary>The session file.</summary>
-    public string Path { get; }
-
-    /// <summary>Where in the file; empty for the file as a whole.</summary>
-    public string Place { get; }
 }

@@ -201,6 +201,19 @@ public sealed partial class RunCommandTests : IDisposable
     [Fact]
     public async Task Empty_prompt() => (await MekiProgram.Run("run", "")).AssertFailed(1, "The prompt has no tokens");
 
+    [Theory]
+    [Trait("Fault", "18.5")]
+    [InlineData("run", Prompt, "-n", "4", "--model")]
+    [InlineData("convert", "-o", "{out}")]
+    public async Task What_a_file_says_wrongly_is_a_line_on_standard_error(params string[] command)
+    {
+        new TinyCheckpoint().Write(_folder["c"]);
+        File.WriteAllText(Path.Combine(_folder["c"], "generation_config.json"), """{"eos_token_id":100000}""");
+        ProgramResult result = await MekiProgram.Run([.. command.Select(word => word.Replace("{out}", _folder["out"], StringComparison.Ordinal)), _folder["c"]]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("meki: warning: generation_config.json, $.eos_token_id: the id 100000 is outside the vocabulary of 300 tokens and is ignored", result.Errors);
+    }
+
     [Fact]
     public async Task Checkpoint_without_a_tokenizer()
     {

@@ -24,7 +24,7 @@ internal static class CompareCommand
     private static void Compare(string reference, string candidate, string file, int window, LoadOptions load, CancellationToken cancellation)
     {
         EvaluationText text = EvaluationText.Read(file);
-        using MeKiModel a = MeKiModel.Load(reference, load), b = MeKiModel.Load(candidate, load);
+        using MeKiModel a = ModelLoading.Load(reference, load), b = ModelLoading.Load(candidate, load);
         ComparisonResult result;
         using (StageProgress progress = new())
             result = ModelComparison.Compare(a, b, text, window, progress, cancellation);

@@ -13,6 +13,7 @@ internal static class ConvertCommand
 
     internal static void Report(ConversionResult result)
     {
+        ModelLoading.Warn(result.Warnings);
         Report(result.ModelPath, result.ModelBytes);
         if (result.RowsPath is not null)
             Report(result.RowsPath, result.RowsBytes);

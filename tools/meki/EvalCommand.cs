@@ -28,7 +28,7 @@ internal static class EvalCommand
     {
         // Names are checked before hours are spent on the first task.
         (EvaluationTask Task, string File)[] pairs = [.. tasks.Select(Split)];
-        using MeKiModel model = MeKiModel.Load(path, load);
+        using MeKiModel model = ModelLoading.Load(path, load);
         List<TaskResult> results = [];
         using (StageProgress progress = new())
         {

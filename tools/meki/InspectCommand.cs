@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Model;
+using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 using MeKi.Store;
+using MeKi.Store.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Tool;
 
@@ -28,7 +31,7 @@ internal static class InspectCommand
         {
             ResultTable table = new(false, false);
             if (files.Length > 0)
-                table.Add(file, "");
+                table.Add(UntrustedText.Line(file, int.MaxValue), "");
             if (IsGguf(file))
                 DescribeModel(file, table);
             else
@@ -40,15 +43,16 @@ internal static class InspectCommand
     private static bool IsGguf(string path)
     {
         Span<byte> magic = stackalloc byte[4];
-        // What cannot be opened is reported by the reader of row files, which names the remedy.
-        return File.Exists(path) && new FileInfo(path).Length > magic.Length && ReadMagic(path, magic).SequenceEqual("GGUF"u8);
-    }
-
-    private static Span<byte> ReadMagic(string path, Span<byte> magic)
-    {
-        using FileStream file = File.OpenRead(path);
-        file.ReadExactly(magic);
-        return magic;
+        try
+        {
+            using SafeFileHandle file = RegularFile.Open(path);
+            return RandomAccess.Read(file, magic, 0) == magic.Length && magic.SequenceEqual("GGUF"u8);
+        }
+        catch (IOException)
+        {
+            // The reader of row files reports it, and names the remedy.
+            return false;
+        }
     }
 
     private static void DescribeRows(string path, ResultTable table)
@@ -68,19 +72,23 @@ internal static class InspectCommand
     private static void DescribeModel(string path, ResultTable table)
     {
         using GgufFile file = GgufFile.Open(path);
-        foreach ((string key, object value) in file.Metadata)
-            table.Add(key, Value(value));
+        foreach ((string key, object value) in file.Metadata.Raw)
+            table.Add(UntrustedText.Line(key, LongestValue), Value(value));
         foreach (IGrouping<GgmlType, GgufTensor> type in file.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(type => type.Sum(tensor => tensor.ByteLength)))
             table.Add($"tensors, {GgmlTypeLayout.BlockType(type.Key)}{(GgmlTypeLayout.IsPanels(type.Key) ? " in panels" : "")}", $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
-        table.Add("bytes of the file", Number(file.File.Length));
+        if (file.Files.Count > 1)
+            table.Add("files", Number(file.Files.Count));
+        table.Add(file.Files.Count > 1 ? "bytes of the files" : "bytes of the file", Number(file.Files.Sum(part => part.Length)));
     }
 
-    private static string Value(object value)
+    private static string Value(object value) => value switch
     {
-        string text = value is Array array ? $"{Number(array.Length)} values" : Convert.ToString(value, CultureInfo.InvariantCulture)!;
-        text = string.Concat(text.Select(each => char.IsControl(each) ? ' ' : each));
-        return text.Length > LongestValue ? text[..LongestValue] + "…" : text;
-    }
+        Array array => $"{Number(array.Length)} values",
+        Utf8Strings texts => $"{Number(texts.Count)} values",
+        // Templates have many lines.
+        string text => UntrustedText.Line(string.Concat(text.Take(LongestValue + 1).Select(each => char.IsWhiteSpace(each) ? ' ' : each)), LongestValue),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
 
     private static string Number(long value) => value.ToString("n0", CultureInfo.InvariantCulture);
 }

@@ -26,7 +26,7 @@ internal static class PerplexityCommand
     private static void Measure(string path, string file, int window, int? stride, LoadOptions load, CancellationToken cancellation)
     {
         EvaluationText text = EvaluationText.Read(file);
-        using MeKiModel model = MeKiModel.Load(path, load);
+        using MeKiModel model = ModelLoading.Load(path, load);
         PerplexityResult result;
         using (StageProgress progress = new())
             result = Perplexity.Measure(model, text, window, stride, progress, cancellation);

@@ -55,7 +55,7 @@ internal static class RunCommand
     private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, string? promptCache, bool stats, CancellationToken cancellation)
     {
         using RowMeter meter = new();
-        using MeKiModel model = MeKiModel.Load(path, load);
+        using MeKiModel model = ModelLoading.Load(path, load);
         // What loading left behind goes back to the system: this process makes little garbage from here on, so that the collector would not come for it.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using MeKiSession session = promptCache is not null && File.Exists(promptCache) ? model.LoadSession(promptCache) : model.CreateSession();

@@ -7,12 +7,11 @@ internal sealed class FileSource : RecordSource
 {
     private readonly SafeFileHandle _file;
 
-    /// <exception cref="IOException">The file is missing or cannot be opened.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    /// <exception cref="UnusableFileException">The file is missing or cannot be opened.</exception>
     public FileSource(string path)
     {
         Path = path;
-        _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
+        _file = RegularFile.Open(path, FileOptions.RandomAccess);
     }
 
     public override string Path { get; }

@@ -13,15 +13,12 @@ internal sealed class MappedSource : RecordSource
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
 
-    /// <exception cref="IOException">The file is missing or cannot be opened.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    /// <exception cref="UnusableFileException">The file is missing or cannot be opened.</exception>
     public MappedSource(string path)
     {
         Path = path;
-        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
+        using SafeFileHandle file = RegularFile.Open(path, FileOptions.RandomAccess);
         Length = RandomAccess.GetLength(file);
-        if (Length == 0)
-            throw new IOException("The file is empty.");
         _map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         try
         {

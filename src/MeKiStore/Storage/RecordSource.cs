@@ -19,12 +19,14 @@ internal abstract class RecordSource : IDisposable
         {
             return mapped ? new MappedSource(path) : new FileSource(path);
         }
+        catch (UnusableFileException failure)
+        {
+            throw new RowFileException(path, "", failure.IsMissing ? "the row file does not exist" : failure.Problem,
+                failure.IsMissing || failure.Remedy.Length == 0 ? "Name the model.rows that 'meki convert' wrote" : failure.Remedy, failure);
+        }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            string problem = failure is FileNotFoundException or DirectoryNotFoundException ? "the row file does not exist"
-                : Directory.Exists(path) ? "is a folder where a row file is needed"
-                : failure.Message.TrimEnd('.');
-            throw new RowFileException(path, "", problem, "Name the model.rows that 'meki convert' wrote", failure);
+            throw new RowFileException(path, "", failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
         }
     }
 

@@ -1,4 +1,3 @@
-using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 
@@ -44,10 +43,10 @@ internal sealed class GgufKeys(GgufFile file, string architecture)
     {
         if (!file.TryGetTensor(name, out GgufTensor? tensor))
             return null;
-        if (tensor.Dimensions is not [long values, ..] || values != length || tensor.Dimensions.Skip(1).Any(more => more != 1) || BlockFormat.Find(tensor.Type) is not { BlockSize: 1 } format)
+        if (!tensor.Is(1, length) || BlockFormat.Find(tensor.Type) is not { BlockSize: 1 } format)
             throw new ModelFileException(file.File.Path, UntrustedText.Tensor(name), $"is not a vector of {length} floats", "Convert the checkpoint again");
         float[] vector = new float[length];
-        format.Decode(file.File.Span(tensor.Offset, (int)tensor.ByteLength), vector);
+        format.Decode(tensor.File!.Span(tensor.Offset, (int)tensor.ByteLength), vector);
         return vector;
     }
 

@@ -30,6 +30,9 @@ internal sealed class GgufModel : WeightSource
 
     public GgufMetadata Metadata => _file.Metadata;
 
+    /// <summary>The file, or the files it is split into.</summary>
+    public IReadOnlyList<MappedFile> Files => _file.Files;
+
     /// <summary>The tensors, in file order.</summary>
     public IReadOnlyList<GgufTensor> Tensors => _file.Tensors;
 
@@ -79,7 +82,7 @@ internal sealed class GgufModel : WeightSource
         new Thread(() =>
         {
             foreach (GgufTensor tensor in panels)
-                _file.File.Touch(tensor.Offset, tensor.ByteLength);
+                tensor.File!.Touch(tensor.Offset, tensor.ByteLength);
             ReleaseReference();
         }) { IsBackground = true, Name = "MeKi read ahead" }.Start();
     }
@@ -91,9 +94,6 @@ internal sealed class GgufModel : WeightSource
         foreach (ConfigKey key in config.Architecture.Keys)
             key.Write(config, metadata);
     }
-
-    /// <summary>Some of the bytes of a tensor.</summary>
-    public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long offset, int length) => _file.File.Span(tensor.Offset + offset, length);
 
     public override PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool)
     {
@@ -113,7 +113,7 @@ internal sealed class GgufModel : WeightSource
         PanelFormat format = PanelFormat.Find(GgmlTypeLayout.BlockType(tensor.Type))!;
         if (rows % PanelFormat.Rows != 0)
             throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}", "The file is damaged");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
     /// <summary>The tensor in rows, [rows × columns].</summary>
@@ -124,7 +124,7 @@ internal sealed class GgufModel : WeightSource
         BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
             GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
             $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
-        return new(format, rows, columns, _file.File.Pointer + tensor.Offset);
+        return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
     protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => spec.OnlyInCheckpoints ? [] : [spec.InGguf(config, layer)];
@@ -133,25 +133,14 @@ internal sealed class GgufModel : WeightSource
 
     protected override WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary) => Matrix(name, rows, columns);
 
-    private GgufTensor Fitting(GgufTensor tensor, int rows, int columns)
-    {
-        // Writers add dimensions of 1.
-        long[] dimensions = [.. tensor.Dimensions.AsSpan()[..Math.Max(1, tensor.Dimensions.AsSpan().LastIndexOfAnyExcept(1) + 1)]];
-        bool fits = dimensions switch
-        {
-            [long length] => (rows, columns) == (1, length) || (columns, length) == (1, rows),
-            [long width, long height] => width == columns && height == rows,
-            _ => false,
-        };
-        return fits ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
-            $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
-    }
+    private GgufTensor Fitting(GgufTensor tensor, int rows, int columns) => tensor.Is(rows, columns) ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
+        $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
 
-    public override bool TryAddReference() => _file.File.TryAddReference();
+    public override bool TryAddReference() => _file.TryAddReference();
 
-    public override void ReleaseReference() => _file.File.ReleaseReference();
+    public override void ReleaseReference() => _file.ReleaseReference();
 
-    public override void FreeCopies() => _file.File.FreeCopy();
+    public override void FreeCopies() => _file.FreeCopies();
 
     public override void Dispose() => _file.Dispose();
 
@@ -166,13 +155,16 @@ internal sealed class GgufModel : WeightSource
         GgufKeys keys = new(file, architecture.Name);
         foreach (ConfigKey key in architecture.Keys)
             key.Read(keys, config);
+        // Each layer has tensors: a number that the file cannot hold is not worth a list.
+        if (config.Layers > file.Tensors.Count)
+            throw keys.Fault("block_count", $"tells of {config.Layers} layers where the file has {file.Tensors.Count} tensors", "The file is damaged");
         _ = config.Checked(Path);
         config.Present = FindOptional(config);
         CheckTensors(config, [.. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"blk.{layer}.")]);
         return config;
     }
 
-    private int Vocabulary(GgufTensor embedding) => embedding.Dimensions is [_, long rows, ..]
+    private int Vocabulary(GgufTensor embedding) => embedding.Sides is [_, long rows]
         ? (int)Math.Min(rows, int.MaxValue)
         : throw new ModelFileException(Path, UntrustedText.Tensor(EmbeddingName),
             $"has dimensions [{string.Join(", ", embedding.Dimensions)}] where a matrix is needed", "Convert the checkpoint again");

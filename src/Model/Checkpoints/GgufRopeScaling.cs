@@ -1,6 +1,5 @@
 using MeKi.Kernels;
 using MeKi.Model.Architectures;
-using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Checkpoints;

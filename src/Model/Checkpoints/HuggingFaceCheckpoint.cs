@@ -86,18 +86,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     protected override unsafe WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary)
     {
         SafetensorsTensor tensor = _folder.Tensors[name];
-        long[] shape = [.. tensor.Shape];
-        while (shape.Length > 1 && shape[^1] == 1 && shape.Length > (rows == 1 ? 1 : 2))
-            shape = shape[..^1]; // Writers add dimensions of 1.
-        bool padded = overVocabulary && _naming.PadsVocabulary && shape is [long more and < 1 << 24, _] && more > rows;
-        bool fits = shape switch
-        {
-            [] => rows == 1 && columns == 1,
-            [long length] => rows == 1 && length == columns,
-            [long height, long width] => (height == rows || padded) && width == columns,
-            _ => false,
-        };
-        if (!fits)
+        bool padded = overVocabulary && _naming.PadsVocabulary && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
+        if (!tensor.Is(padded ? tensor.Shape[0] : rows, columns))
         {
             throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name),
                 $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(rows == 1 ? "" : rows + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
@@ -107,9 +97,11 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             SafetensorsDType.F32 => GgmlType.F32,
             SafetensorsDType.F16 => GgmlType.F16,
             SafetensorsDType.BF16 => GgmlType.BF16,
+            SafetensorsDType.Unknown => throw new ModelFileException(
+                tensor.File.Path, UntrustedText.Tensor(name), $"has the unknown dtype {UntrustedText.Quote(tensor.DTypeName)}", "Save the checkpoint as F32, F16 or BF16"),
             _ => throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name), $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
         };
-        WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
+        WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)tensor.Shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
         return padded ? whole.Take(rows) : whole;
     }
 
@@ -120,6 +112,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         config = new(architecture) { GateInput = _naming.DefaultGateInput, MemoryDimension = MixNormLength(architecture) };
         foreach (ConfigKey key in architecture.Keys)
             key.Read(json, config);
+        if (config.Layers > _folder.Tensors.Count)
+            throw json.Field("num_hidden_layers").Fault($"tells of {config.Layers} layers where the folder has {_folder.Tensors.Count} tensors", "Correct it");
         _ = config.Checked(path);
         HashSet<Role> present = FindOptional(config);
         if (json.TryFlag("tie_word_embeddings") is { } tied)

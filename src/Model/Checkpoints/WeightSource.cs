@@ -1,7 +1,6 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
 using MeKi.Model.Architectures;
-using MeKi.Model.Files;
 
 namespace MeKi.Model.Checkpoints;
 
@@ -15,6 +14,9 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>What the file tells of the model.</summary>
     public abstract ModelConfig Config { get; }
+
+    /// <summary>What a user should know of the files and no error says; see <see cref="LoadReport.Warnings"/>. Untrusted text in a line is quoted.</summary>
+    public List<string> Warnings { get; } = [];
 
     /// <summary>Every tensor's name, used or not.</summary>
     protected abstract IEnumerable<string> Names { get; }

@@ -7,6 +7,7 @@ using MeKi.Model.Checkpoints;
 using MeKi.Model.Files;
 using MeKi.Quant;
 using MeKi.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Model.Conversion;
 
@@ -33,14 +34,21 @@ internal static class CheckpointScan
         hash.AppendData(Encoding.UTF8.GetBytes(checkpoint.Config.ToIdentityText()));
         string tokenizer = Path.Combine(checkpoint.Path, "tokenizer.json");
         if (File.Exists(tokenizer))
-            hash.AppendData(SHA256.HashData(File.ReadAllBytes(tokenizer)));
+            hash.AppendData(HashFile(tokenizer));
         for (int i = 0; i < tensors.Length; i++)
         {
             string shape = string.Join('x', tensors[i].Shape.Select(length => length.ToString(CultureInfo.InvariantCulture)));
-            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensors[i].Name} {tensors[i].DType} {shape} "));
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensors[i].Name} {tensors[i].DTypeName} {shape} "));
             hash.AppendData(hashes[i]);
         }
         return new(hash.GetHashAndReset());
+    }
+
+    private static byte[] HashFile(string path)
+    {
+        using SafeFileHandle handle = MappedFile.OpenHandle(path);
+        using FileStream stream = new(handle, FileAccess.Read);
+        return SHA256.HashData(stream);
     }
 
     private static byte[] HashTensor(SafetensorsTensor tensor, Action<int> advance, CancellationToken cancellationToken)
@@ -79,7 +87,7 @@ internal static class CheckpointScan
             at++;
         long index = firstValue + at;
         long width = tensor.Shape is [.., long last] ? last : 1;
-        throw new ModelFileException(tensor.File.Path, $"tensor '{tensor.Name}'",
+        throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(tensor.Name),
             $"the value at row {index / width}, column {index % width} is {values[at].ToString(CultureInfo.InvariantCulture)}", "Train or export the checkpoint again; nothing was written");
     }
 }

@@ -26,7 +26,11 @@ public sealed record ConverterOptions
 /// <param name="RowsPath">The row file; null for a model without the MeKi branch.</param>
 /// <param name="RowsBytes">Its size.</param>
 /// <param name="Identity">The identity both carry.</param>
-public sealed record ConversionResult(string ModelPath, long ModelBytes, string? RowsPath, long RowsBytes, ModelIdentity Identity);
+public sealed record ConversionResult(string ModelPath, long ModelBytes, string? RowsPath, long RowsBytes, ModelIdentity Identity)
+{
+    /// <summary>What a user should know of the checkpoint, one line each; see <see cref="LoadReport.Warnings"/>.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
 
 /// <summary>Converts a Hugging Face checkpoint to the pair <c>model.gguf</c> and <c>model.rows</c> (docs/formats.md). The same input gives the same bytes.</summary>
 public static class Converter
@@ -59,7 +63,7 @@ public static class Converter
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
         string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
-        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Read(tokenizerPath) : null;
+        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath, source.Warnings).Data : null;
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, "", "is folded already", "Give the checkpoint in its training form");
@@ -87,7 +91,7 @@ public static class Converter
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity);
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings] };
     }
 
     private static void WriteRows(

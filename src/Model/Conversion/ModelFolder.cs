@@ -7,8 +7,8 @@ namespace MeKi.Model.Conversion;
 /// <summary>The folder that receives <c>model.gguf</c> and <c>model.rows</c>: both whole, or nothing.</summary>
 internal static class ModelFolder
 {
-    /// <summary>Where the rows of a model file lie: beside it.</summary>
-    public static string RowsOf(string modelPath) => Path.ChangeExtension(modelPath, ".rows");
+    /// <summary>Where the rows of a model file lie: beside it, those of a model in several files beside the first without its number.</summary>
+    public static string RowsOf(string modelPath) => GgufSplit.CommonName(modelPath) + ".rows";
 
     /// <summary>Writes <see cref="MeKiModel.ModelFileName"/> and <see cref="MeKiModel.RowFileName"/>.</summary>
     /// <param name="folder">See the other overload.</param>

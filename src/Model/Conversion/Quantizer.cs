@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
 using MeKi.Kernels;
 using MeKi.Model.Checkpoints;
-using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
 using MeKi.Store;
@@ -48,16 +47,19 @@ public static class Quantizer
         if (Path.GetFullPath(from) == Path.GetFullPath(to))
             throw new ModelFileException(to, "", "is the input", "Choose another output");
         using GgufModel source = GgufModel.Open(from);
-        panels |= source.Config.HasMeKi;
-        Dictionary<string, BackboneTensor> targets = BackboneTensor.List(source.Config, recipe, panels).ToDictionary(tensor => tensor.Name);
-        // Refuses what cannot be read before the work.
-        foreach (BackboneTensor tensor in targets.Values)
-            _ = Rows(source, tensor.Name, tensor.Rows, tensor.Columns);
-        CheckIsOriginal(source, targets, requantize);
+        if (source.Files.Any(file => Path.GetFullPath(file.Path) == Path.GetFullPath(to)))
+            throw new ModelFileException(to, "", "is a part of the input", "Choose another output");
+        List<BackboneTensor> parts = BackboneTensor.List(source.Config, recipe, panels || source.Config.HasMeKi);
+        // Refuses a model of which a part is missing, before the work.
+        foreach (BackboneTensor part in parts)
+            _ = Rows(source, part.Name, part.Rows, part.Columns);
+        Dictionary<string, BackboneTensor> matrices = parts.Where(part => !part.IsVector).ToDictionary(part => part.Name);
+        if (!requantize)
+            CheckIsOriginal(source, matrices);
         using RowStore? rows = source.Identity is { } identity ? MeKiModel.OpenRows(ModelFolder.RowsOf(from), source, identity) : null;
         try
         {
-            return Write(source, rows, to, recipe, targets, progress, cancellationToken);
+            return Write(source, rows, to, recipe, matrices, progress, cancellationToken);
         }
         catch (AggregateException failures)
         {
@@ -68,17 +70,20 @@ public static class Quantizer
     }
 
     private static QuantizationResult Write(
-        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> targets, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> matrices, IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
     {
         GgufMetadata metadata = new(to);
-        foreach ((string key, object value) in source.Metadata)
+        foreach ((string key, object value) in source.Metadata.Raw)
             metadata[key] = value;
+        // What is written is one file.
+        metadata.Drop(GgufSplit.Prefix);
         recipe.WriteTo(metadata);
 
         long written = 0, total = 0;
         RowBlocks blocks = new();
         GgufWriter writer = new(metadata, [.. source.Tensors.Select(tensor =>
-            TensorSource(source, tensor, NewTensor(tensor, targets), blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
+            TensorSource(source, tensor, matrices, blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
@@ -87,12 +92,16 @@ public static class Quantizer
     }
 
     private static GgufTensorSource TensorSource(
-        GgufModel source, GgufTensor tensor, BackboneTensor? target, RowBlocks blocks, Action<long> advance)
+        GgufModel source, GgufTensor tensor, Dictionary<string, BackboneTensor> matrices, RowBlocks blocks, Action<long> advance)
     {
-        if (target is null)
+        if (NewTensor(tensor, matrices) is not { } target)
         {
             return new(tensor.Name, tensor.Type, tensor.Dimensions, (stream, cancellationToken) => StreamBytes.Copy(
-                (offset, bytes) => source.Bytes(tensor, offset, bytes.Length).CopyTo(bytes), tensor.ByteLength, stream, advance, cancellationToken));
+                (offset, bytes) => tensor.File!.Span(tensor.Offset + offset, bytes.Length).CopyTo(bytes), tensor.ByteLength, stream, advance,
+                    cancellationToken))
+            {
+                ByteLength = tensor.ByteLength,
+            };
         }
         (Action<int, float[]> decode, EncodeRow copy) = Rows(source, tensor.Name, target.Rows, target.Columns);
         // The same blocks in another order lose nothing.
@@ -109,15 +118,16 @@ public static class Quantizer
         return ((row, values) => weight.DecodeRow(row, values), (row, _, blocks) => weight.Row(row).CopyTo(blocks));
     }
 
-    /// <summary>What a tensor becomes; null for one that is copied: a vector, a matrix that is as it should be already, or what this engine does not use.</summary>
-    private static BackboneTensor? NewTensor(GgufTensor tensor, Dictionary<string, BackboneTensor> targets) =>
-        targets.TryGetValue(tensor.Name, out BackboneTensor? target) && !target.IsVector && target.Type != tensor.Type ? target : null;
+    /// <summary>What a tensor becomes; null for one that is copied: a vector, one that is no part of the model, or a matrix that is as it should be
+    /// already.</summary>
+    private static BackboneTensor? NewTensor(GgufTensor tensor, Dictionary<string, BackboneTensor> matrices) =>
+        matrices.TryGetValue(tensor.Name, out BackboneTensor? target) && target.Type != tensor.Type ? target : null;
 
-    private static void CheckIsOriginal(GgufModel source, Dictionary<string, BackboneTensor> targets, bool requantize)
+    private static void CheckIsOriginal(GgufModel source, Dictionary<string, BackboneTensor> matrices)
     {
-        GgufTensor? quantized = requantize ? null : source.Tensors.FirstOrDefault(tensor =>
+        GgufTensor? quantized = source.Tensors.FirstOrDefault(tensor =>
             BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) is not { BlockSize: 1 }
-            && NewTensor(tensor, targets) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
+            && NewTensor(tensor, matrices) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
         if (quantized is not null)
         {
             throw new ModelFileException(source.Path, UntrustedText.Tensor(quantized.Name), $"is quantised already, to {GgmlTypeLayout.BlockType(quantized.Type)}",
@@ -127,9 +137,9 @@ public static class Quantizer
 
     private static void Copy(RowStore rows, Stream to, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
-        using FileStream from = new(rows.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         long done = 0, total = rows.Layout.FileBytes;
-        StreamBytes.Copy((_, bytes) => from.ReadExactly(bytes), total, to, bytes => progress?.Report(new("rows", done += bytes, total)), cancellationToken);
+        StreamBytes.Copy((offset, bytes) => rows.Source.ReadFully(bytes, offset), total, to, bytes => progress?.Report(new("rows", done += bytes, total)),
+            cancellationToken);
     }
 
     private static string ModelFile(string path, bool isFolder) => isFolder ? Path.Combine(path, MeKiModel.ModelFileName) : path;

@@ -1,8 +1,13 @@
+using MeKi.Store.Storage;
+
 namespace MeKi.Model.Evaluation;
 
 /// <summary>A text or task file cannot be evaluated, or two models cannot be compared. The message names the file, the place in it and the remedy.</summary>
-public sealed class EvaluationException : Exception
+public sealed class EvaluationException : MeKiException
 {
+    // As much text as a string can hold.
+    private const int MaxBytes = 1 << 30;
+
     /// <summary>Builds the one-line message <c>path: place: problem. Remedy.</c></summary>
     /// <param name="path">The file; empty where none is at fault.</param>
     /// <param name="place">Where in it: a line number, a field; empty for the file as a whole.</param>
@@ -10,29 +15,22 @@ public sealed class EvaluationException : Exception
     /// <param name="remedy">What the reader can do about it; empty when the problem says it.</param>
     /// <param name="innerException">The cause, if another exception is.</param>
     public EvaluationException(string path, string place, string problem, string remedy = "", Exception? innerException = null)
-        : base($"{string.Concat(new[] { path, place }.Where(part => part.Length > 0).Select(part => part + ": "))}{problem}.{(remedy.Length > 0 ? $" {remedy}." : "")}", innerException)
+        : base(path, place, problem, remedy, innerException)
     {
-        Path = path;
-        Place = place;
     }
 
-    /// <summary>The file that cannot be used; empty where none is at fault.</summary>
-    public string Path { get; }
-
-    /// <summary>Where in the file: a line number, a field; empty for the file as a whole.</summary>
-    public string Place { get; }
-
-    /// <summary>Reads a whole file; a failure becomes this exception.</summary>
-    internal static byte[] ReadFile(string path)
+    /// <summary>Reads a whole file, which may be empty; a failure becomes this exception.</summary>
+    internal static byte[] ReadFile(string path, bool isText)
     {
         try
         {
-            return File.ReadAllBytes(path);
+            return RegularFile.ReadAllBytes(path, MaxBytes, isText);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (UnusableFileException failure)
         {
-            bool missing = failure is FileNotFoundException or DirectoryNotFoundException;
-            throw new EvaluationException(path, "", missing ? "there is no such file" : failure.Message.TrimEnd('.'), innerException: failure);
+            throw failure.IsMissing
+                ? new EvaluationException(path, "", "there is no such file", innerException: failure)
+                : new EvaluationException(path, "", failure.Problem, failure.Remedy, failure);
         }
     }
 }

@@ -1,5 +1,3 @@
-using MeKi.Model.Files;
-
 namespace MeKi.Model.Evaluation;
 
 /// <summary>
@@ -78,7 +76,7 @@ public sealed class EvaluationTask
             }
             catch (EvaluationException failure)
             {
-                throw new EvaluationException(path, $"line {question.Line}", failure.Message.TrimEnd('.'), innerException: failure);
+                throw new EvaluationException(path, $"line {question.Line}", failure.Problem, failure.Remedy, failure);
             }
         }
         progress?.Report(new(Name, scores.Count, questions.Count, "questions"));

@@ -13,7 +13,9 @@ public sealed record EvaluationText(string Content, string Name = "")
     /// <exception cref="EvaluationException">The file cannot be read or is not UTF-8.</exception>
     public static EvaluationText Read(string path)
     {
-        byte[] bytes = EvaluationException.ReadFile(path);
+        byte[] bytes = EvaluationException.ReadFile(path, isText: true);
+        if (bytes.Length == 0)
+            throw new EvaluationException(path, "", "is empty or not a regular file", "Give a text; pipes and devices are not read");
         int start = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
         try
         {

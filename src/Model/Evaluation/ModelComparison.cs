@@ -1,5 +1,3 @@
-using MeKi.Model.Files;
-
 namespace MeKi.Model.Evaluation;
 
 /// <summary>

@@ -6,6 +6,9 @@ namespace MeKi.Model.Evaluation;
 /// <summary>A task's questions: a file of JSON objects, one a line, as Hugging Face exports data sets. Blank lines do not count as questions.</summary>
 internal static class TaskFile
 {
+    // The longest of the known data sets have some ten thousand.
+    private const int MaxLineBytes = 4 << 20;
+
     /// <summary>Reads questions.</summary>
     /// <param name="path">The file.</param>
     /// <param name="read">Makes a question of a line.</param>
@@ -13,7 +16,7 @@ internal static class TaskFile
     /// <exception cref="EvaluationException">The file cannot be read, has no questions or a line that is not one.</exception>
     public static List<TaskQuestion> Read(string path, Func<TaskRow, TaskQuestion> read, int? limit)
     {
-        ReadOnlyMemory<byte> rest = EvaluationException.ReadFile(path);
+        ReadOnlyMemory<byte> rest = EvaluationException.ReadFile(path, isText: false);
         if (rest.Span.StartsWith(Encoding.UTF8.Preamble))
             rest = rest[Encoding.UTF8.Preamble.Length..];
         List<TaskQuestion> questions = [];
@@ -27,13 +30,17 @@ internal static class TaskFile
             using JsonDocument document = Parse(path, number, line);
             questions.Add(read(new(path, number, "", document.RootElement)));
         }
-        return questions.Count > 0 ? questions : throw new EvaluationException(path, "", "the file has no questions", "Give the data set's rows as JSON lines");
+        return questions.Count > 0 ? questions : throw new EvaluationException(path, "", "the file has no questions",
+            "Give the data set's rows as JSON lines in a regular file");
     }
 
     private static JsonDocument Parse(string path, int number, ReadOnlyMemory<byte> line)
     {
+        if (line.Length > MaxLineBytes)
+            throw Wrong($"the line has {line.Length} bytes where at most {MaxLineBytes} are read", null);
         try
         {
+            CheckNames(line.Span);
             JsonDocument document = JsonDocument.Parse(line);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw Wrong("the line is not a JSON object", null);
         }
@@ -41,7 +48,21 @@ internal static class TaskFile
         {
             throw Wrong($"the line is not valid JSON (byte {failure.BytePositionInLine})", failure);
         }
+        catch (InvalidOperationException failure)
+        {
+            throw Wrong("a field's name is not valid UTF-8 or UTF-16", failure);
+        }
 
         EvaluationException Wrong(string problem, Exception? cause) => new(path, $"line {number}", problem, "Give one JSON object a line", cause);
+    }
+
+    /// <summary>Fails where an escaped name is no text. A search among names would, too, but only if it came to that name.</summary>
+    private static void CheckNames(ReadOnlySpan<byte> line)
+    {
+        for (Utf8JsonReader tokens = new(line); tokens.Read();)
+        {
+            if (tokens is { TokenType: JsonTokenType.PropertyName, ValueIsEscaped: true })
+                _ = tokens.GetString();
+        }
     }
 }

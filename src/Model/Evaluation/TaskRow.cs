@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MeKi.Model.Files;
 
 namespace MeKi.Model.Evaluation;
 
@@ -14,10 +13,10 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
     public int Line => line;
 
     /// <summary>Whether there is such a field.</summary>
-    public bool Has(string field) => row.TryGetProperty(field, out _);
+    public bool Has(string field) => Find(field) is not null;
 
     /// <summary>Whether there is such a field and it holds an object.</summary>
-    public bool HasObject(string field) => row.TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.Object;
+    public bool HasObject(string field) => Find(field)?.ValueKind == JsonValueKind.Object;
 
     /// <summary>A field's text.</summary>
     public string Text(string field) => TextOf(Get(field), field);
@@ -44,7 +43,7 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
             JsonValueKind.String when int.TryParse(TextOf(value, field), out int number) => number,
             _ => null,
         };
-        return answer >= 0 && answer < choices ? (int)answer : throw NoChoice(field, value.GetRawText(), $"0 to {choices - 1}");
+        return answer >= 0 && answer < choices ? (int)answer : throw NoChoice(field, RawText(value, field), $"0 to {choices - 1}");
     }
 
     /// <summary>The place of a field's text among the labels of the choices.</summary>
@@ -61,13 +60,19 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
     private EvaluationException NoChoice(string field, string answer, string choices) =>
         Wrong(field, $"is {UntrustedText.Quote(answer)}, which is not among the choices {UntrustedText.Quote(choices)}");
 
-    private JsonElement Get(string field) => row.TryGetProperty(field, out JsonElement value) ? value : throw Wrong(field, "is missing");
+    private JsonElement Get(string field) => Find(field) ?? throw Wrong(field, "is missing");
 
-    private string TextOf(JsonElement value, string field)
+    private JsonElement? Find(string field) => row.TryGetProperty(field, out JsonElement value) ? value : null;
+
+    private string TextOf(JsonElement value, string field) => Valid(Expect(value, JsonValueKind.String, field), static text => text.GetString()!, field);
+
+    private string RawText(JsonElement value, string field) => Valid(value, static any => any.GetRawText(), field);
+
+    private string Valid(JsonElement value, Func<JsonElement, string> read, string field)
     {
         try
         {
-            return Expect(value, JsonValueKind.String, field).GetString()!;
+            return read(value);
         }
         catch (InvalidOperationException)
         {

@@ -6,7 +6,6 @@ namespace MeKi.Model.Files;
 internal ref struct JsonModelFile
 {
     private readonly string _path;
-    private readonly string _what;
     private Utf8JsonReader _reader;
 
     /// <param name="path">The file, for messages.</param>
@@ -15,11 +14,19 @@ internal ref struct JsonModelFile
     internal JsonModelFile(string path, string what, ReadOnlySpan<byte> utf8)
     {
         _path = path;
-        _what = what;
+        What = what;
         _reader = new(utf8);
     }
 
+    /// <summary>The part that is read, for messages.</summary>
+    internal string What { get; set; }
+
+    /// <summary>The tensor of which the part tells; null where it is another's. Put into words only for a message: there may be a hundred thousand.</summary>
+    internal string? Tensor { get; set; }
+
     internal readonly JsonTokenType Type => _reader.TokenType;
+
+    private readonly string Place => Tensor is null ? What : UntrustedText.Tensor(Tensor);
 
     /// <summary>Goes to the next token.</summary>
     /// <returns>False after the last.</returns>
@@ -31,46 +38,75 @@ internal ref struct JsonModelFile
         }
         catch (JsonException e)
         {
-            throw new ModelFileException(_path, _what, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine})", "The file is damaged", e);
+            throw new ModelFileException(_path, What, $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine})", "The file is damaged", e);
         }
     }
 
     /// <summary>Goes to the next token, which must be of the type.</summary>
-    internal void Expect(JsonTokenType type, string place)
+    internal void Expect(JsonTokenType type)
     {
         Read();
         if (Type != type)
-            throw Wrong(place, $"has {Type} where {type} is expected");
+            throw Wrong($"has {Type} where {type} is expected");
     }
 
-    /// <summary>Goes to the next member of the current object and reads its name.</summary>
+    /// <summary>Goes to the next member of the current object.</summary>
     /// <returns>False at the object's end.</returns>
-    internal bool ReadMember(string place, out string name)
+    internal bool ReadMember()
     {
         Read();
-        name = Type == JsonTokenType.PropertyName ? Text(place) : "";
         return Type == JsonTokenType.PropertyName;
     }
 
-    /// <summary>Reads a string value.</summary>
-    internal string ReadString(string place)
+    /// <summary>Whether the name or text just read is this one.</summary>
+    internal readonly bool Is(ReadOnlySpan<byte> utf8)
     {
-        Expect(JsonTokenType.String, place);
-        return Text(place);
+        try
+        {
+            return _reader.ValueTextEquals(utf8);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw NoText(e);
+        }
+    }
+
+    /// <summary>The name or text just read.</summary>
+    internal readonly string Text()
+    {
+        try
+        {
+            return _reader.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw NoText(e);
+        }
+    }
+
+    /// <summary>Reads a string value.</summary>
+    internal string ReadString()
+    {
+        Expect(JsonTokenType.String);
+        return Text();
     }
 
     /// <summary>Reads an array of integers that are not negative.</summary>
-    internal List<long> ReadSizes(string place)
+    /// <param name="sizes">Receives them; no more than it has room for.</param>
+    /// <returns>How many there are.</returns>
+    internal int ReadSizes(scoped Span<long> sizes)
     {
-        Expect(JsonTokenType.StartArray, place);
-        List<long> values = [];
+        Expect(JsonTokenType.StartArray);
+        int count = 0;
         while (Read() && Type != JsonTokenType.EndArray)
         {
             if (Type != JsonTokenType.Number || !_reader.TryGetInt64(out long value) || value < 0)
-                throw Wrong(place, "has a value that is not an integer from 0 to 2^63 - 1");
-            values.Add(value);
+                throw Wrong("has a value that is not an integer from 0 to 2^63 - 1");
+            if (count == sizes.Length)
+                throw Wrong($"has a list of more than {sizes.Length} sizes");
+            sizes[count++] = value;
         }
-        return values;
+        return count;
     }
 
     /// <summary>Passes over the value that comes next.</summary>
@@ -85,17 +121,8 @@ internal ref struct JsonModelFile
         }
     }
 
-    internal readonly ModelFileException Wrong(string place, string problem) => new(_path, place, problem, "The file is damaged");
+    internal readonly ModelFileException Wrong(string problem) => new(_path, Place, problem, "The file is damaged");
 
-    private readonly string Text(string place)
-    {
-        try
-        {
-            return _reader.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new ModelFileException(_path, place, "holds text that is not valid UTF-8 or UTF-16", "The file is damaged", e);
-        }
-    }
+    private readonly ModelFileException NoText(Exception cause) =>
+        new(_path, Place, "holds text that is not valid UTF-8 or UTF-16", "The file is damaged", cause);
 }

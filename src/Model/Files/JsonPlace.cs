@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace MeKi.Model.Files;
@@ -13,32 +12,19 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
 
     public string Place => place;
 
+    // A value in memory takes some fifty bytes while a document grows, and one in a file as few as two: more than these do not come from a tokenizer.
+    private const int MaxValues = 1_250_000, BytesPerValue = 16;
+
     /// <summary>Reads a whole file and hands its root to a reader.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="reader">Reads the root.</param>
+    /// <param name="most">The most bytes the file may have.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is not JSON.</exception>
-    public static T Read<T>(string file, Func<JsonPlace, T> reader)
+    public static T Read<T>(string file, Func<JsonPlace, T> reader, int most = JsonText.MaxSettingsBytes) => JsonText.Read(file, most, text =>
     {
-        try
-        {
-            ReadOnlyMemory<byte> text = File.ReadAllBytes(file);
-            if (text.Span.StartsWith(Encoding.UTF8.Preamble))
-                text = text[Encoding.UTF8.Preamble.Length..];
-            using var document = Parse(text);
-            return reader(new(file, "$", document.RootElement));
-        }
-        catch (JsonException exception)
-        {
-            string place = exception.LineNumber is long line ? $"line {line + 1}, byte {exception.BytePositionInLine + 1}" : "";
-            throw new ModelFileException(file, place, "is not valid JSON", "The file is damaged or cut short; fetch it again", exception);
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new ModelFileException(file, "", "a field's name is not valid Unicode", "The file is damaged; fetch it again", exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFileException(file, "", "cannot be read", exception.Message.TrimEnd('.'), exception);
-        }
-    }
+        using JsonDocument document = Parse(file, text);
+        return reader(new(file, "$", document.RootElement));
+    });
 
     public ModelFileException Fault(string problem, string remedy = "") => new(file, place, problem, remedy);
 
@@ -113,17 +99,31 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
         ? id
         : throw Fault($"{UntrustedText.Quote(element.GetRawText())} is not a token id from 0 to {MaxId - 1}");
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> text)
+    private static JsonDocument Parse(string file, ReadOnlyMemory<byte> text)
     {
         try
         {
+            CheckValues(file, text.Span);
             return JsonDocument.Parse(text);
         }
         catch (JsonException)
         {
             if (PythonJson.Quote(text.Span) is not { } quoted)
                 throw;
+            CheckValues(file, quoted);
             return JsonDocument.Parse(quoted);
+        }
+    }
+
+    private static void CheckValues(string file, ReadOnlySpan<byte> text)
+    {
+        if (text.Length < MaxValues)
+            return;
+        long most = MaxValues + text.Length / BytesPerValue;
+        for (Utf8JsonReader tokens = new(text); tokens.Read();)
+        {
+            if (--most < 0)
+                throw new ModelFileException(file, "", $"holds more values than a file of {text.Length} bytes needs", "Check that it is the right file");
         }
     }
 }

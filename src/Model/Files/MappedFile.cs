@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using MeKi.Kernels.Allocation;
+using MeKi.Store.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Model.Files;
@@ -65,25 +66,40 @@ public sealed unsafe class MappedFile : IDisposable
     /// <exception cref="ModelFileException">The file is missing, a folder, empty, or cannot be read; or it was shortened while it was read.</exception>
     public static MappedFile Open(string path, bool copy = false)
     {
+        using SafeFileHandle handle = OpenHandle(path);
+        return OfHandle(path, handle, copy);
+    }
+
+    /// <summary>Opens a file that is to be mapped.</summary>
+    /// <exception cref="ModelFileException">The file is missing, a folder, empty, or cannot be read.</exception>
+    internal static SafeFileHandle OpenHandle(string path)
+    {
         ArgumentNullException.ThrowIfNull(path);
-        if (Directory.Exists(path))
-            throw new ModelFileException(path, "", "is a folder where a file is needed");
         try
         {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-                throw new ModelFileException(path, "", "does not exist", "Check the path");
-            // Asked before opening: pipes and devices have no length, and opening a pipe would wait for its writer.
-            if (file.Length == 0)
-                throw Empty(path);
-            using SafeFileHandle handle = File.OpenHandle(path);
-            long length = RandomAccess.GetLength(handle);
-            return length == 0 ? throw Empty(path) : copy ? Read(path, handle, length) : Map(path, handle, length);
+            return RegularFile.Open(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (UnusableFileException e)
         {
-            string reason = e is UnauthorizedAccessException ? "may not be read by this user" : $"cannot be opened ({e.Message.TrimEnd('.')})";
-            throw new ModelFileException(path, "", reason, "Check the path and its permissions", e);
+            throw new ModelFileException(path, "", e.Problem, e.Remedy, e);
+        }
+    }
+
+    /// <summary>Maps a file that is open.</summary>
+    /// <param name="path">Its path, for messages.</param>
+    /// <param name="handle">The file; may be closed afterwards.</param>
+    /// <param name="copy">Whether to read it into memory instead.</param>
+    /// <exception cref="ModelFileException">It cannot be mapped, or it was shortened while it was read.</exception>
+    internal static MappedFile OfHandle(string path, SafeFileHandle handle, bool copy)
+    {
+        try
+        {
+            long length = RandomAccess.GetLength(handle);
+            return copy ? Read(path, handle, length) : Map(path, handle, length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new ModelFileException(path, "", $"cannot be {(copy ? "read" : "mapped")} ({e.Message.TrimEnd('.')})", "Check the file system it lies on", e);
         }
         catch (OutOfMemoryException e)
         {
@@ -198,6 +214,4 @@ public sealed unsafe class MappedFile : IDisposable
             throw;
         }
     }
-
-    private static ModelFileException Empty(string path) => new(path, "", "is empty or not a regular file", "Download or convert it again");
 }

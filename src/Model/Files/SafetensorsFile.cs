@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace MeKi.Model.Files;
@@ -12,6 +13,11 @@ public sealed class SafetensorsFile : IDisposable
     private const int LengthBytes = sizeof(ulong);
     private const int MaxHeaderBytes = 100_000_000;
     private const string HeaderPlace = "header";
+    private const string Lacking = "lacks dtype, shape or a pair of data_offsets";
+
+    // More than any model has, so that a header of nothing but names cannot fill the memory; more dimensions than any writer's arrays have.
+    private const int MaxTensors = 1 << 18;
+    private const int MaxDimensions = 64;
 
     private SafetensorsFile(MappedFile file, Dictionary<string, SafetensorsTensor> tensors)
     {
@@ -59,68 +65,89 @@ public sealed class SafetensorsFile : IDisposable
 
         var json = new JsonModelFile(file.Path, HeaderPlace, file.Span(LengthBytes, (int)headerBytes));
         Dictionary<string, SafetensorsTensor> tensors = [];
-        json.Expect(JsonTokenType.StartObject, HeaderPlace);
+        json.Expect(JsonTokenType.StartObject);
         bool hasMetadata = false;
-        while (json.ReadMember(HeaderPlace, out string name))
+        while (json.ReadMember())
         {
-            if (name == "__metadata__")
+            if (json.Is("__metadata__"u8))
             {
                 if (hasMetadata)
                     throw Damaged(file, HeaderPlace, "__metadata__ appears twice");
                 hasMetadata = true;
                 json.SkipValue();
+                continue;
             }
-            else if (!tensors.TryAdd(name, ReadTensor(file, ref json, name, dataStart)))
-            {
-                throw Damaged(file, UntrustedText.Tensor(name), "appears twice");
-            }
+            if (tensors.Count == MaxTensors)
+                throw Damaged(file, HeaderPlace, $"tells of more than {MaxTensors} tensors");
+            json.Tensor = json.Text();
+            if (!tensors.TryAdd(json.Tensor, ReadTensor(file, ref json, dataStart)))
+                throw json.Wrong("appears twice");
+            json.Tensor = null;
         }
         json.Read();
         CheckCoverage(file, tensors.Values, dataStart);
         return tensors;
     }
 
-    private static SafetensorsTensor ReadTensor(MappedFile file, ref JsonModelFile json, string name, long dataStart)
+    private static SafetensorsTensor ReadTensor(MappedFile file, ref JsonModelFile json, long dataStart)
     {
-        string place = UntrustedText.Tensor(name);
         string? dtype = null;
-        List<long>? shape = null, offsets = null;
-        json.Expect(JsonTokenType.StartObject, place);
-        while (json.ReadMember(place, out string field))
+        ImmutableArray<long>? shape = null;
+        (long Begin, long End)? offsets = null;
+        Span<long> sizes = stackalloc long[MaxDimensions];
+        json.Expect(JsonTokenType.StartObject);
+        while (json.ReadMember())
         {
-            if (field is "dtype" && dtype is null)
-                dtype = json.ReadString(place);
-            else if (field is "shape" && shape is null)
-                shape = json.ReadSizes(place);
-            else if (field is "data_offsets" && offsets is null)
-                offsets = json.ReadSizes(place);
-            else if (field is "dtype" or "shape" or "data_offsets")
-                throw Damaged(file, place, $"{field} appears twice");
+            if (json.Is("dtype"u8))
+            {
+                if (dtype is not null)
+                    throw json.Wrong("dtype appears twice");
+                dtype = json.ReadString();
+            }
+            else if (json.Is("shape"u8))
+            {
+                if (shape is not null)
+                    throw json.Wrong("shape appears twice");
+                shape = [.. sizes[..json.ReadSizes(sizes)]];
+            }
+            else if (json.Is("data_offsets"u8))
+            {
+                if (offsets is not null)
+                    throw json.Wrong("data_offsets appears twice");
+                offsets = json.ReadSizes(sizes) == 2 ? (sizes[0], sizes[1]) : throw json.Wrong(Lacking);
+            }
             else
+            {
                 json.SkipValue();
+            }
         }
-        if (dtype is null || shape is null || offsets is not [long begin, long end])
-            throw Damaged(file, place, "lacks dtype, shape or a pair of data_offsets");
+        if (dtype is null || shape is not { } lengths || offsets is not (long begin, long end))
+            throw json.Wrong(Lacking);
         if (end < begin || end > file.Length - dataStart)
-            throw Damaged(file, place, $"its data_offsets {begin} to {end} do not lie in the {file.Length - dataStart} bytes of tensor data");
+            throw json.Wrong($"its data_offsets {begin} to {end} do not lie in the {file.Length - dataStart} bytes of tensor data");
 
-        (SafetensorsDType type, int elementBytes) = Parse(dtype)
-            ?? throw new ModelFileException(file.Path, place, $"has the unknown dtype {UntrustedText.Quote(dtype)}", "Convert it to F32, F16 or BF16");
-        if (end - begin != ByteLength(file, place, shape, elementBytes))
-            throw Damaged(file, place, $"its data_offsets hold {end - begin} bytes, not those of {type}[{string.Join(", ", shape)}]");
-        return new() { File = file, Name = name, DType = type, Shape = [.. shape], Offset = dataStart + begin, ByteLength = end - begin };
+        (SafetensorsDType type, int elementBytes) = Parse(dtype);
+        // How long a value of an unknown type is nobody knows; the tensor may well be one that is not used.
+        if (type != SafetensorsDType.Unknown && end - begin != ByteLength(json, lengths, elementBytes))
+            throw json.Wrong($"its data_offsets hold {end - begin} bytes, not those of {type}[{string.Join(", ", lengths)}]");
+        return new()
+        {
+            File = file,
+            Name = json.Tensor!,
+            DType = type,
+            DTypeName = dtype,
+            Shape = lengths,
+            Offset = dataStart + begin,
+            ByteLength = end - begin,
+        };
     }
 
-    private static long ByteLength(MappedFile file, string place, List<long> shape, int elementBytes)
+    private static long ByteLength(in JsonModelFile json, ImmutableArray<long> shape, int elementBytes)
     {
-        try
-        {
-            return shape.Aggregate((long)elementBytes, (bytes, dimension) => checked(bytes * dimension));
-        }
-        catch (OverflowException e)
-        {
-            throw new ModelFileException(file.Path, place, "is larger than any file", "The file is damaged", e);
-        }
+        long bytes = elementBytes;
+        foreach (long length in shape)
+            bytes = Math.BigMul(bytes, length, out long low) == 0 && low >= 0 ? low : throw json.Wrong("is larger than any file");
+        return bytes;
     }
 
     /// <summary>The format allows neither overlaps nor gaps: the tensors fill the rest of the file.</summary>
@@ -137,7 +164,7 @@ public sealed class SafetensorsFile : IDisposable
             throw Damaged(file, $"byte {covered}", $"{file.Length - covered} bytes belong to no tensor");
     }
 
-    private static (SafetensorsDType Type, int Bytes)? Parse(string dtype) => dtype switch
+    private static (SafetensorsDType Type, int Bytes) Parse(string dtype) => dtype switch
     {
         "BOOL" => (SafetensorsDType.BOOL, 1),
         "U8" => (SafetensorsDType.U8, 1),
@@ -155,7 +182,7 @@ public sealed class SafetensorsFile : IDisposable
         "F64" => (SafetensorsDType.F64, 8),
         "I64" => (SafetensorsDType.I64, 8),
         "U64" => (SafetensorsDType.U64, 8),
-        _ => null,
+        _ => (SafetensorsDType.Unknown, 0),
     };
 
     private static ModelFileException Damaged(MappedFile file, string place, string problem) => new(file.Path, place, problem, "The file is damaged");

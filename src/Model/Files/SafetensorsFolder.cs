@@ -10,7 +10,9 @@ public sealed class SafetensorsFolder : IDisposable
 {
     private const string SingleName = "model.safetensors";
     private const string IndexName = "model.safetensors.index.json";
+    private const string WeightMap = "weight_map";
     private const int MaxIndexBytes = 100_000_000;
+    private const int MaxTensors = 1 << 18;
 
     private readonly List<SafetensorsFile> _files;
 
@@ -94,31 +96,46 @@ public sealed class SafetensorsFolder : IDisposable
             throw new ModelFileException(path, "", $"has {file.Length} bytes, far more than an index needs", "Download it again");
         var json = new JsonModelFile(path, "", file.Span(0, (int)file.Length));
         OrderedDictionary<string, string>? map = null;
-        json.Expect(JsonTokenType.StartObject, "");
-        while (json.ReadMember("", out string member))
+        json.Expect(JsonTokenType.StartObject);
+        while (json.ReadMember())
         {
-            if (member != "weight_map")
+            if (!json.Is("weight_map"u8))
+            {
                 json.SkipValue();
-            else
-                map = map is null ? ReadWeightMap(ref json) : throw json.Wrong(member, "appears twice");
+                continue;
+            }
+            json.What = WeightMap;
+            map = map is null ? ReadWeightMap(ref json) : throw json.Wrong("appears twice");
+            json.What = "";
         }
         json.Read();
-        return map ?? throw json.Wrong("", "has no weight_map");
+        return map ?? throw json.Wrong($"has no {WeightMap}");
     }
 
     private static OrderedDictionary<string, string> ReadWeightMap(ref JsonModelFile json)
     {
         OrderedDictionary<string, string> map = [];
-        json.Expect(JsonTokenType.StartObject, "weight_map");
-        while (json.ReadMember("weight_map", out string name))
+        // Many tensors lie in one shard: one string for all of them.
+        HashSet<string> shards = [];
+        json.Expect(JsonTokenType.StartObject);
+        while (json.ReadMember())
         {
-            string place = UntrustedText.Tensor(name);
-            string shard = json.ReadString(place);
+            if (map.Count == MaxTensors)
+                throw json.Wrong($"names more than {MaxTensors} tensors");
+            json.Tensor = json.Text();
+            string text = json.ReadString();
+            int start = 0;
+            while (text.AsSpan(start).StartsWith("./"))
+                start += 2;
+            string shard = text[start..];
             // A plain name, so that an index cannot make the engine open files elsewhere. What the name is a link to is the owner's affair: caches use links.
             if (!shard.EndsWith(".safetensors", StringComparison.Ordinal) || shard.AsSpan().ContainsAny('/', '\\', ':'))
-                throw json.Wrong(place, $"its shard {UntrustedText.Quote(shard)} is not the plain name of a .safetensors file in this folder");
-            if (!map.TryAdd(name, shard))
-                throw json.Wrong(place, "appears twice");
+                throw json.Wrong($"its shard {UntrustedText.Quote(text)} is not the plain name of a .safetensors file in this folder");
+            if (!shards.TryGetValue(shard, out string? known))
+                shards.Add(known = shard);
+            if (!map.TryAdd(json.Tensor, known))
+                throw json.Wrong("appears twice");
+            json.Tensor = null;
         }
         return map;
     }

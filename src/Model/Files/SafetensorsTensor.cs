@@ -52,6 +52,9 @@ public enum SafetensorsDType
 
     /// <summary>Unsigned 64-bit integer.</summary>
     U64,
+
+    /// <summary>A type that this engine does not know. Such a tensor cannot be used.</summary>
+    Unknown,
 }
 
 /// <summary>One tensor of a safetensors file.</summary>
@@ -66,6 +69,9 @@ public sealed class SafetensorsTensor
     /// <summary>How the values are stored.</summary>
     public required SafetensorsDType DType { get; init; }
 
+    /// <summary>The type's name in the file.</summary>
+    internal string DTypeName { get; init; } = "";
+
     /// <summary>Values along each dimension in row-major order: the last runs fastest. Empty for a single value.</summary>
     public required ImmutableArray<long> Shape { get; init; }
 
@@ -74,4 +80,24 @@ public sealed class SafetensorsTensor
 
     /// <summary>Size in bytes.</summary>
     public required long ByteLength { get; init; }
+
+    /// <summary>
+    /// Whether the tensor is a matrix of these sides, a vector where it has one row, or a single value. Dimensions of 1 at the end do not count: [n, 1] is a
+    /// vector, [n, k, 1] a matrix.
+    /// </summary>
+    internal bool Is(long rows, long columns)
+    {
+        for (ReadOnlySpan<long> sides = Shape.AsSpan(); ; sides = sides[..^1])
+        {
+            bool fits = sides switch
+            {
+                [] => rows == 1 && columns == 1,
+                [long length] => rows == 1 && length == columns,
+                [long height, long width] => height == rows && width == columns,
+                _ => false,
+            };
+            if (fits || sides is not [.., _, 1])
+                return fits;
+        }
+    }
 }

@@ -8,11 +8,12 @@ namespace MeKi.Model.Files;
 /// </summary>
 /// <param name="bytes">The texts, valid UTF-8.</param>
 /// <param name="ends">Where each ends, ascending.</param>
-internal sealed class Utf8Strings(byte[] bytes, int[] ends) : IReadOnlyList<string>
+/// <param name="nameOfEmpty">What a text without bytes is called; null to leave it empty.</param>
+internal sealed class Utf8Strings(byte[] bytes, int[] ends, Func<int, string>? nameOfEmpty = null) : IReadOnlyList<string>
 {
     public int Count => ends.Length;
 
-    public string this[int index] => Encoding.UTF8.GetString(Bytes(index));
+    public string this[int index] => Bytes(index) is { IsEmpty: false } text ? Encoding.UTF8.GetString(text) : nameOfEmpty?.Invoke(index) ?? "";
 
     /// <summary>The same texts. A half of a surrogate pair becomes U+FFFD.</summary>
     public static Utf8Strings Of(IReadOnlyList<string> texts)
@@ -36,7 +37,15 @@ internal sealed class Utf8Strings(byte[] bytes, int[] ends) : IReadOnlyList<stri
     }
 
     /// <summary>How many bytes all texts have together.</summary>
-    public int TotalBytes => bytes.Length;
+    public int TotalBytes => ends.LastOrDefault();
+
+    public string[] ToArray()
+    {
+        string[] texts = new string[Count];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = this[i];
+        return texts;
+    }
 
     public IEnumerator<string> GetEnumerator()
     {

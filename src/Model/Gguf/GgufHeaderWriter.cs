@@ -13,6 +13,7 @@ internal sealed class GgufHeaderWriter
     private readonly string _path;
     private readonly ArrayBufferWriter<byte> _bytes = new();
     private string _place = "";
+    private int _arrays;
 
     private GgufHeaderWriter(string path) => _path = path;
 
@@ -24,11 +25,16 @@ internal sealed class GgufHeaderWriter
     internal static ReadOnlyMemory<byte> Write(GgufMetadata metadata, IReadOnlyList<GgufTensorSource> tensors, long[] offsets, int alignment)
     {
         var writer = new GgufHeaderWriter(metadata.Path);
+        if (metadata.Count > GgufLayout.MaxKeys || tensors.Count > GgufLayout.MaxTensors)
+        {
+            throw writer.Wrong($"has {metadata.Count} keys and {tensors.Count} tensors "
+                + $"where at most {GgufLayout.MaxKeys} and {GgufLayout.MaxTensors} are allowed");
+        }
         writer.WriteBytes(GgufLayout.Magic);
         writer.WriteNumber((uint)GgufLayout.Version);
         writer.WriteNumber((ulong)tensors.Count);
         writer.WriteNumber((ulong)metadata.Count);
-        foreach ((string key, object value) in metadata)
+        foreach ((string key, object value) in metadata.Raw)
             writer.WriteKeyValue(key, value);
         for (int i = 0; i < offsets.Length; i++)
             writer.WriteTensor(tensors[i], offsets[i]);
@@ -43,7 +49,7 @@ internal sealed class GgufHeaderWriter
     {
         _place = $"metadata key {UntrustedText.Quote(key)}";
         WriteString(key, GgufLayout.MaxNameBytes);
-        WriteNumber((uint)TypeOf(value.GetType()));
+        WriteNumber((uint)(value is Utf8Strings ? GgufValueType.Array : TypeOf(value.GetType())));
         WriteValue(value);
     }
 
@@ -74,7 +80,19 @@ internal sealed class GgufHeaderWriter
             case ulong v: WriteNumber(v); break;
             case long v: WriteNumber(v); break;
             case double v: WriteNumber(v); break;
+            case Utf8Strings v: WriteTexts(v); break;
             default: WriteArray((Array)value, depth: 1); break;
+        }
+    }
+
+    private void WriteTexts(Utf8Strings texts)
+    {
+        WriteNumber((uint)GgufValueType.String);
+        WriteNumber((ulong)texts.Count);
+        for (int i = 0; i < texts.Count; i++)
+        {
+            WriteNumber((ulong)texts.Bytes(i).Length);
+            WriteBytes(texts.Bytes(i));
         }
     }
 
@@ -92,6 +110,9 @@ internal sealed class GgufHeaderWriter
                     WriteString(text, GgufLayout.MaxHeaderBytes);
                 break;
             case Array[] arrays:
+                _arrays += arrays.Length;
+                if (_arrays > GgufLayout.MaxArrays)
+                    throw Wrong($"has more than {GgufLayout.MaxArrays} arrays within arrays");
                 foreach (Array inner in arrays)
                     WriteArray(inner, depth + 1);
                 break;

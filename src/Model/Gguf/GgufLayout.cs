@@ -17,6 +17,10 @@ internal static class GgufLayout
     /// <summary>Most bytes before the tensor data. A vocabulary takes some MB; a limit keeps a damaged count from filling the memory.</summary>
     internal const int MaxHeaderBytes = 256 << 20;
 
+    /// <summary>Most keys, tensors, and arrays within arrays of a file. None has a tenth of them, and each takes many times as much memory as its bytes in
+    /// the file.</summary>
+    internal const int MaxKeys = 1 << 16, MaxTensors = 1 << 16, MaxArrays = 1 << 16;
+
     private const int DefaultAlignment = 32;
 
     internal static ReadOnlySpan<byte> Magic => "GGUF"u8;

@@ -30,7 +30,7 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     public bool Contains(string key) => _values.ContainsKey(key);
 
     /// <summary>Whether the key is present with an array.</summary>
-    public bool IsArray(string key) => _values.TryGetValue(key, out object? value) && value is Array;
+    public bool IsArray(string key) => _values.TryGetValue(key, out object? value) && value is Array or Utf8Strings;
 
     /// <summary>Reads a value of exactly type <typeparamref name="T"/>.</summary>
     /// <returns>False when the key is absent.</returns>
@@ -61,13 +61,21 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     /// <summary>Reads any integer type as <see cref="int"/>.</summary>
     /// <returns>Null when the key is absent.</returns>
     /// <exception cref="ModelFileException">The value is not an integer or does not fit.</exception>
-    public int? TryGetInt(string key)
+    public int? TryGetInt(string key) => TryGetInteger(key) switch
     {
-        if (!_values.TryGetValue(key, out object? raw))
-            return null;
-        Int128 wide = raw switch
+        null => null,
+        Int128 wide when wide >= int.MinValue && wide <= int.MaxValue => (int)wide,
+        Int128 wide => throw new ModelFileException(path, Place(key), $"the value {wide} is out of range", "The file is damaged or not for this engine"),
+    };
+
+    /// <summary>Reads any integer type, whatever its value.</summary>
+    /// <returns>Null when the key is absent.</returns>
+    /// <exception cref="ModelFileException">The value is not an integer.</exception>
+    internal Int128? TryGetInteger(string key) => !_values.TryGetValue(key, out object? raw)
+        ? null
+        : raw switch
         {
-            byte v => v,
+            byte v => (Int128)v,
             sbyte v => v,
             ushort v => v,
             short v => v,
@@ -77,10 +85,6 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
             long v => v,
             _ => throw WrongType(key, raw, "an integer"),
         };
-        return wide >= int.MinValue && wide <= int.MaxValue
-            ? (int)wide
-            : throw new ModelFileException(path, $"metadata key '{key}'", $"the value {wide} is out of range", "The file is damaged or not for this engine");
-    }
 
     /// <summary>Reads a float32 or float64 as <see cref="float"/>.</summary>
     /// <returns>Null when the key is absent.</returns>
@@ -98,6 +102,9 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
         ? raw as Utf8Strings ?? Utf8Strings.Of(Get<string[]>(key))
         : throw Missing(key);
 
+    /// <summary>The values as they are kept: arrays of strings as <see cref="Utf8Strings"/>.</summary>
+    internal IEnumerable<KeyValuePair<string, object>> Raw => _values;
+
     /// <summary>Lets go of the values of some keys, once they were made into something else.</summary>
     internal void Drop(string prefix)
     {
@@ -113,9 +120,12 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     // An array of strings that was read stays UTF-8 until somebody asks for strings: of a vocabulary nobody does.
     private static object AsPublic(object raw) => raw is Utf8Strings texts ? texts.ToArray() : raw;
 
+    private static string Place(string key) => $"metadata key {UntrustedText.Quote(key)}";
+
     private ModelFileException Missing(string key) =>
-        new(path, $"metadata key '{key}'", "is missing", "Convert the checkpoint again with a current tool");
+        new(path, Place(key), "is missing", "Convert the checkpoint again with a current tool");
 
     private ModelFileException WrongType(string key, object raw, string wanted) =>
-        new(path, $"metadata key '{key}'", $"has type {(raw is Utf8Strings ? nameof(String) + "[]" : raw.GetType().Name)} where {wanted} is needed", "Convert the checkpoint again with a current tool");
+        new(path, Place(key), $"has type {(raw is Utf8Strings ? nameof(String) + "[]" : raw.GetType().Name)} where {wanted} is needed",
+            "Convert the checkpoint again with a current tool");
 }

@@ -18,28 +18,51 @@ public sealed class GgufTensor
     /// <summary>Values along each dimension in GGUF order: the first runs fastest. At most four; none for a single value.</summary>
     public required ImmutableArray<long> Dimensions { get; init; }
 
+    /// <summary>The file that holds the bytes; null for a tensor that a <see cref="GgufWriter"/> will write.</summary>
+    public MappedFile? File { get; init; }
+
     /// <summary>First byte, counted from the start of the file; a multiple of the file's alignment.</summary>
     public required long Offset { get; init; }
 
-    /// <summary>Size in bytes, without padding.</summary>
+    /// <summary>Size in bytes, without padding. For a type that this engine does not know: up to the next tensor or the end of the file.</summary>
     public required long ByteLength { get; init; }
 
-    /// <summary>The size in bytes of a tensor.</summary>
-    /// <exception cref="ModelFileException">Unknown type, more than four dimensions, a row of broken blocks, or a size beyond 2^63.</exception>
-    internal static long Measure(string path, string name, GgmlType type, ImmutableArray<long> dimensions)
+    /// <summary>The dimensions without those of 1 at the end, which say nothing: [k, n, 1] is a matrix, and [n, 1] one of a row.</summary>
+    internal ReadOnlySpan<long> Sides
     {
-        if (!GgmlTypeLayout.TryGetLayout(type, out int blockSize, out int blockBytes))
-            throw Wrong($"has the unknown type {(uint)type}", "The file needs a newer version of this engine, or is damaged");
+        get
+        {
+            ReadOnlySpan<long> sides = Dimensions.AsSpan();
+            while (sides is [_, _, .., 1])
+                sides = sides[..^1];
+            return sides;
+        }
+    }
+
+    /// <summary>Whether the tensor is a matrix of these sides, or a vector where it has one row.</summary>
+    internal bool Is(long rows, long columns) => Sides switch
+    {
+        [long length] => rows == 1 && length == columns,
+        [long width, long height] => width == columns && height == rows,
+        _ => false,
+    };
+
+    /// <summary>The size in bytes of a tensor; null where the type is not known.</summary>
+    /// <exception cref="ModelFileException">More than four dimensions, a row of broken blocks, or a size beyond 2^63.</exception>
+    internal static long? Measure(string path, string name, GgmlType type, ImmutableArray<long> dimensions)
+    {
         if (dimensions.Length > MaxDimensions)
-            throw Wrong($"has {dimensions.Length} dimensions where at most {MaxDimensions} are allowed", "The file is damaged");
+            throw Wrong($"has {dimensions.Length} dimensions where at most {MaxDimensions} are allowed");
         foreach (long dimension in dimensions)
         {
             if (dimension < 0)
-                throw Wrong($"has the dimension {(ulong)dimension}, which is out of range", "The file is damaged");
+                throw Wrong($"has the dimension {(ulong)dimension}, which is out of range");
         }
+        if (!GgmlTypeLayout.TryGetLayout(type, out int blockSize, out int blockBytes))
+            return dimensions.Contains(0) ? 0 : null;
         long row = dimensions.IsEmpty ? 1 : dimensions[0];
         if (row % blockSize != 0)
-            throw Wrong($"has rows of {row} values, which is not a multiple of the {blockSize} values in a block of {type}", "The file is damaged");
+            throw Wrong($"has rows of {row} values, which is not a multiple of the {blockSize} values in a block of {type}");
         try
         {
             long bytes = checked(row / blockSize * blockBytes);
@@ -49,10 +72,9 @@ public sealed class GgufTensor
         }
         catch (OverflowException e)
         {
-            string problem = $"is larger than any file ({string.Join(" x ", dimensions)})";
-            throw new ModelFileException(path, UntrustedText.Tensor(name), problem, "The file is damaged", e);
+            throw Wrong($"is larger than any file ({string.Join(" x ", dimensions)})", e);
         }
 
-        ModelFileException Wrong(string problem, string remedy) => new(path, UntrustedText.Tensor(name), problem, remedy);
+        ModelFileException Wrong(string problem, Exception? cause = null) => new(path, UntrustedText.Tensor(name), problem, "The file is damaged", cause);
     }
 }

@@ -21,6 +21,9 @@ public sealed class GgufTensorSource(string name, GgmlType type, ImmutableArray<
     /// <summary>Values along each dimension in GGUF order: the first runs fastest.</summary>
     public ImmutableArray<long> Dimensions => dimensions;
 
+    /// <summary>How many bytes there are where the type does not say; only for a type that this engine does not know.</summary>
+    internal long? ByteLength { get; init; }
+
     /// <summary>Writes the tensor's bytes.</summary>
     public Action<Stream, CancellationToken> Write => write;
 }

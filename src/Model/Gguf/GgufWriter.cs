@@ -32,7 +32,9 @@ public sealed class GgufWriter
             if (!names.Add(source.Name))
                 throw new ModelFileException(metadata.Path, UntrustedText.Tensor(source.Name), "is given twice");
             offsets[i] = dataBytes;
-            lengths[i] = GgufTensor.Measure(metadata.Path, source.Name, source.Type, source.Dimensions);
+            lengths[i] = GgufTensor.Measure(metadata.Path, source.Name, source.Type, source.Dimensions) ?? source.ByteLength
+                ?? throw new ModelFileException(metadata.Path, UntrustedText.Tensor(source.Name), $"has the unknown type {(uint)source.Type}",
+                    "Give it another");
             try
             {
                 dataBytes = checked(dataBytes + GgufLayout.AlignUp(lengths[i], _alignment));

@@ -15,7 +15,6 @@ public sealed class BytePairTokenizer
 
     private readonly Vocabulary _vocabulary;
     private readonly AddedTokens _added;
-    private readonly AddedTokens _userDefined;
     private readonly HashSet<int> _endOfSequence;
     private readonly byte[] _bytes;
     private readonly int[] _byteEnds;
@@ -24,19 +23,26 @@ public sealed class BytePairTokenizer
     private int _cached;
 
     /// <summary>Builds the look-up tables of a tokenizer.</summary>
-    /// <exception cref="ArgumentException">The data contradicts itself: a merge of unknown tokens, a text twice, an unusable pattern, an id out of range.
+    /// <exception cref="ArgumentException">The data contradicts itself: a merge of unknown tokens, an unusable pattern, an id out of range.
     /// Data that <see cref="TokenizerJson"/> or <see cref="GgufTokenizer"/> read is sound.</exception>
     public BytePairTokenizer(TokenizerData data)
+        : this(data, "tokenizer", [])
+    {
+    }
+
+    /// <param name="data">What it consists of.</param>
+    /// <param name="path">The file that it came from.</param>
+    /// <param name="warnings">Receives what is odd and no error, a line each.</param>
+    internal BytePairTokenizer(TokenizerData data, string path, ICollection<string> warnings)
     {
         ArgumentNullException.ThrowIfNull(data);
-        _vocabulary = new(data);
+        _vocabulary = new(data, path, warnings);
         // The texts that it was read from may go.
         Data = data with { Tokens = _vocabulary.Texts, Merges = _vocabulary.Merges };
-        _added = new(data, static kind => kind is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown);
-        _userDefined = new(data, static kind => kind is TokenKind.UserDefined);
+        _added = new(_vocabulary.Texts, data.Kinds);
         _endOfSequence = [.. data.EosIds];
         // No token has more bytes than its text.
-        _bytes = new byte[_vocabulary.Texts.TotalBytes];
+        _bytes = new byte[Enumerable.Range(0, data.Tokens.Count).Sum(id => HasBytes(data.Kinds[id]) ? _vocabulary.Texts.Bytes(id).Length : 0)];
         _byteEnds = new int[data.Tokens.Count];
         for (int id = 0, end = 0; id < _byteEnds.Length; id++)
         {
@@ -63,22 +69,23 @@ public sealed class BytePairTokenizer
     /// <param name="addSpecial">Whether to start with <see cref="BosId"/> if the model wants it.</param>
     /// <param name="parseSpecial">Whether the names of control tokens in the text become those tokens. If not, they are plain text, as is wise for text from
     /// outside; tokens that a user defined are found in either case. Of two that begin at one place the longer is taken.</param>
+    /// <exception cref="ModelFileException">A split pattern that the file brought takes too long on this text.</exception>
     public int[] Encode(string text, bool addSpecial = true, bool parseSpecial = true)
     {
         ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>(text.Length / 3 + 1);
         if (addSpecial && Data.AddBos && BosId is int bos)
             ids.Add(bos);
-        var added = parseSpecial ? _added : _userDefined;
         var merger = new PieceMerger(_vocabulary);
+        long deadline = SplitPattern.DeadlineFor(text.Length);
         int at = 0;
-        while (added.TryFind(text, at, out int start, out int length, out int id))
+        while (_added.TryFind(text, at, parseSpecial, out int start, out int length, out int id))
         {
-            EncodePlain(text.AsSpan(at..start), merger, ids);
+            EncodePlain(text.AsSpan(at..start), merger, ids, deadline);
             ids.Add(id);
             at = start + length;
         }
-        EncodePlain(text.AsSpan(at), merger, ids);
+        EncodePlain(text.AsSpan(at), merger, ids, deadline);
         return [.. ids];
     }
 
@@ -102,22 +109,24 @@ public sealed class BytePairTokenizer
         return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes));
     }
 
+    private static bool HasBytes(TokenKind kind) => kind is TokenKind.Normal or TokenKind.Byte or TokenKind.UserDefined;
+
     private static int ReadBytes(ReadOnlySpan<byte> text, TokenKind kind, Span<byte> bytes)
     {
-        if (kind is TokenKind.Normal or TokenKind.Byte)
-            return ByteLevelAlphabet.Read(text, bytes);
-        if (kind is not TokenKind.UserDefined)
+        if (!HasBytes(kind))
             return 0;
+        if (kind != TokenKind.UserDefined)
+            return ByteLevelAlphabet.Read(text, bytes);
         text.CopyTo(bytes);
         return text.Length;
     }
 
-    private void EncodePlain(ReadOnlySpan<char> text, PieceMerger merger, List<int> ids)
+    private void EncodePlain(ReadOnlySpan<char> text, PieceMerger merger, List<int> ids, long deadline)
     {
         if (Data.NormalizeNfc)
             text = CanonicalComposition.Normalize(text);
         int start = 0;
-        foreach (int end in _vocabulary.Splitter.Split(text))
+        foreach (int end in _vocabulary.Splitter.Split(text, deadline))
         {
             EncodePiece(text[start..end], merger, ids);
             start = end;

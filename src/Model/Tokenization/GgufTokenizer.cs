@@ -16,21 +16,24 @@ public static class GgufTokenizer
     private const string EotId = "tokenizer.ggml.eot_token_id", EomId = "tokenizer.ggml.eom_token_id", AddBos = "tokenizer.ggml.add_bos_token";
     private const string SplitPatterns = "tokenizer.meki.split_patterns", IgnoreMerges = "tokenizer.meki.ignore_merges";
     private const string Normalizer = "tokenizer.meki.normalizer", EosIds = "tokenizer.meki.eos_token_ids";
+    private const int MostEndTokens = 100;
     private const string ByteLevelBpe = "gpt2", OwnSplit = "meki", Nfc = "nfc";
 
     /// <summary>Reads a byte-level BPE tokenizer. Text is not normalised unless the file asks for it with our key: llama.cpp never does.</summary>
     /// <exception cref="ModelFileException">A key is missing or of the wrong type, the tokenizer is of another kind, or it contradicts itself.</exception>
-    public static TokenizerData Read(GgufMetadata metadata) => Load(metadata).Data;
+    public static TokenizerData Read(GgufMetadata metadata) => Load(metadata, []).Data;
 
     /// <summary>Reads a byte-level BPE tokenizer and builds it.</summary>
+    /// <param name="metadata">The file's keys.</param>
+    /// <param name="warnings">Receives what the file leaves unsaid or says wrongly and no error needs, a line each.</param>
     /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
-    internal static BytePairTokenizer Load(GgufMetadata metadata)
+    internal static BytePairTokenizer Load(GgufMetadata metadata, ICollection<string> warnings)
     {
         ArgumentNullException.ThrowIfNull(metadata);
         string model = metadata.Get<string>(Model);
         if (model != ByteLevelBpe)
             throw Fault(metadata, Model, $"the tokenizer {UntrustedText.Quote(model)} is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
-        var (patterns, ignoreMerges, addBos) = ReadSplit(metadata);
+        var (patterns, ignoreMerges, addBos) = ReadSplit(metadata, warnings);
         Utf8Strings tokens = metadata.GetTexts(Tokens);
         TokenKind[] kinds = ReadKinds(metadata, tokens.Count);
         var data = new TokenizerData
@@ -41,13 +44,13 @@ public static class GgufTokenizer
             SplitPatterns = patterns,
             IgnoreMerges = ignoreMerges,
             NormalizeNfc = ReadNormalizer(metadata),
-            BosId = TryGetId(metadata, BosId, tokens.Count),
+            BosId = TryGetId(metadata, BosId, tokens.Count, warnings),
             AddBos = metadata.GetOr(AddBos, addBos),
-            EosIds = metadata.TryGet<int[]>(EosIds, out int[]? own) ? own : ReadEos(metadata, tokens, kinds),
+            EosIds = ReadEos(metadata, tokens, kinds, warnings),
         };
         try
         {
-            return new(data);
+            return new(data, metadata.Path, warnings);
         }
         catch (InvalidTokenizerException exception)
         {
@@ -79,13 +82,17 @@ public static class GgufTokenizer
         }
         if (data.NormalizeNfc)
             metadata[Normalizer] = Nfc;
-        if (!EndTokens.WithWellKnown(data.EosIds.Take(1), data.Tokens, data.Kinds).SequenceEqual(data.EosIds))
+        if (!EndTokens.Find([.. data.EosIds.Take(1)], data.Tokens, data.Kinds).SequenceEqual(data.EosIds))
             metadata[EosIds] = data.EosIds.ToArray();
     }
 
-    private static (string[] Patterns, bool IgnoreMerges, bool AddBos) ReadSplit(GgufMetadata metadata)
+    private static (string[] Patterns, bool IgnoreMerges, bool AddBos) ReadSplit(GgufMetadata metadata, ICollection<string> warnings)
     {
-        string name = metadata.GetOr(Pre, "default");
+        if (!metadata.TryGet<string>(Pre, out string? name))
+        {
+            name = "default";
+            warnings.Add($"metadata key '{Pre}' is missing: text is split in the way '{name}', and the model answers worse if it was trained with another; convert the checkpoint again");
+        }
         if (name == OwnSplit)
             return (metadata.Get<string[]>(SplitPatterns), metadata.GetOr(IgnoreMerges, false), AddBos: false);
         return SplitNames.Find(name) is SplitNames known
@@ -98,10 +105,13 @@ public static class GgufTokenizer
     {
         if (!metadata.TryGet<int[]>(TokenType, out int[]? types))
             return [.. Enumerable.Repeat(TokenKind.Normal, count)];
-        int odd = Array.FindIndex(types, static type => type is < (int)TokenKind.Normal or > (int)TokenKind.Byte);
+        int odd = Array.FindIndex(types, static type => type is < 0 or > (int)TokenKind.Byte);
         if (odd >= 0)
             throw Fault(metadata, TokenType, $"the type {types[odd]} of token {odd} is not one of the six", "Convert the checkpoint again");
-        return [.. types.Select(static type => (TokenKind)type)];
+        if (types.Length != count)
+            throw Fault(metadata, TokenType, $"has {types.Length} entries for {count} tokens", "Convert the checkpoint again");
+        // 0 is ggml's "undefined": a writer that knew no better.
+        return Array.ConvertAll(types, static type => type == 0 ? TokenKind.Normal : (TokenKind)type);
     }
 
     private static MergeTexts ReadMerges(GgufMetadata metadata)
@@ -122,19 +132,26 @@ public static class GgufTokenizer
         return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser {UntrustedText.Quote(name)} is not known", $"'{Nfc}' is");
     }
 
-    private static int[] ReadEos(GgufMetadata metadata, Utf8Strings tokens, TokenKind[] kinds)
+    private static int[] ReadEos(GgufMetadata metadata, Utf8Strings tokens, TokenKind[] kinds, ICollection<string> warnings)
     {
-        if (kinds.Length != tokens.Count)
-            throw Fault(metadata, TokenType, $"has {kinds.Length} entries for {tokens.Count} tokens", "Convert the checkpoint again");
-        return EndTokens.WithWellKnown(((string[])[EosId, EotId, EomId]).Select(key => TryGetId(metadata, key, tokens.Count)).OfType<int>(), tokens, kinds);
+        if (metadata.TryGet<int[]>(EosIds, out int[]? own))
+            return [.. own.Length <= MostEndTokens ? own.Where(id => IsToken(id, EosIds, tokens.Count, warnings)).Distinct()
+                : throw Fault(metadata, EosIds, $"has {own.Length} ids where at most {MostEndTokens} make sense", "The file is damaged")];
+        int[] declared = [.. ((string[])[EosId, EotId, EomId]).Select(key => TryGetId(metadata, key, tokens.Count, warnings)).OfType<int>()];
+        return EndTokens.Find(declared, tokens, kinds, warnings);
     }
 
-    private static int? TryGetId(GgufMetadata metadata, string key, int count) => metadata.TryGetInt(key) switch
+    // Many a converter leaves -1, or the id of a token that was cut off: the model works without.
+    private static int? TryGetId(GgufMetadata metadata, string key, int count, ICollection<string> warnings) =>
+        metadata.TryGetInteger(key) is Int128 id && IsToken(id, key, count, warnings) ? (int)id : null;
+
+    private static bool IsToken(Int128 id, string key, int count, ICollection<string> warnings)
     {
-        null => null,
-        >= 0 and int id when id < count => id,
-        int id => throw Fault(metadata, key, $"the id {id} is outside the vocabulary of {count} tokens", "Convert the checkpoint again"),
-    };
+        bool isToken = id >= 0 && id < count;
+        if (!isToken)
+            warnings.Add($"metadata key '{key}': the id {id} is outside the vocabulary of {count} tokens and is ignored");
+        return isToken;
+    }
 
     private static ModelFileException Fault(GgufMetadata metadata, string key, string problem, string remedy) =>
         new(metadata.Path, $"metadata key '{key}'", problem, remedy);

@@ -14,23 +14,28 @@ internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
     public MergeTable(TokenIndex ids, IReadOnlyList<(string Left, string Right)> merges)
     {
         _texts = ids.Texts;
-        _byRank = new (int, int, int)[merges.Count];
-        _slots = new(merges.Count);
+        // A token has as many merges as there are places in it; whatever a file has more are repetitions.
+        int most = Math.Min(merges.Count, ids.Texts.TotalBytes), count = 0;
+        _byRank = new (int, int, int)[most];
+        _slots = new(most);
         byte[] joined = new byte[64];
         int merged = -1;
-        for (int rank = 0; rank < merges.Count; rank++)
+        for (int i = 0; i < merges.Count; i++)
         {
-            (int leftLength, int length) = MergeTexts.Join(merges, rank, ref joined);
+            (int leftLength, int length) = MergeTexts.Join(merges, i, ref joined);
             int left = ids.Find(joined.AsSpan(0, leftLength)), right = ids.Find(joined.AsSpan(leftLength..length));
             // A vocabulary has its tokens in the order in which they were merged, nearly.
             merged = ids.Find(joined.AsSpan(0, length), guess: merged + 1);
             if (left < 0 || right < 0 || merged < 0)
-                throw Unknown(merges[rank], rank, left, right);
-            _byRank[rank] = (left, right, merged);
+                throw Unknown(merges[i], i, left, right);
             // Of equal merges the first counts.
-            if (RankOf(left, right, out int at, out ulong hash) < 0)
-                _slots.Put(at, hash, rank);
+            if (RankOf(left, right, out int at, out ulong hash) >= 0)
+                continue;
+            _byRank[count] = (left, right, merged);
+            _slots.Put(at, hash, count++);
         }
+        if (count < most)
+            Array.Resize(ref _byRank, count);
     }
 
     public int Count => _byRank.Length;

@@ -4,9 +4,10 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
-/// <summary>Merges as GGUF spells them: the two parts with a space between, which no byte-level token contains.</summary>
+/// <summary>Merges as texts of two parts. GGUF has a space between them, which no byte-level token contains.</summary>
 /// <param name="texts">The merges in order of rank; see <see cref="IsMerge"/>.</param>
-internal sealed class MergeTexts(Utf8Strings texts) : IReadOnlyList<(string Left, string Right)>
+/// <param name="between">The byte between the parts.</param>
+internal sealed class MergeTexts(Utf8Strings texts, byte between = (byte)' ') : IReadOnlyList<(string Left, string Right)>
 {
     public int Count => texts.Count;
 
@@ -15,12 +16,12 @@ internal sealed class MergeTexts(Utf8Strings texts) : IReadOnlyList<(string Left
         get
         {
             ReadOnlySpan<byte> text = texts.Bytes(rank);
-            int space = text.IndexOf((byte)' ');
+            int space = text.IndexOf(between);
             return (Encoding.UTF8.GetString(text[..space]), Encoding.UTF8.GetString(text[(space + 1)..]));
         }
     }
 
-    /// <summary>Whether a text has two parts.</summary>
+    /// <summary>Whether a text has two parts, with a space between.</summary>
     public static bool IsMerge(ReadOnlySpan<byte> text) => text.IndexOf((byte)' ') is > 0 and int space && space < text.Length - 1;
 
     /// <summary>Writes both parts of a merge one after the other.</summary>
@@ -32,7 +33,7 @@ internal sealed class MergeTexts(Utf8Strings texts) : IReadOnlyList<(string Left
         ReadOnlySpan<byte> text = texts.Bytes(rank);
         if (joined.Length < text.Length)
             joined = new byte[text.Length];
-        int space = text.IndexOf((byte)' ');
+        int space = text.IndexOf(between);
         text[..space].CopyTo(joined);
         text[(space + 1)..].CopyTo(joined.AsSpan(space));
         return (space, text.Length - 1);

@@ -36,6 +36,9 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
     /// <summary>Every known name, for an error message.</summary>
     public static string All { get; } = string.Join(", ", s_known.SelectMany(static known => known.Names));
 
+    /// <summary>Whether a pattern is part of a known way.</summary>
+    public static bool HasPattern(string pattern) => s_known.Any(known => known.Patterns.Contains(pattern));
+
     /// <summary>What a name stands for; null when it is not known.</summary>
     public static SplitNames? Find(string name) => s_known.FirstOrDefault(known => known.Names.Contains(name));
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace MeKi.Model.Tokenization;
 
@@ -8,13 +9,17 @@ namespace MeKi.Model.Tokenization;
 /// beyond the basic plane; so the patterns run on a shadow of the text that has one stand-in of the same category for each such character.
 /// </summary>
 /// <param name="patterns">Applied one after the other, each to the pieces of the one before.</param>
-internal sealed class TextSplitter(SplitPattern[] patterns)
+/// <param name="path">The file that the patterns came from.</param>
+internal sealed class TextSplitter(SplitPattern[] patterns, string path)
 {
     /// <summary>Where the pieces end, as ascending offsets into the text; the last is its length. Empty for an empty text.</summary>
-    public List<int> Split(ReadOnlySpan<char> text)
+    /// <param name="text">The text.</param>
+    /// <param name="deadline">When it must have ended, as <see cref="SplitPattern.DeadlineFor"/> gives it.</param>
+    /// <exception cref="ModelFileException">A pattern that the file brought takes too long.</exception>
+    public List<int> Split(ReadOnlySpan<char> text, long deadline)
     {
         if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
-            return SplitBasicPlane(text);
+            return SplitBasicPlane(text, deadline);
 
         char[] shadow = new char[text.Length];
         int[] sourceEnds = new int[text.Length];
@@ -27,23 +32,30 @@ internal sealed class TextSplitter(SplitPattern[] patterns)
             shadow[length] = rune.IsBmp ? (char)rune.Value : StandIn(Rune.GetUnicodeCategory(rune));
             sourceEnds[length++] = at;
         }
-        var ends = SplitBasicPlane(shadow.AsSpan(0, length));
+        var ends = SplitBasicPlane(shadow.AsSpan(0, length), deadline);
         for (int i = 0; i < ends.Count; i++)
             ends[i] = sourceEnds[ends[i] - 1];
         return ends;
     }
 
-    private List<int> SplitBasicPlane(ReadOnlySpan<char> text)
+    private List<int> SplitBasicPlane(ReadOnlySpan<char> text, long deadline)
     {
         List<int> ends = text.Length > 0 ? [text.Length] : [];
-        foreach (var pattern in patterns)
+        for (int i = 0; i < patterns.Length; i++)
         {
             var finer = new List<int>(ends.Count);
             int start = 0;
-            foreach (int end in ends)
+            try
             {
-                pattern.Split(text[start..end], start, finer);
-                start = end;
+                foreach (int end in ends)
+                {
+                    patterns[i].Split(text[start..end], start, finer, deadline);
+                    start = end;
+                }
+            }
+            catch (RegexMatchTimeoutException exception)
+            {
+                throw new ModelFileException(path, $"split pattern {i}", $"takes too long on a text of {text.Length} characters", "Use another file of this model: no model is trained with such a pattern", exception);
             }
             ends = finer;
         }

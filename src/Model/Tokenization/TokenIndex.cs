@@ -7,8 +7,7 @@ internal sealed class TokenIndex
 {
     private readonly TaggedSlots _slots;
 
-    /// <param name="texts">The tokens. An empty one can be met in no text, and foreign vocabularies have several: it is not found.</param>
-    /// <exception cref="InvalidTokenizerException">Two have the same text.</exception>
+    /// <param name="texts">The tokens. An empty one can be met in no text, and foreign vocabularies have several: it is not found. Of those with the same text the first is.</param>
     public TokenIndex(Utf8Strings texts)
     {
         Texts = texts;
@@ -20,21 +19,25 @@ internal sealed class TokenIndex
                 continue;
             ulong hash = SlotHash.Of(text);
             int before = Find(text, hash, out int at);
-            if (before >= 0)
-                throw new InvalidTokenizerException($"token {id}", $"has the text {UntrustedText.Quote(texts[id])} of token {before}");
-            _slots.Put(at, hash, id);
+            if (before < 0)
+                _slots.Put(at, hash, id);
+            else
+                Duplicates = (Duplicates.Count + 1, Duplicates.Count == 0 ? (id, before) : Duplicates.One);
         }
     }
 
     /// <summary>The token texts by id.</summary>
     public Utf8Strings Texts { get; }
 
+    /// <summary>How many tokens have the text of one before them, and the first of them with that one.</summary>
+    public (int Count, (int Id, int First) One) Duplicates { get; }
+
     /// <summary>The id of a token text, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text) => Find(text, SlotHash.Of(text), out _);
 
     /// <summary>The id of a token text, or -1, with a guess that costs little when it is right.</summary>
     public int Find(ReadOnlySpan<byte> text, int guess) =>
-        (uint)guess < (uint)Texts.Count && text.Length > 0 && Texts.Bytes(guess).SequenceEqual(text) ? guess : Find(text);
+        (uint)guess < (uint)Texts.Count && text.Length > 0 && Duplicates.Count == 0 && Texts.Bytes(guess).SequenceEqual(text) ? guess : Find(text);
 
     private int Find(ReadOnlySpan<byte> text, ulong hash, out int at)
     {

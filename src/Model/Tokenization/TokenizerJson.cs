@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using MeKi.Model.Files;
 
@@ -9,24 +10,28 @@ namespace MeKi.Model.Tokenization;
 /// </summary>
 public static class TokenizerJson
 {
+    // How MergeTexts divides the halves of a merge: a byte that no text has.
+    private const byte Between = 0xFF;
 
     /// <summary>
     /// Reads the tokenizer. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens <c>[PAD&lt;id&gt;]</c>.
     /// </summary>
     /// <param name="path">The <c>tokenizer.json</c>; its folder is searched for the other files.</param>
     /// <exception cref="ModelFileException">A file is absent, damaged, or asks for something unsupported; the message names the place.</exception>
-    public static TokenizerData Read(string path) => Load(path).Data;
+    public static TokenizerData Read(string path) => Load(path, []).Data;
 
     /// <summary>Reads the tokenizer and builds it.</summary>
+    /// <param name="path">As for <see cref="Read"/>.</param>
+    /// <param name="warnings">Receives what the files say wrongly and no error needs, a line each.</param>
     /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
-    internal static BytePairTokenizer Load(string path)
+    internal static BytePairTokenizer Load(string path, ICollection<string> warnings)
     {
         ArgumentNullException.ThrowIfNull(path);
-        var folder = new SpecialTokenFiles(Path.GetDirectoryName(path) ?? "");
-        var data = JsonPlace.Read(path, root => ReadTokenizer(root, folder));
+        var folder = new SpecialTokenFiles(Path.GetDirectoryName(path) ?? "", warnings);
+        var data = JsonSlice.Read(path, root => ReadTokenizer(root, folder, warnings));
         try
         {
-            return new(data);
+            return new(data, path, warnings);
         }
         catch (InvalidTokenizerException exception)
         {
@@ -34,33 +39,33 @@ public static class TokenizerJson
         }
     }
 
-    private static TokenizerData ReadTokenizer(JsonPlace root, SpecialTokenFiles folder)
+    private static TokenizerData ReadTokenizer(JsonSlice root, SpecialTokenFiles folder, ICollection<string> warnings)
     {
-        var model = root.Field("model");
+        string[] stageNames = ["normalizer", "pre_tokenizer", "post_processor"];
+        string[] settings = ["type", "continuing_subword_prefix", "end_of_word_suffix", "dropout", "unk_token", "byte_fallback", "ignore_merges"];
+        var parts = root.Fields(["model", "added_tokens", .. stageNames]);
+        JsonPlace stages = root.Tree(parts, stageNames);
+        JsonSlice modelText = parts.TryGetValue("model", out JsonSlice found) ? found : throw root.Missing("model");
+        var modelParts = modelText.Fields(["vocab", "merges", .. settings]);
+        JsonPlace model = modelText.Tree(modelParts, settings);
         CheckModel(model);
-        var tokens = new List<string?>();
-        var kinds = new Dictionary<int, TokenKind>();
-        ReadVocabulary(model.Field("vocab"), tokens);
-        foreach (var added in root.TryField("added_tokens")?.Items() ?? [])
-            ReadAddedToken(added, tokens, kinds);
-        int size = Math.Max(tokens.Count, folder.VocabularySize());
-        string[] texts = [.. Enumerable.Range(0, size).Select(id => (id < tokens.Count ? tokens[id] : null) ?? $"[PAD{id}]")];
-        TokenKind[] allKinds = [.. Enumerable.Range(0, size).Select(id =>
-            id >= tokens.Count || tokens[id] is null ? TokenKind.Unused : kinds.GetValueOrDefault(id, TokenKind.Normal))];
-        CheckMissingBytes(model, texts);
-        var (bos, addBos) = folder.ReadBos(texts, TokenizerJsonStages.ReadLeadingToken(root.TryField("post_processor")));
+        JsonVocabulary vocabulary = new(modelParts.TryGetValue("vocab", out JsonSlice vocab) ? vocab : throw modelText.Missing("vocab"),
+            parts.TryGetValue("added_tokens", out JsonSlice added) ? added : null, warnings);
+        var (texts, kinds) = vocabulary.Build(folder.VocabularySize());
+        CheckMissingBytes(model, vocabulary);
+        var (bos, addBos) = folder.ReadBos(vocabulary, kinds.Length, TokenizerJsonStages.ReadLeadingToken(stages.TryField("post_processor")));
         return new()
         {
             Tokens = texts,
-            Kinds = allKinds,
-            Merges = [.. model.Field("merges").Items().Select(ReadMerge)],
-            SplitPatterns = TokenizerJsonStages.ReadSplitPatterns(root.TryField("pre_tokenizer")
+            EosIds = EndTokens.Find(folder.ReadEos(vocabulary, kinds.Length), texts, kinds, warnings),
+            Kinds = kinds,
+            Merges = ReadMerges(modelParts.TryGetValue("merges", out JsonSlice merges) ? merges : throw modelText.Missing("merges")),
+            SplitPatterns = TokenizerJsonStages.ReadSplitPatterns(stages.TryField("pre_tokenizer")
                 ?? throw root.Fault("has no pre_tokenizer", "Only byte-level BPE is supported")),
-            NormalizeNfc = TokenizerJsonStages.ReadNormalizer(root.TryField("normalizer")),
+            NormalizeNfc = TokenizerJsonStages.ReadNormalizer(stages.TryField("normalizer")),
             IgnoreMerges = model.Flag("ignore_merges"),
             BosId = bos,
             AddBos = addBos,
-            EosIds = EndTokens.WithWellKnown(folder.ReadEos(texts), texts, allKinds),
         };
     }
 
@@ -78,70 +83,55 @@ public static class TokenizerJson
             throw dropout.Fault("is not supported", "Set it to null: it is for training");
     }
 
-    private static void ReadVocabulary(JsonPlace vocab, List<string?> tokens)
+    private static MergeTexts ReadMerges(JsonSlice merges)
     {
-        if (vocab.Element.ValueKind != JsonValueKind.Object)
-            throw vocab.Fault("is not an object");
-        // The place of one entry is put into words only when it is wrong: there are a hundred thousand.
-        foreach (var entry in vocab.Element.EnumerateObject())
+        Utf8StringsBuilder texts = new(merges.Length);
+        Utf8JsonReader reader = merges.Reader;
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw merges.Fault("is not an array");
+        for (int rank = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; rank++)
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || (uint)id >= JsonPlace.MaxId)
+            if (reader.TokenType == JsonTokenType.StartArray)
+                ReadPair(merges, rank, texts, ref reader);
+            else if (reader.TokenType == JsonTokenType.String)
             {
-                throw vocab.Fault($"the id {UntrustedText.Quote(entry.Value.GetRawText())} of {UntrustedText.Quote(entry.Name)} " +
-                    $"is not an integer from 0 to {JsonPlace.MaxId - 1}");
+                texts.Append(in reader);
+                if (!MergeTexts.IsMerge(texts.Current))
+                    throw merges.FaultAt($"[{rank}]", $"{UntrustedText.Quote(Encoding.UTF8.GetString(texts.Current))} is not two tokens with a space between");
+                texts.Current[texts.Current.IndexOf((byte)' ')] = Between;
             }
-            Place(vocab, tokens, id, entry.Name);
+            else
+                throw merges.FaultAt($"[{rank}]", "is not a string");
+            texts.End();
         }
+        return new(texts.Build(), Between);
     }
 
-    private static void ReadAddedToken(JsonPlace added, List<string?> tokens, Dictionary<int, TokenKind> kinds)
+    private static void ReadPair(JsonSlice merges, int rank, Utf8StringsBuilder texts, ref Utf8JsonReader reader)
     {
-        string content = added.Field("content").Text();
-        if (content.Length == 0)
-            throw added.Fault("has no content");
-        foreach (string name in (string[])["single_word", "lstrip", "rstrip"])
+        int halves = 0;
+        for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; halves++)
         {
-            if (added.Flag(name))
-            {
-                throw added.Fault($"{UntrustedText.Quote(content)} asks for {name}, which is not supported",
-                    "Set it to false if the model does not depend on it");
-            }
+            if (reader.TokenType != JsonTokenType.String)
+                throw merges.FaultAt($"[{rank}][{halves}]", "is not a string");
+            if (halves == 1)
+                texts.Append([Between]);
+            if (halves < 2)
+                texts.Append(in reader);
         }
-        int id = added.Field("id").Id();
-        if (id >= tokens.Count || tokens[id] != content)
-            Place(added, tokens, id, content);
-        kinds[id] = added.Flag("special") ? TokenKind.Control : TokenKind.UserDefined;
-    }
-
-    private static void Place(JsonPlace place, List<string?> tokens, int id, string text)
-    {
-        while (tokens.Count <= id)
-            tokens.Add(null);
-        if (tokens[id] is string other)
-            throw place.Fault($"the id {id} of {UntrustedText.Quote(text)} is that of {UntrustedText.Quote(other)} already");
-        tokens[id] = text;
-    }
-
-    private static (string Left, string Right) ReadMerge(JsonPlace merge)
-    {
-        if (merge.Element.ValueKind == JsonValueKind.Array)
-            return merge.Items().ToArray() is [var left, var right] ? (left.Text(), right.Text()) : throw merge.Fault("is not a pair");
-        string text = merge.Text();
-        int space = text.IndexOf(' ', StringComparison.Ordinal);
-        return space > 0 && space < text.Length - 1
-            ? (text[..space], text[(space + 1)..])
-            : throw merge.Fault($"{UntrustedText.Quote(text)} is not two tokens with a space between");
+        if (halves != 2)
+            throw merges.FaultAt($"[{rank}]", "is not a pair");
     }
 
     // An unknown token or a byte fallback matters only where some byte has no token.
-    private static void CheckMissingBytes(JsonPlace model, string[] tokens)
+    private static void CheckMissingBytes(JsonPlace model, JsonVocabulary vocabulary)
     {
         if (model.TryField("unk_token") is null && !model.Flag("byte_fallback"))
             return;
-        var known = tokens.ToHashSet();
         for (int value = 0; value < 256; value++)
         {
-            if (!known.Contains(ByteLevelAlphabet.CharOf((byte)value).ToString()))
+            if (vocabulary.IdOf(ByteLevelAlphabet.CharOf((byte)value).ToString()) < 0)
                 throw model.Fault($"the byte {value} has no token, and replacing unknown bytes is not supported", "Only byte-level BPE with all 256 bytes is");
         }
     }

@@ -5,21 +5,31 @@ namespace MeKi.Model.Tokenization;
 /// <summary>Token texts, merges and split patterns as the encoder needs them; building it is the check that tokenizer data is sound.</summary>
 internal sealed class Vocabulary
 {
+    private const int MostPatterns = 64;
+
     private readonly TokenIndex _ids;
 
     /// <exception cref="InvalidTokenizerException">The data contradicts itself.</exception>
-    public Vocabulary(TokenizerData data)
+    public Vocabulary(TokenizerData data, string path, ICollection<string> warnings)
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
         _ids = new(Utf8Strings.Of(data.Tokens));
+        if (_ids.Duplicates.Count > 0)
+        {
+            (int id, int first) = _ids.Duplicates.One;
+            warnings.Add($"token {id} has the text {UntrustedText.Quote(Texts[id])} of token {first}, which is the one that is used"
+                + (_ids.Duplicates.Count > 1 ? $"; {_ids.Duplicates.Count - 1} more have the text of another" : ""));
+        }
         foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>()])
         {
             if ((uint)id >= (uint)data.Tokens.Count)
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");
         }
         Merges = new(_ids, data.Merges);
-        Splitter = new([.. data.SplitPatterns.Select(static (pattern, i) => BuildPattern(pattern, i))]);
+        if (data.SplitPatterns.Count > MostPatterns)
+            throw new InvalidTokenizerException("split patterns", $"there are {data.SplitPatterns.Count} where at most {MostPatterns} are allowed");
+        Splitter = new([.. data.SplitPatterns.Select(static (pattern, i) => BuildPattern(pattern, i))], path);
         Span<byte> spelt = stackalloc byte[2];
         for (int value = 0; value < ByteIds.Length; value++)
             ByteIds[value] = IdOf(spelt[..ByteLevelAlphabet.Spell([(byte)value], spelt)]);

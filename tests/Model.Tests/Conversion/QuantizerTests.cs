@@ -108,6 +108,57 @@ public sealed class QuantizerTests : IDisposable
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
+    /// <summary>A tensor that is no part of the model may have any name and any shape: it is copied, or the model is refused as a whole.</summary>
+    [Theory]
+    [Trait("Fault", "18.14")]
+    [InlineData("attn_v.weight", 64, 64)]
+    [InlineData(".attn_v.weight", 64, 64)]
+    [InlineData("blk.x.attn_v.weight", 64, 64)]
+    [InlineData("blk.99999999999.ffn_down.weight", 64, 64)]
+    [InlineData("blk.-1.ffn_down.weight", 64, 64)]
+    [InlineData("ffn_down.weight", 0, 64)]
+    [InlineData("other.weight", 0, 64)]
+    [InlineData("other.weight", 64, 0)]
+    [InlineData("other.weight", 1L << 33, 0)]
+    [InlineData("other.weight", 0, 1L << 62)]
+    [InlineData("blk.1.extra.weight", 3, 5)]
+    public void A_matrix_that_nobody_needs_does_no_harm(string name, long columns, long rows)
+    {
+        string path = Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["original"], new() { WeightType = GgmlType.F32 }).ModelPath;
+        byte[] bytes = new byte[4 * columns * rows];
+        Rewrite(path, [new(name, GgmlType.F32, [columns, rows], (stream, _) => stream.Write(bytes))]);
+        foreach (string recipe in new[] { "q4_k_m", "iq4_nl", "q4_0" })
+        {
+            Exception? failure = Record.Exception(() => Quantizer.Quantize(path, _folder["out.gguf"], Recipe(recipe)));
+            if (failure is not null)
+            {
+                Assert.Contains(name, Assert.IsType<ModelFileException>(failure).Message, StringComparison.Ordinal);
+                continue;
+            }
+            using GgufFile file = GgufFile.Open(_folder["out.gguf"]);
+            GgufTensor tensor = file.GetTensor(name);
+            Assert.Equal((GgmlType.F32, bytes.LongLength), (tensor.Type, tensor.ByteLength));
+        }
+    }
+
+    [Fact]
+    [Trait("Fault", "18.tolerance")]
+    public void A_tensor_of_an_unknown_type_is_copied_or_refused_by_its_name()
+    {
+        string path = Path.Combine(Original(), "model.gguf");
+        byte[] bytes = [.. Enumerable.Range(0, 96).Select(i => (byte)i)];
+        Rewrite(path, [new("extra", (GgmlType)99, [7], (stream, _) => stream.Write(bytes)) { ByteLength = bytes.Length }]);
+        Exception? failure = Record.Exception(() => Quantizer.Quantize(path, _folder["out.gguf"], GgmlType.Q4_0));
+        if (failure is not null)
+        {
+            Assert.Contains("'extra'", Assert.IsType<ModelFileException>(failure).Message, StringComparison.Ordinal);
+            return;
+        }
+        using GgufFile file = GgufFile.Open(_folder["out.gguf"]);
+        GgufTensor tensor = file.GetTensor("extra");
+        Assert.Equal(bytes, file.File.Span(tensor.Offset, (int)tensor.ByteLength).ToArray());
+    }
+
     [Fact]
     public void The_input_is_never_the_output()
     {
@@ -168,6 +219,17 @@ public sealed class QuantizerTests : IDisposable
         // Row 7 is in the first panel.
         stream.Position = offset + sizeof(float) * (8 * column + row);
         stream.Write(BitConverter.GetBytes(value));
+    }
+
+    private static void Rewrite(string path, GgufTensorSource[] more)
+    {
+        using MemoryStream copy = new();
+        using (GgufFile file = GgufFile.Open(path))
+        {
+            new GgufWriter(file.Metadata, [.. file.Tensors.Select(tensor => new GgufTensorSource(tensor.Name, tensor.Type, tensor.Dimensions,
+                (stream, _) => stream.Write(file.File.Span(tensor.Offset, (int)tensor.ByteLength)))), .. more]).WriteTo(copy, default);
+        }
+        File.WriteAllBytes(path, copy.ToArray());
     }
 
     private string Original()

@@ -40,6 +40,45 @@ public class TaskFileTests
         Assert.StartsWith(path + message, Assert.Throws<EvaluationException>(() => EvaluationTask.Find(task).Read(path)).Message);
     }
 
+    [Theory]
+    [Trait("Fault", "18.18")]
+    [InlineData("boolq", """{"\ud800":"x","passage":"p","question":"q","label":0}""", ": line 2: a field's name is not valid UTF-8 or UTF-16.")]
+    [InlineData("boolq", """{"passage":"p","question":"q","label":0,"answer\udc00":1}""", ": line 2: a field's name is not valid UTF-8 or UTF-16.")]
+    [InlineData("arc_easy", """{"question":{"stem":"q","\ud800":0},"answerKey":"A"}""", ": line 2: a field's name is not valid UTF-8 or UTF-16.")]
+    [InlineData("arc_easy", """{"question":"q","choices":{"text":["x"],"label":["\udfff"]},"answerKey":"A"}""",
+        ": line 2: field 'choices.label' holds text that is not valid")]
+    [InlineData("piqa", """{"goal":"g","sol1":"a","sol2":"b","label":{"\ud800":1}}""", ": line 2: a field's name is not valid UTF-8 or UTF-16.")]
+    [InlineData("piqa", """{"goal":"g","sol1":"a","sol2":"b","label":["\u00ff"]}""", ": line 2: field 'label' holds text that is not valid")]
+    [InlineData("piqa", """{"\u00ff":"g","sol1":"a","sol2":"b","label":0}""", ": line 2: field 'goal' is missing")]
+    public void Text_that_is_no_text_is_named_with_its_line(string task, string line, string message)
+    {
+        using TemporaryFolder folder = new();
+        // Written as Latin-1, so that a character from 128 on is a byte that is not UTF-8; the escapes of JSON stay what they are.
+        string path = folder.Add("task.jsonl", Encoding.Latin1.GetBytes("\n" + line.Replace("\\u00ff", "\u00ff", StringComparison.Ordinal) + "\n"));
+        Assert.StartsWith(path + message, Assert.Throws<EvaluationException>(() => EvaluationTask.Find(task).Read(path)).Message);
+    }
+
+    [Fact]
+    [Trait("Fault", "18.18")]
+    public void Lines_that_nest_too_deeply_or_are_too_long_are_named_and_the_last_of_two_equal_fields_counts()
+    {
+        using TemporaryFolder folder = new();
+        string deep = Good[..^1] + ",\"x\":" + new string('[', 100_000) + "}";
+        Assert.StartsWith("the line is not valid JSON", Problem(deep));
+        string many = Good[..^1] + ",\"x\":[0" + string.Concat(Enumerable.Repeat(",0", 2_100_000)) + "]}";
+        Assert.StartsWith("the line has 4200", Problem(many));
+        string path = folder.Add("twice.jsonl", Encoding.UTF8.GetBytes(Good[..^1] + ",\"label\":1}"));
+        Assert.Equal(1, Assert.Single(EvaluationTask.Find("piqa").Read(path)).Answer);
+
+        string Problem(string line)
+        {
+            string file = folder.Add("bad.jsonl", Encoding.UTF8.GetBytes(Good + "\n" + line));
+            EvaluationException failure = Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(file));
+            Assert.Equal((file, "line 2"), (failure.Path, failure.Place));
+            return failure.Problem;
+        }
+    }
+
     [Fact]
     public void Bytes_that_are_not_utf8_are_named_with_their_line()
     {

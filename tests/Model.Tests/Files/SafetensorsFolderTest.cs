@@ -38,6 +38,16 @@ public sealed class SafetensorsFolderTest : IDisposable
     }
 
     [Fact]
+    [Trait("Fault", "18.tolerance")]
+    public void A_shard_may_be_named_from_this_folder_on()
+    {
+        WriteIndex($$$"""{"weight_map":{"a":"./{{{First}}}","c":"././{{{Second}}}","b":"{{{First}}}"}}""");
+        using var folder = SafetensorsFolder.Open(_folder.FullName);
+        Assert.Equal(["a", "b", "c"], folder.Tensors.Keys.Order());
+        Assert.Equal(2, folder.Files.Count);
+    }
+
+    [Fact]
     public void Prefers_the_single_file()
     {
         _folder.Add("model.safetensors", SafetensorsFileTest.Image("""{"one":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1));
@@ -101,6 +111,8 @@ public sealed class SafetensorsFolderTest : IDisposable
     [InlineData("config.json")]
     [InlineData("..")]
     [InlineData("")]
+    [InlineData("./../model.safetensors")]
+    [InlineData(".//etc/model.safetensors")]
     public void Shard_outside_the_folder(string shard)
     {
         WriteIndex($$$"""{"weight_map":{"a":"{{{shard}}}"}}""");

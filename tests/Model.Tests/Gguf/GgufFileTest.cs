@@ -55,6 +55,28 @@ public sealed class GgufFileTest : IDisposable
         Assert.Equal(8, file.File.Span(file.GetTensor("b").Offset, 4)[0]);
     }
 
+    /// <summary>The header is read piece by piece: what lies across two pieces, or is longer than one, is what the file has.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(40_000)]
+    [InlineData(65_500)]
+    [InlineData(65_535)]
+    [InlineData(200_000)]
+    public void Headers_of_any_length_are_read(int before)
+    {
+        int[] numbers = [.. Enumerable.Range(0, 50_000)];
+        bool[] flags = [.. numbers.Select(number => number % 3 == 0)];
+        string[] texts = [.. numbers.Select(number => new string('x', number % 7))];
+        string text = new('y', 100_000);
+        GgufMetadata metadata = new("") { ["before"] = new byte[before], ["numbers"] = numbers, ["texts"] = texts, ["flags"] = flags, ["text"] = text, ["after"] = 7 };
+        using MemoryStream stream = new();
+        new GgufWriter(metadata, [new("t", GgmlType.I8, [3], (to, _) => to.Write([1, 2, 3]))]).WriteTo(stream, default);
+        using GgufFile file = Open(stream.ToArray());
+        Assert.Equal(metadata, file.Metadata);
+        Assert.Equal([1, 2, 3], file.File.Span(file.GetTensor("t").Offset, 3).ToArray());
+    }
+
     [Fact]
     public void Tensors_may_lie_in_any_order_and_hold_one_value_or_none()
     {
@@ -148,7 +170,20 @@ public sealed class GgufFileTest : IDisposable
     public void Key_that_is_not_utf8() => Refused(i => i.Key(Text([0xC3, 0x28]), 4, Bytes(1u)), "a metadata key is not valid UTF-8");
 
     [Fact]
-    public void Value_that_is_not_utf8() => Refused(i => i.Key("k", 8, Text([0xFF])), "the value of metadata key 'k' is not valid UTF-8");
+    [Trait("Fault", "18.tolerance")]
+    public void A_description_that_is_not_utf8_is_shown_with_replacement_characters()
+    {
+        byte[] broken = [(byte)'a', 0xFF, (byte)'b', 0xC3];
+        using GgufFile file = Open(Sound().Key("k", 8, Text(broken)).Key("list", 9, GgufImage.Array(8, 3, [.. Text("x"), .. Text(broken),
+            .. Text("y")])).Build());
+        Assert.Equal("a\uFFFDb\uFFFD", file.Metadata.Get<string>("k"));
+        Assert.Equal(["x", "a\uFFFDb\uFFFD", "y"], file.Metadata.Get<string[]>("list"));
+    }
+
+    [Fact]
+    public void Token_that_is_not_utf8() =>
+        Refused(i => i.Key("tokenizer.ggml.tokens", 9, GgufImage.Array(8, 1, Text([0xFF]))),
+            "the value of metadata key 'tokenizer.ggml.tokens' is not valid UTF-8");
 
     [Fact]
     public void Key_that_appears_twice() => Refused(i => i.Key("meki.block_count", 4, Bytes(1u)), "the metadata key 'meki.block_count' appears twice");
@@ -190,13 +225,13 @@ public sealed class GgufFileTest : IDisposable
     [Fact]
     public void Tensor_name_that_floods_the_message()
     {
-        string message = Refused(i => i.Tensor(new string('x', 5000) + "\n", [1], (GgmlType)99, 0), "unknown type 99");
+        string message = Refused(i => i.Tensor(new string('x', 5000) + "\n", [1], GgmlType.F32, 4), "is not a multiple");
         Assert.InRange(message.Length, 1, 400);
     }
 
     [Fact]
     public void Tensor_name_that_breaks_the_line() =>
-        Assert.DoesNotContain('\n', Refused(i => i.Tensor("a\nb", [1], (GgmlType)99, 0), "tensor 'a?b'"));
+        Assert.DoesNotContain('\n', Refused(i => i.Tensor("a\nb", [1], GgmlType.F32, 4), "tensor 'a?b'"));
 
     [Theory]
     [InlineData(4)]
@@ -205,7 +240,20 @@ public sealed class GgufFileTest : IDisposable
     [InlineData(36)]
     [InlineData(40)]
     [InlineData(uint.MaxValue)]
-    public void Unknown_tensor_type(uint type) => Refused(i => i.Tensor("t", [1], (GgmlType)type, 0), $"tensor 't': has the unknown type {type}");
+    [Trait("Fault", "18.tolerance")]
+    public void A_tensor_of_an_unknown_type_reaches_to_the_next_one(uint type)
+    {
+        GgufImage image = new GgufImage { DataBytes = 192 }
+            .Tensor("last", [5], (GgmlType)type, 160)
+            .Tensor("first", [7, 3], (GgmlType)type, 0)
+            .Tensor("none", [0, 3], (GgmlType)type, 64)
+            .Tensor("known", [8], GgmlType.F32, 96);
+        using GgufFile file = Open(image.Build());
+        Assert.Equal([32L, 96, 0, 32], file.Tensors.Select(t => t.ByteLength));
+        Assert.Equal((GgmlType)type, file.Tensors[0].Type);
+        Refused(i => i.Tensor("t", [1], (GgmlType)type, 32), "tensor 't': overlaps tensor 'token_embd.weight'");
+        Refused(i => i.Tensor("t", [1], (GgmlType)type, 128), "end beyond the file");
+    }
 
     [Fact]
     public void Five_dimensions() => Refused(i => i.Tensor("t", [1, 1, 1, 1, 1], GgmlType.F32, 0), "has 5 dimensions");
@@ -346,6 +394,11 @@ public sealed class GgufFileTest : IDisposable
         int tokens = name switch
         {
             "gpt-2.gguf" => 50257,
+            "deepseek-llm.gguf" => 102400,
+            "gemma-4.gguf" => 262144,
+            "phi-3.gguf" => 32064,
+            "refact.gguf" => 49216,
+            "starcoder.gguf" => 49152,
             "llama-bpe.gguf" => 128256,
             "llama-spm.gguf" => 32000,
             _ => 151936,

@@ -58,8 +58,8 @@ internal sealed class GgufImage
     public byte[] Build()
     {
         List<byte> file = [.. Magic, .. Bytes(Version), .. Bytes(TensorCount ?? (ulong)_tensors.Count), .. Bytes(KeyValueCount ?? (ulong)_keyValues.Count)];
-        file.AddRange(_keyValues.SelectMany(bytes => bytes));
-        file.AddRange(_tensors.SelectMany(bytes => bytes));
+        foreach (byte[] part in _keyValues.Concat(_tensors))
+            file.AddRange(part);
         file.AddRange(new byte[(Alignment - (file.Count % Alignment)) % Alignment]);
         file.AddRange(Enumerable.Range(0, DataBytes).Select(i => (byte)i));
         return [.. file];

@@ -1,5 +1,6 @@
 using MeKi.Kernels;
 using MeKi.Model.Conversion;
+using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
@@ -63,6 +64,32 @@ public sealed class LoadReportTests(TinyModel tiny) : IClassFixture<TinyModel>, 
         Assert.Empty(model.LoadReport.Reencoded);
         long weights = converted.LoadReport.PackedBytes + converted.LoadReport.MappedBytes;
         Assert.True(model.LoadReport.PackedBytes > weights, $"{model.LoadReport.PackedBytes} bytes with the projections, {weights} without");
+    }
+
+    [Fact]
+    [Trait("Fault", "18.5")]
+    public void A_gguf_that_does_not_say_how_to_split_is_a_warning_in_the_report_and_the_log()
+    {
+        Converter.Convert(tiny.Checkpoint, _folder["m"]);
+        string path = _folder["m/model.gguf"];
+        using (GgufFile file = GgufFile.Open(path))
+        {
+            GgufMetadata metadata = new(_folder["copy"]);
+            foreach ((string key, object value) in file.Metadata)
+            {
+                if (key != "tokenizer.ggml.pre")
+                    metadata[key] = value;
+            }
+            using FileStream copy = File.Create(_folder["copy"]);
+            new GgufWriter(metadata, [.. file.Tensors.Select(tensor => new GgufTensorSource(tensor.Name, tensor.Type, tensor.Dimensions,
+                (stream, _) => stream.Write(file.File.Span(tensor.Offset, (int)tensor.ByteLength))))]).WriteTo(copy, default);
+        }
+        File.Move(_folder["copy"], path, overwrite: true);
+        Lines log = new();
+        using MeKiModel model = MeKiModel.Load(_folder["m"], new() { Logger = log });
+        string warning = Assert.Single(model.LoadReport.Warnings);
+        Assert.Contains("'tokenizer.ggml.pre' is missing", warning, StringComparison.Ordinal);
+        Assert.Contains((LogLevel.Warning, $"{path}: {warning}"), log.Written);
     }
 
     private sealed class Lines : ILogger

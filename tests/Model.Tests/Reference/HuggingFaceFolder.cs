@@ -27,7 +27,7 @@ internal static class HuggingFaceFolder
         List<(string Name, long[] Shape, float[] Values)> tensors = [];
         foreach (GgufTensor tensor in file.Tensors.Where(tensor => tensor.Name != "rope_freqs.weight"))
         {
-            float[] values = MemoryMarshal.Cast<byte, float>(file.File.Span(tensor.Offset, (int)tensor.ByteLength)).ToArray();
+            float[] values = MemoryMarshal.Cast<byte, float>(tensor.File!.Span(tensor.Offset, (int)tensor.ByteLength)).ToArray();
             if (family is "llama" or "smollm3" or "granite" && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
                 values = Unpaired(values, (int)tensor.Dimensions[0], file.Metadata.GetInt($"{family}.attention.key_length"));
             tensors.Add((Rename(tensor.Name, family), [.. tensor.Dimensions.Reverse()], values));
@@ -80,7 +80,7 @@ internal static class HuggingFaceFolder
         };
         if (file.TryGetTensor("rope_freqs.weight", out GgufTensor? divisors))
         {
-            float[] factors = MemoryMarshal.Cast<byte, float>(file.File.Span(divisors.Offset, (int)divisors.ByteLength)).ToArray();
+            float[] factors = MemoryMarshal.Cast<byte, float>(divisors.File!.Span(divisors.Offset, (int)divisors.ByteLength)).ToArray();
             config["rope_scaling"] = new JsonObject
             {
                 ["rope_type"] = "longrope",

@@ -144,7 +144,7 @@ public class BytePairTokenizerTests
     {
         var ids = new List<int>();
         int start = 0;
-        foreach (int end in new TextSplitter([new(TinyTokenizer.Qwen2)]).Split(text))
+        foreach (int end in new TextSplitter([new(TinyTokenizer.Qwen2)], "").Split(text, long.MaxValue))
         {
             List<string> parts = [.. Encoding.UTF8.GetBytes(text[start..end]).Select(static b => ByteLevelAlphabet.CharOf(b).ToString())];
             foreach (var (left, right) in TinyTokenizer.Merges)

@@ -67,8 +67,6 @@ public class GgufTokenizerTests
     [InlineData("tokenizer.ggml.pre", "tekken", "'tekken' is not known. Known are default, gpt-2")]
     [InlineData("tokenizer.ggml.pre", "meki", "tokenizer.meki.split_patterns': is missing")]
     [InlineData("tokenizer.meki.normalizer", "nfkc", "'nfkc' is not known")]
-    [InlineData("tokenizer.ggml.bos_token_id", 100000, "the id 100000 is outside")]
-    [InlineData("tokenizer.ggml.eos_token_id", -1, "the id -1 is outside")]
     [InlineData("tokenizer.ggml.tokens", "x", "has type String")]
     [InlineData("tokenizer.ggml.token_type", new[] { 1, 2 }, "has 2 entries")]
     [InlineData("tokenizer.ggml.token_type", new[] { 1, 9 }, "type 9 of token 1")]

@@ -9,7 +9,7 @@ public class TextSplitterTests
     private static string[] Split(string text, params string[] patterns)
     {
         int start = 0;
-        return [.. new TextSplitter([.. patterns.Select(static pattern => new SplitPattern(pattern))]).Split(text).Select(end =>
+        return [.. new TextSplitter([.. patterns.Select(static pattern => new SplitPattern(pattern))], "").Split(text, long.MaxValue).Select(end =>
         {
             string piece = text[start..end];
             start = end;

@@ -35,7 +35,7 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData(false)]
     [InlineData(true)]
     public void Read_TakesMergesAsStringsAndAsPairs(bool pairs) =>
-        TinyTokenizer.AssertEqual(TinyTokenizer.Data with { EosIds = [] }, Read(TinyTokenizer.Json(pairs)));
+        TinyTokenizer.AssertEqual(TinyTokenizer.Data, Read(TinyTokenizer.Json(pairs)));
 
     [Theory]
     [InlineData("""{"eos_token":"<|end|>"}""")]
@@ -170,9 +170,6 @@ public sealed class TokenizerJsonTests : IDisposable
     public void DuplicateId() => AssertFault("$.model.vocab: the id 65 of 'new'", static json => json["model"]!["vocab"]!["new"] = 65);
 
     [Fact]
-    public void DuplicateText() => AssertFault("has the text 'hello' of token", static json => json["added_tokens"]![0]!["content"] = "hello");
-
-    [Fact]
     public void AddedTokenTakesAnId() => AssertFault("$.added_tokens[0]: the id 65 of '<|end|>'", static json => json["added_tokens"]![0]!["id"] = 65);
 
     [Fact]
@@ -241,8 +238,6 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tokenizer_config.json", """{"eos_token":"<none>"}""", "$.eos_token: the token '<none>' is not in the vocabulary")]
-    [InlineData("generation_config.json", """{"eos_token_id":[1,100000]}""", "$.eos_token_id[1]: 100000 is outside")]
     [InlineData("config.json", """{"eos_token_id":"x"}""", "$.eos_token_id: '\"x\"' is not a token id")]
     [InlineData("config.json", """{"vocab_size":4000000000}""", "$.vocab_size")]
     public void FaultsOfTheOtherFiles_NameThem(string name, string content, string expected)

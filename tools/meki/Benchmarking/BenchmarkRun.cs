@@ -26,7 +26,7 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
     public IEnumerable<BenchmarkResult> Run(int threads, IReadOnlyList<BenchmarkCase> cases, Action done, CancellationToken cancellationToken)
     {
         double bandwidth = MeasureReadBandwidth(threads);
-        using MeKiModel model = MeKiModel.Load(path, load with { Threads = threads });
+        using MeKiModel model = ModelLoading.Load(path, load with { Threads = threads });
         if (cold && model.RowFilePath is null)
             throw new ArgumentException($"{path} reads no row file, so there is nothing that --cold could evict.");
         foreach (BenchmarkCase item in cases)
