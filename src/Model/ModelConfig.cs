@@ -182,7 +182,7 @@ public sealed record ModelConfig
             throw Bad("head dimension", $"{HeadDimension} is odd; rotary embedding turns pairs");
         if (RotaryDimension <= 0 || RotaryDimension > HeadDimension || RotaryDimension % 2 != 0)
             throw Bad("rotary dimension", $"{RotaryDimension} is not an even part of the head's {HeadDimension} values");
-        if (MemoryDimension is < 0 or > MaxWidth)
+        if (MemoryDimension is < 0 or > MaxWidth || (MemoryDimension == 0 && Architecture.WithoutBranch != Architecture))
             throw Bad("memory dimension", $"{MemoryDimension} is out of range (0 to {MaxWidth})");
         if (HasMeKi && HiddenSize < 2)
             throw Bad("hidden size", $"{HiddenSize} is out of range for a model with the MeKi branch, whose projection halves it");

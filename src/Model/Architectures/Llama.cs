@@ -30,6 +30,7 @@ internal class Llama : Architecture
         .. Biased(Role.Up, "ffn_up", "mlp.up_proj", Inner, Width),
         .. Biased(Role.Down, "ffn_down", "mlp.down_proj", Width, Inner),
         .. Ending,
+        .. LongRotary,
     ];
 
     public override IReadOnlyList<int> ReadWindows(JsonPlace json, int layers) => SlidingWindows.ReadOfAllLayers(json, layers);

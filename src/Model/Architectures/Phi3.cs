@@ -27,6 +27,7 @@ internal sealed class Phi3 : Llama
         Fused(Role.Up, "ffn_up.weight", "mlp.gate_up_proj.weight", Inner, c => new(c.FeedForwardSize, c.FeedForwardSize, 2 * c.FeedForwardSize)),
         Matrix(Role.Down, "ffn_down.weight", "mlp.down_proj.weight", Width, Inner),
         .. Ending,
+        .. LongRotary,
     ];
 
     private static int QkvRows(ModelConfig config) => (config.Heads + 2 * config.KvHeads) * config.HeadDimension;

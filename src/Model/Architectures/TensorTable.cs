@@ -58,9 +58,14 @@ internal static class TensorTable
     [
         Vector(Role.FinalNorm, "output_norm.weight", "model.norm.weight", Width) with { PerLayer = false },
         Vector(Role.RotaryDivisors, "rope_freqs.weight", null, Pairs) with { PerLayer = false, Optional = true },
-        Vector(Role.LongRotaryDivisors, "rope_factors_long.weight", null, Pairs) with { PerLayer = false, Optional = true },
-        Vector(Role.ShortRotaryDivisors, "rope_factors_short.weight", null, Pairs) with { PerLayer = false, Optional = true },
         Matrix(Role.Head, "output.weight", "lm_head.weight", Vocabulary, Width) with { PerLayer = false, OverVocabulary = true, Optional = true },
+    ];
+
+    /// <summary>LongRoPE's factors.</summary>
+    public static TensorSpec[] LongRotary { get; } =
+    [
+        Vector(Role.LongRotaryDivisors, "rope_factors_long.weight", null, Pairs) with { PerLayer = false, Optional = true },
+        Vector(Role.ShortRotaryDivisors, "rope_factors_short.weight", null, Pairs) with { PerLayer = false, Optional = true, With = Role.LongRotaryDivisors },
     ];
 
     /// <summary>The same specifications with rows that GGUF reorders (<see cref="TensorSpec.PairsRows"/>).</summary>

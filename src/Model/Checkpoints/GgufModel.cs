@@ -91,6 +91,8 @@ internal sealed class GgufModel : WeightSource
     public static void WriteConfig(ModelConfig config, GgufMetadata metadata)
     {
         metadata["general.architecture"] = config.Family;
+        if (GgufRopeScaling.Tensors(config).Keys.Any(role => config.Architecture.Tensors.All(spec => spec.Role != role)))
+            throw new ModelFileException(metadata.Path, "RoPE scaling", $"is one that GGUF has no tensor for in the architecture '{config.Family}'", "Run the checkpoint as it is");
         foreach (ConfigKey key in config.Architecture.Keys)
             key.Write(config, metadata);
     }

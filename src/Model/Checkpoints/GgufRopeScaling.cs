@@ -28,10 +28,10 @@ internal static class GgufRopeScaling
             float[] shortFactors = gguf.Vector(ShortName, config.RotaryDimension / 2) ?? throw new ModelFileException(gguf.Metadata.Path, $"tensor '{ShortName}'", "is missing", "Convert the checkpoint again");
             return new LongRopeScaling(shortFactors, longFactors, original, gguf.TryFloat("rope.scaling.attn_factor") ?? 1, IsLong: config.ContextLength > original);
         }
-        if (type is "none" or "" or "longrope")
+        if (type is "none" or "")
             return divisors is null ? null : new DividedRopeScaling(divisors);
         if (type is not ("linear" or "yarn"))
-            throw Unsupported("type", $"is {UntrustedText.Quote(type)}", "linear, yarn, longrope and none");
+            throw Unsupported("type", $"is {UntrustedText.Quote(type)}", $"linear, yarn, none, and longrope with the tensor '{LongName}'");
         if (divisors is not null)
             throw Unsupported("type", $"stands beside the tensor '{DivisorsName}'", "one of both");
         if (factor is null)

@@ -22,6 +22,11 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
     private const string Qwen35 =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    private const string Gpt4o =
+        @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        + @"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        + @"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     private static readonly SplitNames[] s_known =
     [
         new(["default"], [@"[\p{P}\$\+<=>\^~\|]+", Gpt2, @"\p{N}+", "[0-9][0-9][0-9]"]),
@@ -31,6 +36,7 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
         new(["smaug-bpe", "dbrx"], [Llama3]),
         new(["qwen2", "deepseek-r1-qwen", "stablelm2"], [Qwen2]),
         new(["qwen35"], [Qwen35]),
+        new(["gpt-4o", "llama4"], [Gpt4o]),
     ];
 
     /// <summary>Every known name, for an error message.</summary>

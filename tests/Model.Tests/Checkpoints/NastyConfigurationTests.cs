@@ -178,7 +178,7 @@ public sealed class NastyConfigurationTests : IDisposable
     [InlineData("rope.freq_base", -10000f)]
     [InlineData("rope.freq_base", float.NaN)]
     [InlineData("rope.freq_base", float.PositiveInfinity)]
-    [InlineData("rope.dimension_count", 4u)]
+    [InlineData("rope.dimension_count", 3u)]
     [InlineData("block_count", -1)]
     [InlineData("block_count", int.MinValue)]
     [InlineData("context_length", 0u)]

@@ -39,10 +39,22 @@ public sealed class RotaryBaseTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{ "partial_rotary_factor": 0.5 }""")]
-    [InlineData("""{ "rope_parameters": { "rope_theta": 10000, "partial_rotary_factor": 0.25 } }""")]
-    public void A_rotation_of_a_part_of_each_head_is_refused_by_name(string settings) =>
-        _files.RefusedEverywhere(_files.Folder(settings), "partial_rotary_factor");
+    [InlineData("""{ "partial_rotary_factor": 0.5 }""", 4u)]
+    [InlineData("""{ "rope_parameters": { "rope_theta": 10000, "partial_rotary_factor": 0.25 } }""", 2u)]
+    public void A_rotation_of_a_part_of_each_head_is_that_of_as_many_values_in_gguf(string settings, uint turned)
+    {
+        string gguf = _files.Gguf(draft => (draft.Keys["qwen3.rope.freq_base"], draft.Keys["qwen3.rope.dimension_count"]) = (10000f, turned));
+        float[] logits = HostileFiles.Logits(_files.Folder(settings));
+        Assert.Equal(HostileFiles.Logits(gguf), logits);
+        Assert.NotEqual(HostileFiles.Logits(_files.Folder("""{ "rope_theta": 10000 }""")), logits);
+    }
+
+    [Theory]
+    [InlineData("""{ "partial_rotary_factor": 0.3 }""")]
+    [InlineData("""{ "partial_rotary_factor": 0 }""")]
+    [InlineData("""{ "partial_rotary_factor": -1 }""")]
+    [InlineData("""{ "partial_rotary_factor": 1.5 }""")]
+    public void A_rotation_of_no_whole_pairs_is_refused(string settings) => _files.RefusedEverywhere(_files.Folder(settings));
 
     [Theory]
     [InlineData("""{ "rope_parameters": { "rope_theta": "10000" } }""")]
