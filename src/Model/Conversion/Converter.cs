@@ -60,8 +60,9 @@ public static class Converter
         string checkpoint, string folder, ConverterOptions options, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
-        string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
-        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath, source.Warnings).Data : null;
+        string tokenizerPath = Path.Combine(checkpoint, TokenizerJson.FileName);
+        Tokenizer? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath) : null;
+        tokenizer?.CheckFits(source.Config, source.Path);
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
@@ -73,7 +74,7 @@ public static class Converter
         metadata[GgufModel.IdentityKey] = identity.ToString();
         options.WeightType.WriteTo(metadata);
         if (tokenizer is not null)
-            GgufTokenizer.Write(tokenizer, metadata);
+            GgufTokenizer.Write(tokenizer.Data, metadata);
 
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
@@ -89,7 +90,7 @@ public static class Converter
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings] };
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
     }
 
     private static void WriteRows(
