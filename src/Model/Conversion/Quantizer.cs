@@ -44,8 +44,7 @@ public static class Quantizer
         ArgumentException.ThrowIfNullOrEmpty(output);
         ArgumentNullException.ThrowIfNull(recipe);
         (string from, string to) = (ModelFile(input, isFolder: Directory.Exists(input)), ModelFile(output, isFolder: !IsFileName(output)));
-        if (Path.GetFullPath(from) == Path.GetFullPath(to))
-            throw new ModelFileException(to, "", "is the input", "Choose another output");
+        ModelFolder.RefuseInputs(to, from, ModelFolder.RowsOf(from));
         using GgufModel source = GgufModel.Open(from);
         if (source.Files.Any(file => Path.GetFullPath(file.Path) == Path.GetFullPath(to)))
             throw new ModelFileException(to, "", "is a part of the input", "Choose another output");
