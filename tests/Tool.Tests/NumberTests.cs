@@ -79,28 +79,6 @@ public class NumberTests
     [InlineData("0.00000000000000000000000000000000000000000000001")]
     public void What_the_type_would_make_0_is_refused(string text) => Assert.False(Numbers.TryParse<float>(text, out _));
 
-    [Fact]
-    public async Task A_decimal_comma_is_one_line_that_says_what_to_write()
-    {
-        ProgramResult run = await MekiProgram.Run("run", "ROMEO:", "-n", "1", "--temp", "0,5");
-        run.AssertFailed(2, "--temp takes a number from 0 to 1000, not '0,5' (decimals take a point)");
-        Assert.Single(run.Errors);
-        Assert.Equal("", run.Output);
-    }
-
-    [Theory]
-    [InlineData("--repeat-penalty", "1e-39", "from 0.001 to 1000")]
-    [InlineData("--repeat-penalty", "1e39", "from 0.001 to 1000")]
-    [InlineData("--threads", "100000", "from 1 to 1024")]
-    [Trait("Fault", "18.23")]
-    [Trait("Fault", "18.19")]
-    public async Task A_value_out_of_range_is_one_line_with_the_range(string option, string value, string range)
-    {
-        ProgramResult run = await MekiProgram.Run("run", "ROMEO:", "-n", "1", option, value);
-        run.AssertFailed(2, range);
-        Assert.Single(run.Errors);
-    }
-
     private static Type? TypeOf(Option option)
     {
         Type type = option.ValueType.IsArray ? option.ValueType.GetElementType()! : Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;

@@ -56,7 +56,6 @@ internal static class RunCommand
                 MinP = minP.Of(parsed),
                 RepetitionPenalty = penalty.Of(parsed),
                 Seed = parsed.GetValue(seed),
-                ParseSpecialTokens = true,
                 StopStrings = parsed.GetValue(stop) ?? [],
                 ContextShift = parsed.GetValue(shift),
                 KeepTokens = keep.Of(parsed),
