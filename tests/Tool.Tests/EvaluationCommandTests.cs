@@ -45,7 +45,8 @@ public class EvaluationCommandTests
 
     private static async Task<(int Exit, string Output, string Error)> RunAsync(string[] args)
     {
-        ProgramResult run = await ConsoleProgram.Run([.. args.Select(arg => arg.Replace("{tasks}", Tasks, StringComparison.Ordinal).Replace("{model}", Model, StringComparison.Ordinal))]);
+        ProgramResult run = await ConsoleProgram.Run(
+            [.. args.Select(arg => arg.Replace("{tasks}", Tasks, StringComparison.Ordinal).Replace("{model}", Model, StringComparison.Ordinal))]);
         return (run.ExitCode, run.Output, string.Join(Environment.NewLine, run.Errors));
     }
 }

@@ -58,7 +58,8 @@ internal static partial class MekiProgram
         RunAsync(Start(Host, [Path.Combine(AppContext.BaseDirectory, "MeKi.Tool.Tests.dll"), lineBegin, .. arguments]), lineBegin);
 
     /// <summary>
-    /// Runs the program until it has written so many characters to standard output, does something to it and gives what came of it. The program must not end before.
+    /// Runs the program until it has written so many characters to standard output, does something to it and gives what came of it. The program must not end
+    /// before.
     /// </summary>
     public static async Task<ProgramResult> RunUntil(int characters, Action<Process> act, params string[] arguments)
     {

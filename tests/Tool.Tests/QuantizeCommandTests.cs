@@ -85,7 +85,9 @@ public sealed class QuantizeCommandTests : IDisposable
 
     private static void HardLink(string existing, string link)
     {
-        using Process process = OperatingSystem.IsWindows() ? Process.Start("cmd", ["/c", "mklink", "/h", link, existing]) : Process.Start("ln", [existing, link]);
+        using Process process = OperatingSystem.IsWindows()
+            ? Process.Start("cmd", ["/c", "mklink", "/h", link, existing])
+            : Process.Start("ln", [existing, link]);
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);
     }

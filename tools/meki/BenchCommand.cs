@@ -27,7 +27,12 @@ internal static class BenchCommand
         NumberOption<double> pace = new("--pace", [], "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine.", 0.001, 1e6);
         RowOptions rows = new();
         CacheOptions cache = new();
-        Option<string> format = new("--output", "-o") { Description = $"How to print the results: {string.Join(", ", BenchmarkReport.Formats)}.", HelpName = "FORMAT", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
+        Option<string> format = new("--output", "-o")
+        {
+            Description = $"How to print the results: {string.Join(", ", BenchmarkReport.Formats)}.",
+            HelpName = "FORMAT",
+            DefaultValueFactory = _ => BenchmarkReport.Formats[0],
+        };
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
         {

@@ -1,15 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Text;
 using MeKi.Model;
-using MeKi.Model.Evaluation;
 using MeKi.Store;
 
 namespace MeKi.Tool;
 
 /// <summary>
-/// Runs a command line so that every failure a user can cause is one line on standard error and an exit code: 1 failed, 2 misused, 128 and the signal's number where one ended it, which is
-/// 130 for Ctrl-C and 141, as for a broken pipe, where nobody reads standard output any more.
+/// Runs a command line so that every failure a user can cause is one line on standard error and an exit code: 1 failed, 2 misused, 128 and the signal's number
+/// where one ended it, which is 130 for Ctrl-C and 141, as for a broken pipe, where nobody reads standard output any more.
 /// </summary>
 internal static class CommandFailure
 {
@@ -27,7 +25,8 @@ internal static class CommandFailure
             return Report($"{misuse.TrimEnd('.', '\n', '\r')}. Try '{string.Join(' ', Names(parsed.CommandResult))} --help'.", Misused);
         try
         {
-            Task<int> work = Task.Run(() => parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals?.Token ?? CancellationToken.None));
+            InvocationConfiguration bare = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            Task<int> work = Task.Run(() => parsed.InvokeAsync(bare, signals?.Token ?? CancellationToken.None));
             if (signals is not null)
                 await Task.WhenAny(work, signals.Overdue).ConfigureAwait(false);
             return await (work.IsCompleted || signals is null ? work : Task.FromException<int>(new OperationCanceledException())).ConfigureAwait(false);
@@ -40,11 +39,15 @@ internal static class CommandFailure
         {
             return failure.ReaderIsGone ? ReaderGone : Report(failure.Message, Failed);
         }
-        catch (Exception failure) when (failure is ModelFileException or RowFileException or SessionFileException or ContextOverflowException or EvaluationException or IOException or UnauthorizedAccessException
-            or ArgumentException or InvalidOperationException or PlatformNotSupportedException)
+        catch (ArgumentException failure)
         {
             // Names of parameters are for programmers.
-            return Report(failure is ArgumentException { ParamName: { } name } ? failure.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : failure.Message, Failed);
+            return Report(failure.Message.Replace($" (Parameter '{failure.ParamName}')", "", StringComparison.Ordinal), Failed);
+        }
+        catch (Exception failure) when (failure is MeKiException or ContextOverflowException or IOException or UnauthorizedAccessException or InvalidOperationException
+            or PlatformNotSupportedException)
+        {
+            return Report(failure.Message, Failed);
         }
         catch (OutOfMemoryException)
         {
@@ -60,7 +63,11 @@ internal static class CommandFailure
     private static string? Misuse(ParseResult parsed)
     {
         if (parsed.Errors.Count > 0 && parsed.CommandResult.Command is RootCommand root)
-            return parsed.UnmatchedTokens is [string unknown, ..] ? $"There is no command '{unknown}'" : $"A command is missing: {string.Join(", ", root.Subcommands.Select(each => each.Name))}";
+        {
+            return parsed.UnmatchedTokens is [string unknown, ..]
+                ? $"There is no command '{unknown}'"
+                : $"A command is missing: {string.Join(", ", root.Subcommands.Select(each => each.Name))}";
+        }
         if (parsed.Errors.Count > 0)
             return parsed.Errors[0].Message;
         bool isLiteral = parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash);
@@ -79,18 +86,14 @@ internal static class CommandFailure
         return null;
     }
 
-    private static IEnumerable<string> Names(CommandResult command) => command.Parent is CommandResult parent ? Names(parent).Append(command.Command.Name) : ["meki"];
+    private static IEnumerable<string> Names(CommandResult command) =>
+        command.Parent is CommandResult parent ? Names(parent).Append(command.Command.Name) : ["meki"];
 
     private static int Report(string message, int code)
     {
         string line = string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        StringBuilder shown = new("meki: ");
         // File names and arguments may hold what a terminal obeys.
-        foreach (Rune rune in line.Length > LongestMessage ? (line[..LongestMessage] + "…").EnumerateRunes() : line.EnumerateRunes())
-            shown.Append(Rune.IsControl(rune) || IsBidirectional(rune) ? "?" : rune.ToString());
-        Console.Error.WriteLine(shown.ToString());
+        Console.Error.WriteLine($"meki: {UntrustedText.Line(line, LongestMessage)}");
         return code;
     }
-
-    private static bool IsBidirectional(Rune rune) => rune.Value is 0x61C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069);
 }

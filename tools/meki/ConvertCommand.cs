@@ -21,10 +21,16 @@ internal static class ConvertCommand
     }
 
     /// <summary>The option that names the folder to write.</summary>
-    internal static Option<string> Output() => new("--output", "-o") { Description = "The folder that receives model.gguf and model.rows.", HelpName = "FOLDER", Required = true };
+    internal static Option<string> Output() => new("--output", "-o")
+    {
+        Description = "The folder that receives model.gguf and model.rows.",
+        HelpName = "FOLDER",
+        Required = true,
+    };
 
     /// <summary>The option that chooses among <see cref="WeightTypes"/>.</summary>
-    internal static Option<string> WeightType(string description = "Type of the weights", string? fallback = "q8_0") => Choice("--type", description, WeightTypes.Keys, fallback);
+    internal static Option<string> WeightType(string description = "Type of the weights", string? fallback = "q8_0") =>
+        Choice("--type", description, WeightTypes.Keys, fallback);
 
     /// <summary>The option that chooses among <see cref="RowTypes"/>.</summary>
     internal static Option<string> Rows() => Choice("--rows", "Type of the expert rows", RowTypes.Keys, "int8");

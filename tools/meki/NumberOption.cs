@@ -6,8 +6,8 @@ using System.Numerics;
 namespace MeKi.Tool;
 
 /// <summary>
-/// An option with a number in a range. Numbers are written the same in every country: ASCII digits, a minus sign, where it is no whole number a decimal point and an exponent. A comma, a plus
-/// sign, a space or another word is refused, and so is what the type cannot hold.
+/// An option with a number in a range. Numbers are written the same in every country: ASCII digits, a minus sign, where it is no whole number a decimal point
+/// and an exponent. A comma, a plus sign, a space or another word is refused, and so is what the type cannot hold.
 /// </summary>
 /// <typeparam name="T">The number's type: <see cref="int"/>, <see cref="float"/> or <see cref="double"/>.</typeparam>
 internal sealed class NumberOption<T> : Option<T?>
@@ -40,6 +40,8 @@ internal static class Numbers
     /// <summary>The most threads that can be asked for: more than any machine has that this engine knows.</summary>
     public const int MostThreads = 1_024;
 
+    private const int MostShown = 40;
+
     /// <summary>The option that says how many threads compute.</summary>
     public static NumberOption<int> Threads() => new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, MostThreads);
 
@@ -50,7 +52,8 @@ internal static class Numbers
         HelpName = "N,N",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = true,
-        CustomParser = argument => [.. argument.Tokens.SelectMany(token => token.Value.Split(',')).Select(part => Parse(argument, part, name, least, most) ?? least)],
+        CustomParser = argument =>
+            [.. argument.Tokens.SelectMany(token => token.Value.Split(',')).Select(part => Parse(argument, part, name, least, most) ?? least)],
     };
 
     /// <summary>Reads a number; an error of the argument, and null, where it is none in the range.</summary>
@@ -59,9 +62,9 @@ internal static class Numbers
     {
         if (TryParse(text, out T number) && number >= least && number <= most)
             return number;
+        string kind = typeof(T) == typeof(int) ? "whole number" : "number", shown = text.Length > MostShown ? text[..MostShown] + "…" : text;
         string comma = text.Contains(',', StringComparison.Ordinal) ? " (decimals take a point)" : "";
-        argument.AddError(string.Create(CultureInfo.InvariantCulture,
-            $"{name} takes a {(typeof(T) == typeof(int) ? "whole " : "")}number from {least} to {most}, not '{(text.Length > 40 ? text[..40] + "…" : text)}'{comma}."));
+        argument.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} takes a {kind} from {least} to {most}, not '{shown}'{comma}."));
         return null;
     }
 
@@ -72,7 +75,9 @@ internal static class Numbers
         number = default;
         if (!text.All(each => char.IsAsciiDigit(each) || each is '-' or '+' or '.' or 'e' or 'E') || text.StartsWith('+'))
             return false;
-        NumberStyles styles = NumberStyles.AllowLeadingSign | (typeof(T) == typeof(int) ? NumberStyles.None : NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent);
+        NumberStyles styles = NumberStyles.AllowLeadingSign;
+        if (typeof(T) != typeof(int))
+            styles |= NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         if (!T.TryParse(text, styles, CultureInfo.InvariantCulture, out number) || !T.IsFinite(number))
             return false;
         // What is too small for the type must not become 0, which may mean something else. The digits of an exponent do not count.

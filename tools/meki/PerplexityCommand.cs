@@ -10,14 +10,16 @@ internal static class PerplexityCommand
     private const int MostTokens = 1 << 24;
 
     /// <summary>The option that says how long a window is.</summary>
-    public static NumberOption<int> Window() => new("--window", ["-c"], "Tokens of a window; its second half is scored.", 2, MostTokens, Perplexity.DefaultWindow);
+    public static NumberOption<int> Window() =>
+        new("--window", ["-c"], "Tokens of a window; its second half is scored.", 2, MostTokens, Perplexity.DefaultWindow);
 
     public static Command Create()
     {
         Option<string?> model = DemoModel.Option();
         Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", HelpName = "FILE", Required = true };
         NumberOption<int> window = Window();
-        NumberOption<int> stride = new("--stride", [], "Begin a window every so many tokens and score its last so many. Default: windows one after the other.", 1, MostTokens);
+        NumberOption<int> stride = new("--stride", [],
+            "Begin a window every so many tokens and score its last so many. Default: windows one after the other.", 1, MostTokens);
         NumberOption<int> threads = Numbers.Threads();
         CacheOptions cache = new();
         Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };

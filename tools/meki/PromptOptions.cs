@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Text;
 using MeKi.Model.Evaluation;
 
@@ -14,8 +15,18 @@ internal sealed class PromptOptions
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private readonly Argument<string?> _text = new(ArgumentName) { Description = "The text to continue; - reads it from standard input.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string?> _file = new("--file", "-f") { Description = "Read the prompt from a UTF-8 file; - is standard input. The line end at its very end is dropped.", HelpName = "FILE" };
+    private readonly Argument<string?> _text = new(ArgumentName)
+    {
+        Description = "The text to continue; - reads it from standard input.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string?> _file = new("--file", "-f")
+    {
+        Description = "Read the prompt from a UTF-8 file; - is standard input. The line end at its very end is dropped.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<int[]> _tokens = Numbers.List("--tokens", [], "The prompt as token ids: 1,2,3. Only what follows is printed.", 0, int.MaxValue);
     private readonly Option<bool> _noSpecial = new("--no-special") { Description = "Take the names of special tokens, such as <|im_start|>, as plain text." };
 
@@ -28,9 +39,11 @@ internal sealed class PromptOptions
         command.Add(_noSpecial);
         command.Validators.Add(parsed =>
         {
-            int sources = (parsed.GetResult(_text) is { Tokens.Count: > 0 } ? 1 : 0) + (parsed.GetResult(_file) is null ? 0 : 1) + (parsed.GetResult(_tokens) is null ? 0 : 1);
-            if (sources != 1)
-                parsed.AddError(sources == 0 ? "There is no prompt: give a text, --file FILE, --tokens N,N or - for standard input." : "Give one prompt: a text, --file or --tokens.");
+            int sources = new SymbolResult?[] { parsed.GetResult(_text), parsed.GetResult(_file), parsed.GetResult(_tokens) }.Count(each => each is { Tokens.Count: > 0 });
+            if (sources == 0)
+                parsed.AddError("There is no prompt: give a text, --file FILE, --tokens N,N or - for standard input.");
+            if (sources > 1)
+                parsed.AddError("Give one prompt: a text, --file or --tokens.");
         });
     }
 

@@ -23,22 +23,28 @@ internal static class RunCommand
         NumberOption<float> penalty = new("--repeat-penalty", [], "Make recent tokens less likely; 1 is off.", 0.001f, 1000, defaults.RepetitionPenalty);
         NumberOption<int> seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times.", HelpName = "TEXT" };
-        Option<bool> shift = new("--context-shift") { Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there." };
+        Option<bool> shift = new("--context-shift")
+        {
+            Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there.",
+        };
         NumberOption<int> keep = new("--keep", [], "How many of the prompt's first tokens --context-shift never forgets; -1 for all.", -1, int.MaxValue, 0);
         Option<string?> promptCache = new("--prompt-cache")
         {
             Description = "A session file: what the prompt has in common with it is not computed again. Made if absent, and brought up to date at the end.",
             HelpName = "FILE",
         };
-        Option<bool> copy = new("--no-mmap") { Description = "Read the weights into memory instead of mapping their file, which must not be cut short while it is mapped." };
+        Option<bool> copy = new("--no-mmap")
+        {
+            Description = "Read the weights into memory instead of mapping their file, which must not be cut short while it is mapped.",
+        };
         NumberOption<int> threads = Numbers.Threads();
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
         CacheOptions cache = new();
         RowOptions rows = new();
         Command command = new("run", "Continue a text.");
         prompt.AddTo(command);
-        foreach (Option option in new Option[] { model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, copy, threads, stats })
-            command.Add(option);
+        Option[] options = [model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, copy, threads, stats];
+        Array.ForEach(options, command.Add);
         cache.AddTo(command);
         rows.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -82,7 +88,9 @@ internal static class RunCommand
         string before = text;
         try
         {
-            IAsyncEnumerable<string> pieces = ids is null ? session.GenerateAsync(text, options, cancellation) : session.GenerateAsync(ids, options, cancellation);
+            IAsyncEnumerable<string> pieces = ids is null
+                ? session.GenerateAsync(text, options, cancellation)
+                : session.GenerateAsync(ids, options, cancellation);
             await foreach (string piece in pieces.ConfigureAwait(false))
             {
                 await output.WriteAsync(before + piece).ConfigureAwait(false);
@@ -105,9 +113,15 @@ internal static class RunCommand
             if (stats && statistics is not null && model.RowFilePath is not null)
                 Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters, meter));
             if (cache is not null && statistics is not null)
-                Console.Error.WriteLine($"prompt cache: {statistics.ReusedTokens} of {statistics.PromptTokens} tokens reused, {session.Position} saved to {cache.Path}");
+            {
+                Console.Error.WriteLine(
+                    $"prompt cache: {statistics.ReusedTokens} of {statistics.PromptTokens} tokens reused, {session.Position} saved to {cache.Path}");
+            }
             if (statistics?.Reason == FinishReason.ContextFull)
-                Console.Error.WriteLine($"the context of {session.ContextLength} tokens is full: the text ends here; {(options.ContextShift ? "a smaller --keep" : "--context-shift")} would go on");
+            {
+                string remedy = options.ContextShift ? "a smaller --keep" : "--context-shift";
+                Console.Error.WriteLine($"the context of {session.ContextLength} tokens is full: the text ends here; {remedy} would go on");
+            }
             if (statistics is not null)
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }

@@ -22,7 +22,8 @@ internal sealed class StageProgress : IProgress<ConversionProgress>, IProgress<E
     private long _tenth;
 
     /// <summary>Whether the terminal, if there is one, takes escape sequences and the user has nothing against them.</summary>
-    public static bool TakesEscapeSequences { get; } = AllowsEscapeSequences(Environment.GetEnvironmentVariable("TERM"), Environment.GetEnvironmentVariable("NO_COLOR"));
+    public static bool TakesEscapeSequences { get; } =
+        AllowsEscapeSequences(Environment.GetEnvironmentVariable("TERM"), Environment.GetEnvironmentVariable("NO_COLOR"));
 
     /// <summary>What <see cref="TakesEscapeSequences"/> follows from.</summary>
     /// <param name="terminal">The environment variable <c>TERM</c>.</param>

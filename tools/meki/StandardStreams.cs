@@ -15,8 +15,8 @@ internal sealed class StandardOutputException(Exception cause)
 }
 
 /// <summary>
-/// The program's standard streams. .NET's own would hide from a writer that the reader of its pipe is gone, let a broken standard error end the process, and send a terminal the
-/// sequence that prepares its keypad. On Windows they are .NET's own but for standard error.
+/// The program's standard streams. .NET's own would hide from a writer that the reader of its pipe is gone, let a broken standard error end the process, and
+/// send a terminal the sequence that prepares its keypad. On Windows they are .NET's own but for failures.
 /// </summary>
 internal static class StandardStreams
 {
@@ -36,7 +36,9 @@ internal static class StandardStreams
         // The runtime's own pipe takes the place of what is closed, and nothing ever comes from it.
         if (Pipe(0) is { } pipe && Enumerable.Range(1, 9).Any(other => Pipe(other) == pipe && IsWritable(other)))
             throw new IOException("standard input is closed.");
-        return OperatingSystem.IsWindows() ? Console.OpenStandardInput() : new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        return OperatingSystem.IsWindows()
+            ? Console.OpenStandardInput()
+            : new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
     }
 
     private static Stream? Open(int descriptor, Func<Stream> console)

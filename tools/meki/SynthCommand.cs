@@ -9,7 +9,12 @@ internal static class SynthCommand
 {
     public static Command Create()
     {
-        Option<string> shape = new("--shape") { Description = $"The model's sizes: {string.Join(", ", SyntheticShape.All.Select(each => each.Name))}.", HelpName = "SHAPE", Required = true };
+        Option<string> shape = new("--shape")
+        {
+            Description = $"The model's sizes: {string.Join(", ", SyntheticShape.All.Select(each => each.Name))}.",
+            HelpName = "SHAPE",
+            Required = true,
+        };
         NumberOption<int> memory = new("--meki", [], "Add the MeKi branch with rows of so many values.", 1, SyntheticModel.MaxMemoryDimension);
         Option<string> type = ConvertCommand.WeightType(), rows = ConvertCommand.Rows(), output = ConvertCommand.Output();
         NumberOption<int> seed = new("--seed", ["-s"], "Chooses the numbers.", int.MinValue, int.MaxValue, 0);

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace MeKi.Tool;
 
 /// <summary>
-/// The signals that ask the program to end: Ctrl-C, the end of its terminal, and <c>kill</c>. The first cancels the work, so that what is half-written goes and what is worth keeping
-/// is kept. A second Ctrl-C ends the process at once; the others often come twice, from the kernel and from the shell.
+/// The signals that ask the program to end: Ctrl-C, the end of its terminal, and <c>kill</c>. The first cancels the work, so that what is half-written goes and
+/// what is worth keeping is kept. A second Ctrl-C ends the process at once; the others often come twice, from the kernel and from the shell.
 /// </summary>
 internal sealed class TerminationSignals : IDisposable
 {

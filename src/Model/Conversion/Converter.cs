@@ -68,7 +68,7 @@ public static class Converter
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
         GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
-        ModelFolder.RefuseInputs(metadata.Path, source.Tensors.Select(tensor => tensor.File.Path).Distinct().Append(tokenizerPath).Append(Path.Combine(checkpoint, "config.json")));
+        ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
         GgufModel.WriteConfig(source.Config, metadata);

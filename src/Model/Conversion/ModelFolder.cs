@@ -21,7 +21,7 @@ internal static class ModelFolder
             foreach (string output in new[] { modelPath, RowsOf(modelPath) })
             {
                 if (FileIdentity.Same(input, output))
-                    throw new ModelFileException(output, "", $"is the input{(input == output ? "" : $" {UntrustedText.Quote(input)} by another name")}", "Choose another output");
+                    throw new ModelFileException(output, "", $"is the input{(input == output ? "" : $" '{input}' by another name")}", "Choose another output");
             }
         }
     }

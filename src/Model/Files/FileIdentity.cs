@@ -1,3 +1,6 @@
+using MeKi.Store.Storage;
+using Microsoft.Win32.SafeHandles;
+
 namespace MeKi.Model.Files;
 
 /// <summary>Tells whether two names lead to one file, through links of either kind, mounted folders or a file system that ignores case.</summary>
@@ -10,13 +13,10 @@ internal static class FileIdentity
     {
         try
         {
-            // Asked before opening: a pipe has no length, and opening one would wait for its writer.
-            if (!File.Exists(written) || ((FileInfo?)File.ResolveLinkTarget(written, returnFinalTarget: true) ?? new(written)).Length == 0)
-                return false;
-            using FileStream one = Open(read, FileShare.Read);
-            using (FileStream other = Open(written, FileShare.ReadWrite | FileShare.Delete))
+            using SafeFileHandle one = RegularFile.Open(read);
+            using (SafeFileHandle other = RegularFile.Open(written))
             {
-                if (one.Length != other.Length || File.GetLastWriteTimeUtc(one.SafeFileHandle) != File.GetLastWriteTimeUtc(other.SafeFileHandle))
+                if (RandomAccess.GetLength(one) != RandomAccess.GetLength(other) || File.GetLastWriteTimeUtc(one) != File.GetLastWriteTimeUtc(other))
                     return false;
             }
             // A file system without locks lets the file itself be opened twice: then length and time have to do.
@@ -33,7 +33,7 @@ internal static class FileIdentity
     {
         try
         {
-            Open(path, FileShare.None).Dispose();
+            File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.None).Dispose();
             return true;
         }
         catch (IOException)
@@ -41,6 +41,4 @@ internal static class FileIdentity
             return false;
         }
     }
-
-    private static FileStream Open(string path, FileShare share) => new(path, FileMode.Open, FileAccess.Read, share, bufferSize: 0);
 }

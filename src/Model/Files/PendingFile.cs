@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// A file in the making: written under a temporary name that no other file has, flushed to the device and renamed when it is whole, deleted when it is not. Space is reserved first, so
-/// that a full disk is met before the work and not after. A link of the final name is replaced, what it leads to stays.
+/// A file in the making: written under a temporary name that no other file has, flushed to the device and renamed when it is whole, deleted when it is not.
+/// Space is reserved first, so that a full disk is met before the work and not after. A link of the final name is replaced, what it leads to stays.
 /// </summary>
 internal sealed class PendingFile : IDisposable
 {

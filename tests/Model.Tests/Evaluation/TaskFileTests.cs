@@ -91,7 +91,8 @@ public class TaskFileTests
     {
         using TemporaryFolder folder = new();
         string path = folder.Add("task.jsonl", Encoding.UTF8.GetBytes(Good.Replace("\"label\":0", $"\"label\":\"{text}\"", StringComparison.Ordinal)));
-        Assert.StartsWith($"{path}: line 1: field 'label' is '", Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(path)).Message, StringComparison.Ordinal);
+        EvaluationException failure = Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(path));
+        Assert.StartsWith($"{path}: line 1: field 'label' is '", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,7 +19,8 @@ public sealed class FileIdentityTests : IDisposable
         File.CreateSymbolicLink(_folder["link"], file);
         File.CreateSymbolicLink(_folder["link of a link"], _folder["link"]);
         Directory.CreateSymbolicLink(_folder["b"], _folder["a"]);
-        foreach (string name in new[] { file, _folder["link"], _folder["link of a link"], _folder["b/file"], _folder["a/../a/./file"], Path.GetRelativePath(Environment.CurrentDirectory, file) })
+        string relative = Path.GetRelativePath(Environment.CurrentDirectory, file);
+        foreach (string name in new[] { file, _folder["link"], _folder["link of a link"], _folder["b/file"], _folder["a/../a/./file"], relative })
         {
             Assert.True(FileIdentity.Same(file, name), name);
             Assert.True(FileIdentity.Same(name, file), name);

@@ -7,9 +7,15 @@ namespace MeKi.Tool.Rows;
 /// <summary>The options of a command that say how the row file is read.</summary>
 internal sealed class RowOptions
 {
-    private readonly NumberOption<double> _cache = new("--row-cache", [], "Megabytes of expert rows kept in memory.", 0, 1 << 20, new RowStoreOptions().CacheBytes / (double)(1 << 20));
+    private readonly NumberOption<double> _cache = new("--row-cache", [],
+        "Megabytes of expert rows kept in memory.", 0, 1 << 20, new RowStoreOptions().CacheBytes / (double)(1 << 20));
     private readonly Option<bool> _mapped = new("--map-rows") { Description = "Read the row file through a memory map." };
-    private readonly Option<string?> _storage = new("--storage") { Description = "Read no faster than such a device: sd, emmc, ufs, nvme.", HelpName = "DEVICE" };
+    private readonly Option<string?> _storage = new("--storage")
+    {
+        Description = "Read no faster than such a device: sd, emmc, ufs, nvme.",
+        HelpName = "DEVICE",
+    };
+
 
     public RowOptions()
     {
