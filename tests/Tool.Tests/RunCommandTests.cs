@@ -174,7 +174,7 @@ public sealed partial class RunCommandTests : IDisposable
     [InlineData("--keep", "-2")]
     [InlineData("--threads", "0")]
     public async Task Settings_out_of_range(string option, string value) =>
-        (await MekiProgram.Run("run", Prompt, $"{option}={value}")).AssertFailed(1, value);
+        (await MekiProgram.Run("run", Prompt, $"{option}={value}")).AssertFailed(2, value);
 
     [Fact]
     public async Task Truncated_gguf()

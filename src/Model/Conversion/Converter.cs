@@ -44,6 +44,8 @@ public static class Converter
     public static ConversionResult Convert(
         string checkpoint, string folder, ConverterOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(checkpoint);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
         try
         {
             return ConvertOnAllCores(checkpoint, folder, options ?? new(), progress, cancellationToken);
@@ -66,9 +68,10 @@ public static class Converter
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         if (source.Config.HasMeKi && trainingForm is null)
             throw new ModelFileException(checkpoint, $"tensor '{source.OriginalName("blk.0.meki_mix_norm.weight")}'", "is missing: there is nothing to fold", "Give the checkpoint in its training form");
+        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
+        ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
-        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
         GgufModel.WriteConfig(source.Config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
