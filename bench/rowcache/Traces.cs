@@ -1,4 +1,3 @@
-using MeKi.Model.Gguf;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.RowCache;
@@ -24,8 +23,7 @@ internal static class Traces
     /// <exception cref="MeKi.Model.ModelFileException">The vocabulary is not usable.</exception>
     public static Trace[] Read(string shared, out int vocabulary)
     {
-        using GgufFile file = GgufFile.Open(Path.Combine(shared, "vocab", "qwen2.gguf"));
-        BytePairTokenizer tokenizer = new(GgufTokenizer.Read(file.Metadata));
+        Tokenizer tokenizer = Tokenizer.Load(Path.Combine(shared, "vocab", "qwen2.gguf"));
         int size = vocabulary = tokenizer.VocabularySize;
         int[] plays = Encode("tinyshakespeare.txt");
         int[] articles = [.. Encode("wikitext-2/valid.txt"), .. Encode("wikitext-2/test.txt")];

@@ -39,22 +39,18 @@ public sealed class MeKiModel : IDisposable
     private readonly TrainingFormLayer[]? _trainingForm;
     private readonly RowStore? _store;
     private readonly ComputePool _pool;
-    private readonly BytePairTokenizer? _tokenizer;
     private readonly KeyValueLayout _keyValueLayout;
 
-    private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, BytePairTokenizer? tokenizer, LoadOptions options)
+    private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, Tokenizer? tokenizer, LoadOptions options)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config.WithoutBranch() : config;
         _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (_source, _store, Logger) = (source, store, options.Logger);
-        if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
-        {
-            throw new ModelFileException(source.Path, "tokenizer", $"has {tokenizer.VocabularySize} tokens where the embedding has {config.VocabularySize} rows",
-                "Use the tokenizer that the model was trained with");
-        }
-        _tokenizer = tokenizer;
+        tokenizer?.CheckFits(config, source.Path);
+        Tokenizer = tokenizer;
+        source.Warnings.AddRange(tokenizer?.Warnings ?? []);
         _pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
         try
         {
@@ -73,9 +69,12 @@ public sealed class MeKiModel : IDisposable
     /// <summary>The model's shape.</summary>
     public ModelConfig Config { get; }
 
-    /// <summary>The model's tokenizer.</summary>
-    /// <exception cref="InvalidOperationException">The checkpoint came without one; tokens can still be given by id, through a session.</exception>
-    public BytePairTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException($"{_source.Path} has no tokenizer.");
+    /// <summary>The model's tokenizer; null where it came without one, and tokens are given by id, through a session.</summary>
+    public Tokenizer? Tokenizer { get; }
+
+    /// <summary>The tokenizer of a model that is given text.</summary>
+    /// <exception cref="InvalidOperationException">The model has none.</exception>
+    internal Tokenizer RequiredTokenizer => Tokenizer ?? throw new InvalidOperationException($"{_source.Path} has no tokenizer.");
 
     /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
     public StoreCounters StoreCounters => _store?.Counters ?? default;
@@ -164,7 +163,7 @@ public sealed class MeKiModel : IDisposable
     {
         Identity = SessionIdentity.Of(Config, _weights, _trainingForm, _store?.Layout),
         VocabularySize = Config.VocabularySize,
-        TokenizerSize = _tokenizer?.VocabularySize ?? 0,
+        TokenizerSize = Tokenizer?.VocabularySize ?? 0,
         Layers = Config.Layers,
         KeyValues = _keyValueLayout,
         Length = length,
@@ -256,7 +255,7 @@ public sealed class MeKiModel : IDisposable
         {
             if (!options.CopyWeights)
                 source.ReadAhead();
-            BytePairTokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata, source.Warnings) : null;
+            Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is { } identity && !options.WithoutMeKi)
                 store = OpenRows(ModelFolder.RowsOf(path), source, identity, options.Rows);
@@ -291,8 +290,8 @@ public sealed class MeKiModel : IDisposable
         HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
         try
         {
-            string tokenizer = Path.Combine(path, "tokenizer.json");
-            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer, source.Warnings) : null, options);
+            string tokenizer = Path.Combine(path, TokenizerJson.FileName);
+            return new(source, source.Config, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options);
         }
         catch
         {

@@ -62,20 +62,25 @@ public sealed class ConvertCommandTests : IDisposable
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
-    [SignalTheory]
+    [UnixTheory]
     [InlineData("check")]
+    [InlineData("weights")]
     [InlineData("fold")]
     public async Task An_interrupt_leaves_nothing_behind(string stage)
     {
-        string target = "";
-        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, work =>
-        {
-            target = _folder[$"out-{work}"];
-            string from = _folder[$"c{work}"];
-            new TinyCheckpoint { Vocabulary = work * 30_000, Layers = 8, Memory = 64, HasTokenizer = false }.Write(from);
-            return Task.FromResult<string[]>(["convert", from, "-o", target]);
-        });
-        run.AssertFailed(130, "interrupted");
-        Assert.False(Directory.Exists(target));
+        new TinyCheckpoint().Write(_folder["c"]);
+        (await MekiProgram.RunAndInterrupt(stage, "convert", _folder["c"], "-o", _folder["out"])).AssertFailed(130, "interrupted");
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact]
+    [Trait("Fault", "18.20")]
+    public async Task An_empty_name_is_no_folder()
+    {
+        new TinyCheckpoint().Write(_folder["c"]);
+        (await MekiProgram.Run("convert", _folder["c"], "--output=")).AssertFailed(2, "--output");
+        (await MekiProgram.Run("convert", _folder["c"], "-o", "")).AssertFailed(2, "--output takes a value that is not empty");
+        (await MekiProgram.Run("convert", "", "-o", _folder["out"])).AssertFailed(2, "<checkpoint> must not be empty");
+        Assert.False(File.Exists(Path.Combine(SharedMaterial.Repository, "model.gguf")));
     }
 }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using MeKi.Tests;
 
 namespace MeKi.Tool.Tests;
@@ -46,20 +45,8 @@ public class EvaluationCommandTests
 
     private static async Task<(int Exit, string Output, string Error)> RunAsync(string[] args)
     {
-        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
-        using StringWriter writtenOutput = new(), writtenError = new();
-        Console.SetOut(writtenOutput);
-        Console.SetError(writtenError);
-        try
-        {
-            RootCommand root = new() { PerplexityCommand.Create(), CompareCommand.Create(), EvalCommand.Create() };
-            int exit = await CommandFailure.InvokeAsync(root, [.. args.Select(arg => arg.Replace("{tasks}", Tasks, StringComparison.Ordinal).Replace("{model}", Model, StringComparison.Ordinal))]);
-            return (exit, writtenOutput.ToString(), writtenError.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
+        ProgramResult run = await ConsoleProgram.Run(
+            [.. args.Select(arg => arg.Replace("{tasks}", Tasks, StringComparison.Ordinal).Replace("{model}", Model, StringComparison.Ordinal))]);
+        return (run.ExitCode, run.Output, string.Join(Environment.NewLine, run.Errors));
     }
 }

@@ -25,55 +25,96 @@ internal sealed record ProgramResult(int ExitCode, string Output, string[] Error
 /// <summary>The built program <c>meki</c>, run as a process of its own.</summary>
 internal static partial class MekiProgram
 {
-    // SIGINT of every Unix.
-    private const int Interrupt = 2;
+    // Signals of every Unix.
+    public const int HangUp = 1, Interrupt = 2, Terminate = 15;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public static string DemoModel { get; } = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
 
-    public static Task<ProgramResult> Run(params string[] arguments) => RunAsync(arguments, null);
+    private static string Host { get; } = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
+    private static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "meki.dll");
+
+    public static Task<ProgramResult> Run(params string[] arguments) => RunAsync(Start(Host, [Program, .. arguments]), null);
 
     /// <summary>Runs the program with one environment variable more.</summary>
-    public static Task<ProgramResult> RunWith(string variable, string value, params string[] arguments) => RunAsync(arguments, null, (variable, value));
-
-    /// <summary>
-    /// Runs the program and sends it SIGINT at the first line on standard error that begins so. On a starved machine the signal may come after the work is done; then the
-    /// program runs again with twice the work, up to 32 times the first.
-    /// </summary>
-    /// <param name="lineBegin">What the line begins with.</param>
-    /// <param name="prepare">Prepares so many times the first run's work; gives the arguments.</param>
-    public static async Task<ProgramResult> RunAndInterrupt(string lineBegin, Func<int, Task<string[]>> prepare)
+    public static Task<ProgramResult> RunWith(string variable, string value, params string[] arguments)
     {
-        ProgramResult run;
-        int work = 1;
-        do
-            run = await RunAsync(await prepare(work), lineBegin);
-        while (run.ExitCode == 0 && (work *= 2) <= 32);
-        return run;
+        ProcessStartInfo start = Start(Host, [Program, .. arguments]);
+        start.Environment[variable] = value;
+        return RunAsync(start, null);
     }
 
-    private static async Task<ProgramResult> RunAsync(string[] arguments, string? interruptAt, (string Name, string Value)? variable = null)
+    /// <summary>Runs the program as a shell does that opens its standard streams so: <c>2&gt;&amp;-</c>, <c>&gt;/dev/full</c>.</summary>
+    public static Task<ProgramResult> RunRedirected(string redirection, params string[] arguments) =>
+        RunAsync(Start("/bin/sh", ["-c", $"exec \"$@\" {redirection}", "sh", Host, Program, .. arguments]), null);
+
+    /// <summary>Runs the program with a text on its standard input.</summary>
+    public static Task<ProgramResult> RunWithInput(string input, params string[] arguments) => RunAsync(Start(Host, [Program, .. arguments]), null, input);
+
+    /// <summary>Runs the program, has it wait at the first line on standard error that begins so, and sends it SIGINT there.</summary>
+    public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) =>
+        RunAsync(Start(Host, [Path.Combine(AppContext.BaseDirectory, "MeKi.Tool.Tests.dll"), lineBegin, .. arguments]), lineBegin);
+
+    /// <summary>
+    /// Runs the program until it has written so many characters to standard output, does something to it and gives what came of it. The program must not end
+    /// before.
+    /// </summary>
+    public static async Task<ProgramResult> RunUntil(int characters, Action<Process> act, params string[] arguments)
     {
-        ProcessStartInfo start = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-            StandardOutputEncoding = Encoding.UTF8,
-            StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = SharedMaterial.Repository,
-        };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "meki.dll"));
-        foreach (string argument in arguments)
-            start.ArgumentList.Add(argument);
-        if (variable is var (name, value))
-            start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
+        using Process process = Process.Start(Start(Host, [Program, .. arguments]))!;
         using CancellationTokenSource patience = new(Patience);
         try
         {
+            process.StandardInput.Close();
+            Task<string> errors = process.StandardError.ReadToEndAsync(patience.Token);
+            char[] first = new char[characters];
+            int read = await process.StandardOutput.ReadBlockAsync(first, patience.Token);
+            act(process);
+            string rest = "";
+            try
+            {
+                rest = await process.StandardOutput.ReadToEndAsync(patience.Token);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The test closed its end.
+            }
+            await process.WaitForExitAsync(patience.Token);
+            return new(process.ExitCode, new string(first, 0, read) + rest, (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+
+    /// <summary>Sends a signal to a process. It fails if the process has ended, which its exit code tells.</summary>
+    // Not the program kill: it may take longer to start than what it is to interrupt.
+    public static void Signal(Process process, int signal) => _ = Kill(process.Id, signal);
+
+    /// <summary>How to start a program beside the repository's files, its streams in the hands of the test.</summary>
+    private static ProcessStartInfo Start(string program, IEnumerable<string> arguments) => new(program, arguments)
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+        RedirectStandardInput = true,
+        StandardOutputEncoding = Encoding.UTF8,
+        StandardErrorEncoding = Encoding.UTF8,
+        StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+        WorkingDirectory = SharedMaterial.Repository,
+    };
+
+    private static async Task<ProgramResult> RunAsync(ProcessStartInfo start, string? interruptAt, string input = "")
+    {
+        using Process process = Process.Start(start)!;
+        using CancellationTokenSource patience = new(Patience);
+        try
+        {
+            await process.StandardInput.WriteAsync(input.AsMemory(), patience.Token);
+            process.StandardInput.Close();
             Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);
             List<string> errors = [];
             while (await process.StandardError.ReadLineAsync(patience.Token) is { } line)
@@ -82,8 +123,7 @@ internal static partial class MekiProgram
                 if (interruptAt is not null && line.StartsWith(interruptAt, StringComparison.Ordinal))
                 {
                     interruptAt = null;
-                    // Not the program kill: it may take longer to start than what it is to interrupt. It fails if the program has ended, which the exit code tells.
-                    _ = Kill(process.Id, Interrupt);
+                    Signal(process, Interrupt);
                 }
             }
             await process.WaitForExitAsync(patience.Token);
@@ -100,13 +140,24 @@ internal static partial class MekiProgram
     private static partial int Kill(int process, int signal);
 }
 
-/// <summary>A theory that sends a signal; reported as skipped on Windows, which has none.</summary>
+/// <summary>A theory that needs a shell and the signals or devices of Unix; reported as skipped on Windows.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class SignalTheoryAttribute : TheoryAttribute
+internal sealed class UnixTheoryAttribute : TheoryAttribute
 {
-    public SignalTheoryAttribute()
+    public UnixTheoryAttribute()
     {
         if (OperatingSystem.IsWindows())
-            Skip = "needs the signal SIGINT, which Windows has not";
+            Skip = "needs what only Unix has";
+    }
+}
+
+/// <summary>A fact that needs a shell and the signals or devices of Unix; reported as skipped on Windows.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class UnixFactAttribute : FactAttribute
+{
+    public UnixFactAttribute()
+    {
+        if (OperatingSystem.IsWindows())
+            Skip = "needs what only Unix has";
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MeKi.Model.Tests.Files;
 using MeKi.Tests;
 
@@ -45,22 +46,49 @@ public sealed class QuantizeCommandTests : IDisposable
         (await MekiProgram.Run("quantize", _folder["none"], _folder["out"], "--type", "q4_0")).AssertFailed(1, _folder["none"]);
     }
 
-    [SignalTheory]
+    [UnixTheory]
     [InlineData("weights")]
+    [InlineData("rows")]
     public async Task An_interrupt_leaves_nothing_behind(string stage)
     {
-        // The embedding takes the slowest encoder some 300 ms of one core, the signal some 10.
-        string target = "";
-        ProgramResult run = await MekiProgram.RunAndInterrupt(stage, async work =>
+        new TinyCheckpoint().Write(_folder["c"]);
+        Assert.Equal(0, (await MekiProgram.Run("convert", _folder["c"], "-o", _folder["f32"], "--type", "f32")).ExitCode);
+        (await MekiProgram.RunAndInterrupt(stage, "quantize", _folder["f32"], _folder["out"], "--type", "q4_0")).AssertFailed(130, "interrupted");
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Theory]
+    [InlineData("the folder's link")]
+    [InlineData("the file's link")]
+    [InlineData("a hard link")]
+    [Trait("Fault", "18.20")]
+    public async Task A_model_is_not_quantised_into_itself_by_another_name(string name)
+    {
+        new TinyCheckpoint { HasTokenizer = false }.Write(_folder["c"]);
+        Assert.Equal(0, (await MekiProgram.Run("convert", _folder["c"], "-o", _folder["in"], "--type", "f32")).ExitCode);
+        string model = Path.Combine(_folder["in"], "model.gguf"), input = _folder["in"], output = _folder["out"];
+        byte[] before = File.ReadAllBytes(model);
+        if (name == "the folder's link")
+            Directory.CreateSymbolicLink(output, input);
+        else if (name == "the file's link")
         {
-            using TemporaryFolder checkpoint = new();
-            new TinyCheckpoint { Vocabulary = work * 30_000, Hidden = 256, Layers = 1, HasTokenizer = false }.Write(checkpoint["c"]);
-            target = _folder[$"out-{work}"];
-            string from = _folder[$"f32-{work}"];
-            Assert.Equal(0, (await MekiProgram.Run("convert", checkpoint["c"], "-o", from, "--type", "f32")).ExitCode);
-            return ["quantize", from, target, "--type", "iq4_nl"];
-        });
-        run.AssertFailed(130, "interrupted");
-        Assert.False(Directory.Exists(target));
+            // The rows, too, are found beside the link.
+            File.CreateSymbolicLink(_folder["link.gguf"], model);
+            File.CreateSymbolicLink(_folder["link.rows"], Path.ChangeExtension(model, ".rows"));
+            (input, output) = (_folder["link.gguf"], model);
+        }
+        else
+            HardLink(model, output = _folder["out.gguf"]);
+        (await MekiProgram.Run("quantize", input, output, "--type", "q8_0")).AssertFailed(1, "is the input");
+        Assert.Equal(before, File.ReadAllBytes(model));
+    }
+
+    private static void HardLink(string existing, string link)
+    {
+        using Process process = OperatingSystem.IsWindows()
+            ? Process.Start("cmd", ["/c", "mklink", "/h", link, existing])
+            : Process.Start("ln", [existing, link]);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
     }
 }

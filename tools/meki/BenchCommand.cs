@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
@@ -13,20 +12,27 @@ namespace MeKi.Tool;
 /// <summary><c>meki bench</c>: prefill and decode speed in the terms of llama-bench, with bytes, bandwidth, memory and row waits.</summary>
 internal static class BenchCommand
 {
+    private const int MostTokens = 1 << 24;
+
     public static Command Create()
     {
-        Option<string?> model = new("--model", "-m") { Description = "The model. Default: the demo model." };
-        Option<int[]> prompts = Numbers("--n-prompt", "-p", "Tokens of a prefill.", 0, 512);
-        Option<int[]> generated = Numbers("--n-gen", "-n", "Tokens of a decode.", 0, 128);
-        Option<int[]> depths = Numbers("--n-depth", "-d", "Tokens already in the KV cache.", 0, 0);
-        Option<int[]> threads = Numbers("--threads", "-t", "Threads that compute.", 1, ProcessorTopology.PerformanceCores());
-        Option<int> repetitions = new("--repetitions", "-r") { Description = "Timed runs of each test, after one that is not counted.", DefaultValueFactory = _ => 5 };
+        Option<string?> model = DemoModel.Option();
+        Option<int[]> prompts = List("--n-prompt", "-p", "Tokens of a prefill.", 0, MostTokens, 512);
+        Option<int[]> generated = List("--n-gen", "-n", "Tokens of a decode.", 0, MostTokens, 128);
+        Option<int[]> depths = List("--n-depth", "-d", "Tokens already in the KV cache.", 0, MostTokens, 0);
+        Option<int[]> threads = List("--threads", "-t", "Threads that compute.", 1, Numbers.MostThreads, ProcessorTopology.PerformanceCores());
+        NumberOption<int> repetitions = new("--repetitions", ["-r"], "Timed runs of each test, after one that is not counted.", 1, 10_000, 5);
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
-        Option<double?> pace = new("--pace") { Description = "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine." };
+        NumberOption<double> pace = new("--pace", [], "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine.", 0.001, 1e6);
         RowOptions rows = new();
         CacheOptions cache = new();
-        Option<string> format = new("--output", "-o") { Description = "How to print the results.", DefaultValueFactory = _ => BenchmarkReport.Formats[0] };
+        Option<string> format = new("--output", "-o")
+        {
+            Description = $"How to print the results: {string.Join(", ", BenchmarkReport.Formats)}.",
+            HelpName = "FORMAT",
+            DefaultValueFactory = _ => BenchmarkReport.Formats[0],
+        };
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
         {
@@ -36,13 +42,9 @@ internal static class BenchCommand
         cache.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
-            int runs = parsed.GetValue(repetitions);
-            if (runs < 1)
-                throw new ArgumentException($"{runs} repetitions measure nothing; give --repetitions 1 or more.");
+            int runs = repetitions.Of(parsed);
             List<BenchmarkCase> cases = BenchmarkCase.Combine(
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
-            if (parsed.GetValue(pace) is <= 0)
-                throw new ArgumentException("--pace takes tokens per second, more than 0.");
             LoadOptions load = cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) });
             using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
             string[] variant =
@@ -67,26 +69,10 @@ internal static class BenchCommand
         return results;
     }
 
-    private static Option<int[]> Numbers(string name, string alias, string description, int least, int fallback) => new(name, alias)
+    private static Option<int[]> List(string name, string alias, string description, int least, int most, int fallback)
     {
-        Description = description,
-        DefaultValueFactory = _ => [fallback],
-        CustomParser = argument => Parse(argument, name, least),
-        AllowMultipleArgumentsPerToken = true,
-    };
-
-    private static int[] Parse(ArgumentResult argument, string name, int least)
-    {
-        List<int> numbers = [];
-        foreach (string part in argument.Tokens.SelectMany(token => token.Value.Split(',')))
-        {
-            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < least)
-            {
-                argument.AddError($"{name}: '{part}' is not a whole number from {least} on.");
-                return [];
-            }
-            numbers.Add(number);
-        }
-        return [.. numbers];
+        Option<int[]> option = Numbers.List(name, [alias], description, least, most);
+        option.DefaultValueFactory = _ => [fallback];
+        return option;
     }
 }

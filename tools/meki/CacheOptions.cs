@@ -9,9 +9,9 @@ internal sealed class CacheOptions
 {
     private static readonly string[] Names = ["f16", "q8_0", "f32"];
 
-    private readonly Option<string?> _both = Create("--kv-type", "How the KV cache keeps keys and values.");
-    private readonly Option<string?> _keys = Create("--cache-type-k", "How it keeps keys. Default: --kv-type.", "-ctk");
-    private readonly Option<string?> _values = Create("--cache-type-v", "How it keeps values. Default: --kv-type.", "-ctv");
+    private readonly Option<string?> _both = Create("--kv-type", $"How the KV cache keeps keys and values: {string.Join(", ", Names)}.");
+    private readonly Option<string?> _keys = Create("--cache-type-k", "How it keeps keys.", "-ctk");
+    private readonly Option<string?> _values = Create("--cache-type-v", "How it keeps values.", "-ctv");
 
     public void AddTo(Command command)
     {
@@ -31,7 +31,7 @@ internal sealed class CacheOptions
 
     private static Option<string?> Create(string name, string description, params string[] aliases)
     {
-        Option<string?> option = new(name, aliases) { Description = $"{description}{(aliases.Length == 0 ? $" Default: {Names[0]}." : "")}" };
+        Option<string?> option = new(name, aliases) { Description = $"{description} Default: {(aliases.Length == 0 ? Names[0] : "--kv-type")}.", HelpName = "TYPE" };
         option.AcceptOnlyFromAmong(Names);
         return option;
     }

@@ -11,12 +11,12 @@ internal static class CompareCommand
     {
         Argument<string> reference = new("A") { Description = "The model that counts as right: a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint." };
         Argument<string> candidate = new("B") { Description = "The model to compare with it, of the same vocabulary." };
-        Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", Required = true };
-        Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", HelpName = "FILE", Required = true };
+        NumberOption<int> window = PerplexityCommand.Window();
+        NumberOption<int> threads = Numbers.Threads();
         Command command = new("compare", "Measure how far a model's predictions lie from another's on a text.") { reference, candidate, file, window, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Compare(
-            parsed.GetRequiredValue(reference), parsed.GetRequiredValue(candidate), parsed.GetRequiredValue(file), parsed.GetValue(window),
+            parsed.GetRequiredValue(reference), parsed.GetRequiredValue(candidate), parsed.GetRequiredValue(file), window.Of(parsed),
             new() { Threads = parsed.GetValue(threads) }, cancellation), CancellationToken.None));
         return command;
     }

@@ -20,19 +20,39 @@ internal static class ConvertCommand
         Console.Out.WriteLine($"identity {result.Identity}");
     }
 
+    /// <summary>The option that names the folder to write.</summary>
+    internal static Option<string> Output() => new("--output", "-o")
+    {
+        Description = "The folder that receives model.gguf and model.rows.",
+        HelpName = "FOLDER",
+        Required = true,
+    };
+
+    /// <summary>The option that chooses among <see cref="WeightTypes"/>.</summary>
+    internal static Option<string> WeightType(string description = "Type of the weights", string? fallback = "q8_0") =>
+        Choice("--type", description, WeightTypes.Keys, fallback);
+
+    /// <summary>The option that chooses among <see cref="RowTypes"/>.</summary>
+    internal static Option<string> Rows() => Choice("--rows", "Type of the expert rows", RowTypes.Keys, "int8");
+
     public static Command Create()
     {
         Argument<string> checkpoint = new("checkpoint") { Description = "A Hugging Face folder: config.json, safetensors, tokenizer.json." };
-        Option<string> output = new("--output", "-o") { Description = "The folder that receives model.gguf and model.rows.", Required = true };
-        Option<string> type = new("--type") { Description = "Type of the weights.", DefaultValueFactory = _ => "q8_0" };
-        Option<string> rows = new("--rows") { Description = "Type of the expert rows.", DefaultValueFactory = _ => "int8" };
-        type.AcceptOnlyFromAmong([.. WeightTypes.Keys]);
-        rows.AcceptOnlyFromAmong([.. RowTypes.Keys]);
+        Option<string> output = Output(), type = WeightType(), rows = Rows();
         Command command = new("convert", "Convert a checkpoint to a model file and a row file.") { checkpoint, output, type, rows };
         command.SetAction((parsed, cancellation) => Task.Run(() => Convert(
             parsed.GetRequiredValue(checkpoint), parsed.GetRequiredValue(output),
             new() { WeightType = WeightTypes[parsed.GetRequiredValue(type)], RowType = RowTypes[parsed.GetRequiredValue(rows)] }, cancellation), CancellationToken.None));
         return command;
+    }
+
+    private static Option<string> Choice(string name, string description, IEnumerable<string> names, string? fallback)
+    {
+        Option<string> option = new(name) { Description = $"{description}: {string.Join(", ", names)}.", HelpName = "TYPE", Required = fallback is null };
+        if (fallback is not null)
+            option.DefaultValueFactory = _ => fallback;
+        option.AcceptOnlyFromAmong([.. names]);
+        return option;
     }
 
     private static void Convert(string checkpoint, string folder, ConverterOptions options, CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using MeKi.Model;
 
 namespace MeKi.Tool;
@@ -6,6 +7,13 @@ namespace MeKi.Tool;
 internal static class DemoModel
 {
     private static readonly string Folder = Path.Combine("models", "tiny-meki");
+
+    /// <summary>The option that names another one.</summary>
+    public static Option<string?> Option() => new("--model", "-m")
+    {
+        Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model.",
+        HelpName = "PATH",
+    };
 
     public static string Find()
     {

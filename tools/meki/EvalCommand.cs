@@ -11,12 +11,13 @@ internal static class EvalCommand
     {
         Argument<string[]> tasks = new("tasks")
         {
-            Description = $"TASK=FILE, the file with a JSON object a line. Tasks: {string.Join(", ", EvaluationTask.All.Select(task => task.Name))}.",
+            Description = $"A task and its file, which has a JSON object a line. Tasks: {string.Join(", ", EvaluationTask.All.Select(task => task.Name))}.",
+            HelpName = "TASK=FILE",
             Arity = ArgumentArity.OneOrMore,
         };
-        Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
-        Option<int?> limit = new("--limit") { Description = "Ask only the first so many questions of each task." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        Option<string?> model = DemoModel.Option();
+        NumberOption<int> limit = new("--limit", [], "Ask only the first so many questions of each task.", 1, int.MaxValue);
+        NumberOption<int> threads = Numbers.Threads();
         Command command = new("eval", "Measure a model in zero-shot tasks, as lm-evaluation-harness does.") { tasks, model, limit, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Evaluate(
             parsed.GetRequiredValue(tasks), parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetValue(limit), new() { Threads = parsed.GetValue(threads) }, cancellation),

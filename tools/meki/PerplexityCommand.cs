@@ -7,18 +7,25 @@ namespace MeKi.Tool;
 /// <summary><c>meki perplexity --file TEXT</c>: perplexity of a text as llama.cpp's <c>llama-perplexity</c> defines it.</summary>
 internal static class PerplexityCommand
 {
+    private const int MostTokens = 1 << 24;
+
+    /// <summary>The option that says how long a window is.</summary>
+    public static NumberOption<int> Window() =>
+        new("--window", ["-c"], "Tokens of a window; its second half is scored.", 2, MostTokens, Perplexity.DefaultWindow);
+
     public static Command Create()
     {
-        Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
-        Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", Required = true };
-        Option<int> window = new("--window", "-c") { Description = "Tokens of a window; its second half is scored.", DefaultValueFactory = _ => Perplexity.DefaultWindow };
-        Option<int?> stride = new("--stride") { Description = "Begin a window every so many tokens and score its last so many. Default: windows one after the other." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        Option<string?> model = DemoModel.Option();
+        Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", HelpName = "FILE", Required = true };
+        NumberOption<int> window = Window();
+        NumberOption<int> stride = new("--stride", [],
+            "Begin a window every so many tokens and score its last so many. Default: windows one after the other.", 1, MostTokens);
+        NumberOption<int> threads = Numbers.Threads();
         CacheOptions cache = new();
         Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
         cache.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
-            parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), parsed.GetValue(window), parsed.GetValue(stride),
+            parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), window.Of(parsed), parsed.GetValue(stride),
             cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) }), cancellation), CancellationToken.None));
         return command;
     }

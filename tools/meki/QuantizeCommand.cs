@@ -10,10 +10,10 @@ internal static class QuantizeCommand
     {
         Argument<string> input = new("input") { Description = "A .gguf file, or a folder with model.gguf and its model.rows." };
         Argument<string> output = new("output") { Description = "A name that ends in .gguf, or a folder that receives model.gguf; rows are copied beside it." };
-        Option<string> type = new("--type") { Description = "Type of the weights: for each matrix the format that llama-quantize gives it; q4_k and q5_k as with its --pure.", Required = true };
+        Option<string> type = ConvertCommand.WeightType(
+            "Type of the weights, for each matrix the format that llama-quantize gives it (q4_k and q5_k as with its --pure)", fallback: null);
         Option<bool> requantize = new("--requantize") { Description = "Allow weights that are quantised already: they lose a second time." };
         Option<bool> panels = new("--panels") { Description = "Store a dense model's weights, too, in this engine's own layout: mapped and used as they lie; llama.cpp does not read it." };
-        type.AcceptOnlyFromAmong([.. ConvertCommand.WeightTypes.Keys]);
         Command command = new("quantize", "Store a model's weights in another format.") { input, output, type, panels, requantize };
         command.SetAction((parsed, cancellation) => Task.Run(() => Quantize(
             parsed.GetRequiredValue(input), parsed.GetRequiredValue(output),

@@ -13,79 +13,115 @@ internal static class RunCommand
     public static Command Create()
     {
         GenerationOptions defaults = new();
-        Argument<string> prompt = new("prompt") { Description = "The text to continue." };
-        Option<string?> model = new("--model", "-m") { Description = "A folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint. Default: the demo model." };
-        Option<int> tokens = new("--max-tokens", "-n") { Description = "The most tokens to generate.", DefaultValueFactory = _ => 200 };
-        Option<float> temperature = new("--temp") { Description = "Temperature; 0 is greedy.", DefaultValueFactory = _ => defaults.Temperature };
-        Option<int> topK = new("--top-k") { Description = "Keep the k likeliest tokens; 0 keeps all.", DefaultValueFactory = _ => defaults.TopK };
-        Option<float> topP = new("--top-p") { Description = "Keep the likeliest tokens up to this sum of probabilities.", DefaultValueFactory = _ => defaults.TopP };
-        Option<float> minP = new("--min-p") { Description = "Keep tokens this times as likely as the likeliest.", DefaultValueFactory = _ => defaults.MinP };
-        Option<float> penalty = new("--repeat-penalty") { Description = "Make recent tokens less likely; 1 is off.", DefaultValueFactory = _ => defaults.RepetitionPenalty };
-        Option<int?> seed = new("--seed", "-s") { Description = "Make sampling repeatable." };
-        Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times." };
-        Option<bool> shift = new("--context-shift") { Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there." };
-        Option<int> keep = new("--keep") { Description = "How many of the prompt's first tokens --context-shift never forgets; -1 for all." };
-        Option<string?> promptCache = new("--prompt-cache") { Description = "A session file: what the prompt has in common with it is not computed again. Made if absent, and brought up to date at the end." };
-        Option<int?> threads = new("--threads", "-t") { Description = "Threads that compute. Default: one per performance core." };
+        PromptOptions prompt = new();
+        Option<string?> model = DemoModel.Option();
+        NumberOption<int> tokens = new("--max-tokens", ["-n"], "The most tokens to generate.", 0, int.MaxValue, 200);
+        NumberOption<float> temperature = new("--temp", ["--temperature"], "Temperature; 0 is greedy.", 0, 1000, defaults.Temperature);
+        NumberOption<int> topK = new("--top-k", [], "Keep the k likeliest tokens; 0 keeps all.", 0, int.MaxValue, defaults.TopK);
+        NumberOption<float> topP = new("--top-p", [], "Keep the likeliest tokens up to this sum of probabilities.", 0.0001f, 1, defaults.TopP);
+        NumberOption<float> minP = new("--min-p", [], "Keep tokens this times as likely as the likeliest.", 0, 1, defaults.MinP);
+        NumberOption<float> penalty = new("--repeat-penalty", [], "Make recent tokens less likely; 1 is off.", 0.001f, 1000, defaults.RepetitionPenalty);
+        NumberOption<int> seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
+        Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times.", HelpName = "TEXT" };
+        Option<bool> shift = new("--context-shift")
+        {
+            Description = "At the end of the context forget the older half of the tokens and go on; otherwise the text ends there.",
+        };
+        NumberOption<int> keep = new("--keep", [], "How many of the prompt's first tokens --context-shift never forgets; -1 for all.", -1, int.MaxValue, 0);
+        Option<string?> promptCache = new("--prompt-cache")
+        {
+            Description = "A session file: what the prompt has in common with it is not computed again. Made if absent, and brought up to date at the end.",
+            HelpName = "FILE",
+        };
+        Option<bool> copy = new("--no-mmap")
+        {
+            Description = "Read the weights into memory instead of mapping their file, which must not be cut short while it is mapped.",
+        };
+        NumberOption<int> threads = Numbers.Threads();
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
         CacheOptions cache = new();
         RowOptions rows = new();
-        Command command = new("run", "Continue a text.") { prompt, model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, threads, stats };
+        Command command = new("run", "Continue a text.");
+        prompt.AddTo(command);
+        Option[] options = [model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, copy, threads, stats];
+        Array.ForEach(options, command.Add);
         cache.AddTo(command);
         rows.AddTo(command);
-        command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetRequiredValue(prompt), parsed.GetValue(model) ?? DemoModel.Find(), cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) }),
-            new()
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            PromptCache? saved = parsed.GetValue(promptCache) is { } file ? new(file) : null;
+            int[]? ids = prompt.Tokens(parsed);
+            string text = ids is null ? await prompt.TextAsync(parsed, cancellation).ConfigureAwait(false) : "";
+            LoadOptions load = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) });
+            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, new()
             {
-                MaxTokens = parsed.GetValue(tokens),
-                Temperature = parsed.GetValue(temperature),
-                TopK = parsed.GetValue(topK),
-                TopP = parsed.GetValue(topP),
-                MinP = parsed.GetValue(minP),
-                RepetitionPenalty = parsed.GetValue(penalty),
+                MaxTokens = tokens.Of(parsed),
+                Temperature = temperature.Of(parsed),
+                TopK = topK.Of(parsed),
+                TopP = topP.Of(parsed),
+                MinP = minP.Of(parsed),
+                RepetitionPenalty = penalty.Of(parsed),
                 Seed = parsed.GetValue(seed),
-                ParseSpecialTokens = true,
                 StopStrings = parsed.GetValue(stop) ?? [],
                 ContextShift = parsed.GetValue(shift),
-                KeepTokens = parsed.GetValue(keep),
-            }, parsed.GetValue(promptCache), parsed.GetValue(stats), cancellation));
+                KeepTokens = keep.Of(parsed),
+                ParseSpecialTokens = prompt.ParsesSpecialTokens(parsed),
+            }, saved, parsed.GetValue(stats), cancellation).ConfigureAwait(false);
+        });
         return command;
     }
 
-    private static async Task RunAsync(string prompt, string path, LoadOptions load, GenerationOptions options, string? promptCache, bool stats, CancellationToken cancellation)
+    private static async Task RunAsync(
+        int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool stats, CancellationToken cancellation)
     {
         using RowMeter meter = new();
-        using MeKiModel model = ModelLoading.Load(path, load);
+        // Loading cannot be cancelled, only left; there is nothing yet to be kept.
+        using MeKiModel model = await Task.Run(() => ModelLoading.Load(path, load), CancellationToken.None).WaitAsync(cancellation).ConfigureAwait(false);
         // What loading left behind goes back to the system: this process makes little garbage from here on, so that the collector would not come for it.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        using MeKiSession session = promptCache is not null && File.Exists(promptCache) ? model.LoadSession(promptCache) : model.CreateSession();
+        using MeKiSession session = cache?.Load(model) ?? model.CreateSession();
         using PromptBar bar = new();
         GenerationStatistics? statistics = null;
         options = options with { PromptProgress = bar, Completed = done => statistics = done };
+        TextOutput output = new(cancellation);
         // Not before it is computed: the bar would draw over it.
-        string before = prompt;
+        string before = text;
         try
         {
-            await foreach (string piece in session.GenerateAsync(prompt, options, cancellation).ConfigureAwait(false))
+            IAsyncEnumerable<string> pieces = ids is null
+                ? session.GenerateAsync(text, options, cancellation)
+                : session.GenerateAsync(ids, options, cancellation);
+            await foreach (string piece in pieces.ConfigureAwait(false))
             {
-                Console.Out.Write(before + piece);
-                Console.Out.Flush();
+                await output.WriteAsync(before + piece).ConfigureAwait(false);
                 before = "";
             }
-            Console.Out.Write(before);
+            await output.WriteAsync(before + Environment.NewLine).ConfigureAwait(false);
+        }
+        catch
+        {
+            output.EndLine();
+            throw;
         }
         finally
         {
             // A prompt that took minutes is kept, too, where its continuation was interrupted.
-            if (promptCache is not null && session.Position > 0)
-                session.Save(promptCache);
-            Console.Out.WriteLine();
+            if (session.Position > 0)
+                cache?.Save(session);
             if (stats)
                 Console.Error.WriteLine(model.LoadReport);
             if (stats && statistics is not null && model.RowFilePath is not null)
                 Console.Error.WriteLine(RowFacts(statistics, model.StoreCounters, meter));
-            if (promptCache is not null && statistics is not null)
-                Console.Error.WriteLine($"prompt cache: {statistics.ReusedTokens} of {statistics.PromptTokens} tokens reused, {session.Position} saved to {promptCache}");
+            if (cache is not null && statistics is not null)
+            {
+                Console.Error.WriteLine(
+                    $"prompt cache: {statistics.ReusedTokens} of {statistics.PromptTokens} tokens reused, {session.Position} saved to {cache.Path}");
+            }
+            if (statistics?.Reason == FinishReason.ContextFull)
+            {
+                string remedy = options.ContextShift ? "a smaller --keep" : "--context-shift";
+                Console.Error.WriteLine($"the context of {session.ContextLength} tokens is full: the text ends here; {remedy} would go on");
+            }
             if (statistics is not null)
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }

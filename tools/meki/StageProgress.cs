@@ -14,12 +14,22 @@ internal sealed class StageProgress : IProgress<ConversionProgress>, IProgress<E
     private static readonly TimeSpan Redraw = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _lock = new();
-    private readonly bool _terminal = !Console.IsErrorRedirected;
+    private readonly bool _terminal = !Console.IsErrorRedirected && TakesEscapeSequences;
     private string _stage = "";
     private Stopwatch _elapsed = new();
     private TimeSpan _drawn;
     private long _done;
     private long _tenth;
+
+    /// <summary>Whether the terminal, if there is one, takes escape sequences and the user has nothing against them.</summary>
+    public static bool TakesEscapeSequences { get; } =
+        AllowsEscapeSequences(Environment.GetEnvironmentVariable("TERM"), Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    /// <summary>What <see cref="TakesEscapeSequences"/> follows from.</summary>
+    /// <param name="terminal">The environment variable <c>TERM</c>.</param>
+    /// <param name="noColor">The environment variable <c>NO_COLOR</c> (no-color.org): set to anything, it says no.</param>
+    internal static bool AllowsEscapeSequences(string? terminal, string? noColor) =>
+        string.IsNullOrEmpty(noColor) && (terminal is not (null or "" or "dumb") || (terminal is null && OperatingSystem.IsWindows()));
 
     public void Report(ConversionProgress value) => Show(value.Stage, value.Done, value.Total, static bytes => Invariant($"{bytes / 1e6:n1} MB"));
 

@@ -46,6 +46,8 @@ public static class Converter
     public static ConversionResult Convert(
         string checkpoint, string folder, ConverterOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(checkpoint);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
         try
         {
             return ConvertOnAllCores(checkpoint, folder, options ?? new(), progress, cancellationToken);
@@ -62,20 +64,20 @@ public static class Converter
         string checkpoint, string folder, ConverterOptions options, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
-        string tokenizerPath = Path.Combine(checkpoint, "tokenizer.json");
-        TokenizerData? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath, source.Warnings).Data : null;
+        string tokenizerPath = Path.Combine(checkpoint, TokenizerJson.FileName);
+        Tokenizer? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath) : null;
+        tokenizer?.CheckFits(source.Config, source.Path);
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
-        if (source.Config.HasMeKi && trainingForm is null)
-            throw new ModelFileException(checkpoint, "", "is folded already", "Give the checkpoint in its training form");
+        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
+        ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
-        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
         GgufModel.WriteConfig(source.Config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
         options.WeightType.WriteTo(metadata);
         if (tokenizer is not null)
-            GgufTokenizer.Write(tokenizer, metadata);
+            GgufTokenizer.Write(tokenizer.Data, metadata);
 
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
@@ -91,7 +93,7 @@ public static class Converter
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings] };
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
     }
 
     private static void WriteRows(

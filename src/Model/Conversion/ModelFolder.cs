@@ -10,6 +10,22 @@ internal static class ModelFolder
     /// <summary>Where the rows of a model file lie: beside it, those of a model in several files beside the first without its number.</summary>
     public static string RowsOf(string modelPath) => GgufSplit.CommonName(modelPath) + ".rows";
 
+    /// <summary>Refuses to replace a file that is read, by whatever name it is known.</summary>
+    /// <param name="modelPath">The model file to be written; its rows lie beside it.</param>
+    /// <param name="inputs">Files that are read.</param>
+    /// <exception cref="ModelFileException">One of them is the model file or its row file.</exception>
+    public static void RefuseInputs(string modelPath, params IEnumerable<string> inputs)
+    {
+        foreach (string input in inputs)
+        {
+            foreach (string output in new[] { modelPath, RowsOf(modelPath) })
+            {
+                if (FileIdentity.Same(input, output))
+                    throw new ModelFileException(output, "", $"is the input{(input == output ? "" : $" '{input}' by another name")}", "Choose another output");
+            }
+        }
+    }
+
     /// <summary>Writes <see cref="MeKiModel.ModelFileName"/> and <see cref="MeKiModel.RowFileName"/>.</summary>
     /// <param name="folder">See the other overload.</param>
     /// <param name="model">The model file.</param>

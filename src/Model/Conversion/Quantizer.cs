@@ -44,11 +44,8 @@ public static class Quantizer
         ArgumentException.ThrowIfNullOrEmpty(output);
         ArgumentNullException.ThrowIfNull(recipe);
         (string from, string to) = (ModelFile(input, isFolder: Directory.Exists(input)), ModelFile(output, isFolder: !IsFileName(output)));
-        if (Path.GetFullPath(from) == Path.GetFullPath(to))
-            throw new ModelFileException(to, "", "is the input", "Choose another output");
         using GgufModel source = GgufModel.Open(from);
-        if (source.Files.Any(file => Path.GetFullPath(file.Path) == Path.GetFullPath(to)))
-            throw new ModelFileException(to, "", "is a part of the input", "Choose another output");
+        ModelFolder.RefuseInputs(to, source.Files.Select(file => file.Path).Append(ModelFolder.RowsOf(from)));
         List<BackboneTensor> parts = BackboneTensor.List(source.Config, recipe, panels || source.Config.HasMeKi);
         // Refuses a model of which a part is missing, before the work.
         foreach (BackboneTensor part in parts)

@@ -12,7 +12,7 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
     /// <exception cref="EvaluationException">There is nothing to score, nothing before it, or the continuation alone exceeds the context; without a place.</exception>
     public ContinuationScore Score(Continuation request, CancellationToken cancellationToken)
     {
-        (int[] context, int[] continuation) = Encode(model.Tokenizer, request.Context, request.Text);
+        (int[] context, int[] continuation) = Encode(model.RequiredTokenizer, request.Context, request.Text);
         if (context.Length == 0)
             throw new EvaluationException("", "", "the context has no tokens");
         if (continuation.Length == 0)
@@ -46,12 +46,12 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
     /// Tokens of a context and of its continuation. White space at the end of the context moves to the continuation; both are encoded as one text, and what
     /// exceeds the number of the context's own tokens is the continuation. An empty context is the token that begins a sequence, or the one that ends it.
     /// </summary>
-    internal static (int[] Context, int[] Continuation) Encode(BytePairTokenizer tokenizer, string context, string continuation)
+    internal static (int[] Context, int[] Continuation) Encode(Tokenizer tokenizer, string context, string continuation)
     {
         if (context.Length == 0)
         {
             int[] alone = tokenizer.Encode(continuation, addSpecial: false);
-            int[] prefix = [.. (tokenizer.BosId is { } bos ? [bos] : tokenizer.Data.EosIds.Take(1))];
+            int[] prefix = [.. (tokenizer.BosId is { } bos ? [bos] : tokenizer.EosIds.Take(1))];
             return prefix.SequenceEqual(alone.Take(1)) ? (prefix, alone[1..]) : (prefix, alone);
         }
         string trimmed = context.TrimEnd();

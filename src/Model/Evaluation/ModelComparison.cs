@@ -1,3 +1,5 @@
+using MeKi.Model.Tokenization;
+
 namespace MeKi.Model.Evaluation;
 
 /// <summary>
@@ -28,7 +30,7 @@ public static class ModelComparison
         ArgumentNullException.ThrowIfNull(text);
         CheckVocabularies(reference, candidate);
         int contextLength = Math.Min(reference.Config.ContextLength, candidate.Config.ContextLength);
-        TextWindows windows = TextWindows.Cut(reference.Tokenizer, text, contextLength, window, stride: null);
+        TextWindows windows = TextWindows.Cut(reference.RequiredTokenizer, text, contextLength, window, stride: null);
 
         double[] divergences = new double[windows.Scored], agreements = new double[windows.Scored];
         double[] referenceLosses = new double[windows.Scored], candidateLosses = new double[windows.Scored];
@@ -72,13 +74,13 @@ public static class ModelComparison
     {
         if (reference.Config.VocabularySize != candidate.Config.VocabularySize)
             throw Different($"{reference.Config.VocabularySize} tokens against {candidate.Config.VocabularySize}");
-        (IReadOnlyList<string> left, IReadOnlyList<string> right) = (reference.Tokenizer.Data.Tokens, candidate.Tokenizer.Data.Tokens);
-        if (left.Count != right.Count)
-            throw Different($"{left.Count} tokens in the tokenizer against {right.Count}");
-        for (int id = 0; id < left.Count; id++)
+        (Tokenizer left, Tokenizer right) = (reference.RequiredTokenizer, candidate.RequiredTokenizer);
+        if (left.VocabularySize != right.VocabularySize)
+            throw Different($"{left.VocabularySize} tokens in the tokenizer against {right.VocabularySize}");
+        for (int id = 0; id < left.VocabularySize; id++)
         {
-            if (left[id] != right[id])
-                throw Different($"token {id} is {UntrustedText.Quote(left[id])} in one and {UntrustedText.Quote(right[id])} in the other");
+            if (left.TokenText(id) != right.TokenText(id))
+                throw Different($"token {id} is {UntrustedText.Quote(left.TokenText(id))} in one and {UntrustedText.Quote(right.TokenText(id))} in the other");
         }
 
         static EvaluationException Different(string problem) => new("", "", $"the models' vocabularies differ: {problem}", "Compare models that share a tokenizer");

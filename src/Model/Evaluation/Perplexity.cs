@@ -40,7 +40,7 @@ public static class Perplexity
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(text);
-        TextWindows windows = TextWindows.Cut(model.Tokenizer, text, model.Config.ContextLength, window, stride);
+        TextWindows windows = TextWindows.Cut(model.RequiredTokenizer, text, model.Config.ContextLength, window, stride);
         double[] losses = new double[windows.Scored];
         TokenDistribution distribution = new(model.Config.VocabularySize);
         using LogitPass pass = new(model);

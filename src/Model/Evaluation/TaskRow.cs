@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace MeKi.Model.Evaluation;
@@ -40,7 +41,7 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
             JsonValueKind.False => 0,
             JsonValueKind.True => 1,
             JsonValueKind.Number when value.TryGetInt32(out int number) => number,
-            JsonValueKind.String when int.TryParse(TextOf(value, field), out int number) => number,
+            JsonValueKind.String when int.TryParse(TextOf(value, field), NumberStyles.None, CultureInfo.InvariantCulture, out int number) => number,
             _ => null,
         };
         return answer >= 0 && answer < choices ? (int)answer : throw NoChoice(field, RawText(value, field), $"0 to {choices - 1}");

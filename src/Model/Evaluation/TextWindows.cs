@@ -37,7 +37,7 @@ internal sealed class TextWindows
 
     /// <exception cref="ArgumentOutOfRangeException">The window or the stride is out of range.</exception>
     /// <exception cref="EvaluationException">The text is too short.</exception>
-    public static TextWindows Cut(BytePairTokenizer tokenizer, EvaluationText text, int contextLength, int window, int? stride)
+    public static TextWindows Cut(Tokenizer tokenizer, EvaluationText text, int contextLength, int window, int? stride)
     {
         // Two tokens leave no prediction in the second half.
         if (window < 3 || window > contextLength)
@@ -50,6 +50,6 @@ internal sealed class TextWindows
             throw new EvaluationException(text.Name, "", $"the text has {tokens.Length} tokens where windows of {window} need at least {needed}", "Give a longer text or a smaller window");
         return stride is { } step
             ? new(tokens, window, step, window - step - 1, (tokens.Length - window + step - 1) / step, null)
-            : new(tokens, window, window, window / 2, tokens.Length / window, tokenizer.Data.AddBos ? tokenizer.BosId : null);
+            : new(tokens, window, window, window / 2, tokens.Length / window, tokenizer.AddsBos ? tokenizer.BosId : null);
     }
 }

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// A value of a large JSON file as the text that spells it. A tree takes many times the memory of its text, so only small parts become one (<see cref="Tree"/>).
+/// A value of a large JSON file as the text that spells it. A tree takes many times the memory of its text, so only small
+/// parts become one (<see cref="Tree"/>).
 /// </summary>
 internal readonly struct JsonSlice(string file, string place, ReadOnlyMemory<byte> text)
 {

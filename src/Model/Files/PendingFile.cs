@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// A file in the making: written under a temporary name, flushed to the device and renamed when it is whole, deleted when it is not. Space is reserved first, so
-/// that a full disk is met before the work and not after.
+/// A file in the making: written under a temporary name that no other file has, flushed to the device and renamed when it is whole, deleted when it is not.
+/// Space is reserved first, so that a full disk is met before the work and not after. A link of the final name is replaced, what it leads to stays.
 /// </summary>
 internal sealed class PendingFile : IDisposable
 {
@@ -21,14 +21,15 @@ internal sealed class PendingFile : IDisposable
     /// <exception cref="ModelFileException">The folder is not writable or the disk has no room.</exception>
     public PendingFile(string path, long bytes)
     {
-        (_path, _temporary) = (path, path + ".partial");
+        // As short as any file system takes; the same folder, since a rename cannot leave its file system.
+        (_path, _temporary) = (path, Path.Combine(Path.GetDirectoryName(path) ?? "", $"meki-{Guid.NewGuid():n}.partial"));
         if (Directory.Exists(path))
             throw new ModelFileException(path, "", "cannot be written: it is a folder", "Remove it or choose another folder");
         try
         {
             Stream = new(_temporary, new FileStreamOptions
             {
-                Mode = FileMode.Create,
+                Mode = FileMode.CreateNew,
                 Access = FileAccess.Write,
                 Share = FileShare.None,
                 BufferSize = 1 << 20,
@@ -82,6 +83,14 @@ internal sealed class PendingFile : IDisposable
         bool full = code is DiskFull or DiskFullWindows || (code == NotReserved && bytes > 0);
         return full
             ? new(path, "", $"the disk is full{(bytes > 0 ? string.Create(CultureInfo.InvariantCulture, $": {bytes / 1e6:n1} MB are needed") : "")}", "Free space or choose another folder", failure)
-            : new(path, "", $"cannot be written: {failure.Message.TrimEnd('.')}", "Choose a folder you may write to", failure);
+            : new(path, "", $"cannot be written: {Reason(failure)}", "Choose a folder you may write to", failure);
     }
+
+    // The message of these names the temporary file, which nobody knows.
+    private static string Reason(Exception failure) => failure switch
+    {
+        DirectoryNotFoundException => "its folder does not exist",
+        UnauthorizedAccessException => "this user may not write there",
+        _ => failure.Message.TrimEnd('.'),
+    };
 }

@@ -4,7 +4,8 @@ using System.Text;
 namespace MeKi.Model.Files;
 
 /// <summary>
-/// Texts as UTF-8, one after the other in one block of memory; a string is made when one is asked for. The 151,936 tokens of Qwen3 take 2 MB so, and 8 MB as as many strings.
+/// Texts as UTF-8, one after the other in one block of memory; a string is made when one is asked for. The 151,936 tokens of Qwen3 take 2 MB so, and 8 MB as
+/// as many strings.
 /// </summary>
 /// <param name="bytes">The texts, valid UTF-8.</param>
 /// <param name="ends">Where each ends, ascending.</param>

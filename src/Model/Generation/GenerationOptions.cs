@@ -34,7 +34,7 @@ public sealed record GenerationOptions
     /// <summary>
     /// Whether the names of control tokens in a prompt's text, such as <c>&lt;|im_end|&gt;</c>, become those tokens. By default they are plain text, so that
     /// text from users cannot end its turn or begin another's. For a chat template say true and keep such names out of what users wrote, or put the tokens
-    /// together with <see cref="Tokenization.BytePairTokenizer.Encode"/>.
+    /// together with <see cref="Tokenization.Tokenizer.Encode(string, bool, bool)"/>.
     /// </summary>
     public bool ParseSpecialTokens { get; init; }
 

@@ -1,31 +1,25 @@
 using System.Text;
+using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Generation;
 
-/// <summary>
-/// Turns token bytes into pieces of text: a UTF-8 sequence is given out when it is whole, and text that may yet become a stop string is held back.
-/// </summary>
-internal sealed class PieceAssembler(IReadOnlyList<string> stopStrings)
+/// <summary>Turns tokens into pieces of text: whole characters, and what may yet become a stop string is held back.</summary>
+internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string> stopStrings)
 {
-    private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private readonly StringBuilder _held = new();
-    private char[] _chars = new char[64];
 
     /// <summary>Whether a stop string has appeared; nothing follows it.</summary>
     public bool Stopped { get; private set; }
 
-    /// <summary>Adds a token's bytes; returns the text that is now certain, possibly none.</summary>
-    public string Push(ReadOnlySpan<byte> bytes) => Add(bytes, flush: false);
+    /// <summary>Adds a token; returns the text that is now certain, possibly none.</summary>
+    public string Push(int token) => Add(decoder.Append(token), flush: false);
 
-    /// <summary>Ends the text: returns what was held back. An incomplete UTF-8 sequence at the end becomes U+FFFD.</summary>
-    public string Finish() => Stopped ? "" : Add([], flush: true);
+    /// <summary>Ends the text: returns what was held back. An incomplete character at the end becomes U+FFFD.</summary>
+    public string Finish() => Stopped ? "" : Add(decoder.Finish(), flush: true);
 
-    private string Add(ReadOnlySpan<byte> bytes, bool flush)
+    private string Add(ReadOnlySpan<char> characters, bool flush)
     {
-        int most = Encoding.UTF8.GetMaxCharCount(bytes.Length);
-        if (_chars.Length < most)
-            _chars = new char[most];
-        _held.Append(_chars, 0, _utf8.GetChars(bytes, _chars, flush));
+        _held.Append(characters);
         string text = _held.ToString();
         int certain = flush ? text.Length : text.Length - LongestBeginningOfStop(text);
         foreach (string stop in stopStrings)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Generation;
 
@@ -23,7 +24,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
             throw new ArgumentException("The prompt has no tokens, and the model has none to start a text with.", nameof(prompt));
         if (prompt.Length > model.Config.ContextLength)
             throw new ContextOverflowException(prompt.Length, 0, model.Config.ContextLength);
-        if (prompt is [int first, int second, ..] && first == second && first == model.Tokenizer.BosId && model.Logger is { } logger)
+        if (prompt is [int first, int second, ..] && first == second && first == model.RequiredTokenizer.BosId && model.Logger is { } logger)
             GenerationLog.TwoBeginnings(logger, first);
         (_model, _session, _prompt, _options, _cancellation) = (model, session, prompt, options, cancellationToken);
     }
@@ -33,7 +34,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
     {
         ArgumentNullException.ThrowIfNull(prompt);
         GenerationOptions settings = Ready(model, session, options);
-        return new(model, session, model.Tokenizer.Encode(prompt, parseSpecial: settings.ParseSpecialTokens), settings, cancellationToken);
+        return new(model, session, model.RequiredTokenizer.Encode(prompt, parseSpecial: settings.ParseSpecialTokens), settings, cancellationToken);
     }
 
     /// <summary>Likewise for a prompt of tokens.</summary>
@@ -53,7 +54,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         model.ThrowIfDisposed();
         session?.ThrowIfInUse();
         // Pieces are text.
-        _ = model.Tokenizer;
+        _ = model.RequiredTokenizer;
         return settings;
     }
 
@@ -71,7 +72,8 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         try
         {
             Sampler sampler = new(_options);
-            PieceAssembler pieces = new(_options.StopStrings);
+            Tokenizer tokenizer = _model.RequiredTokenizer;
+            PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true), _options.StopStrings);
             float[] logits = new float[_model.Config.VocabularySize];
             Array.ForEach(_prompt, sampler.Accept);
             Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
@@ -81,8 +83,8 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
             {
                 ThrowIfCancelled(enumeration);
                 // Rows beyond the tokenizer are padding: no token has them.
-                int token = sampler.Sample(logits.AsSpan(0, _model.Tokenizer.VocabularySize));
-                if (_model.Tokenizer.IsEndOfSequence(token))
+                int token = sampler.Sample(logits.AsSpan(0, tokenizer.VocabularySize));
+                if (tokenizer.IsEndOfText(token))
                 {
                     reason = FinishReason.EndOfSequence;
                     break;
@@ -92,7 +94,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
                 if (!last)
                     session.Prefetch(token, SessionUser.Pass);
                 sampler.Accept(token);
-                string piece = pieces.Push(_model.Tokenizer.TokenBytes(token));
+                string piece = pieces.Push(token);
                 if (!last && !pieces.Stopped)
                 {
                     passes++;

@@ -15,7 +15,7 @@ internal static class SyntheticTokenizer
     private const string EndOfText = "<|endoftext|>", StartOfTurn = "<|im_start|>", EndOfTurn = "<|im_end|>";
 
     /// <param name="vocabulary">Tokens in all; at least 259.</param>
-    public static TokenizerData Create(int vocabulary)
+    public static BytePairData Create(int vocabulary)
     {
         string[] controls = [EndOfText, StartOfTurn, EndOfTurn];
         (string Left, string Right)[] merges = [.. Merges().Take(vocabulary - 256 - controls.Length)];

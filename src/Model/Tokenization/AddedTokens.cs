@@ -4,12 +4,13 @@ using MeKi.Model.Files;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Finds tokens that stand in the text under their own name, such as <c>&lt;|im_end|&gt;</c>, before anything is split. A look-up is a binary search over the names:
-/// every name that a text begins with is the beginning of the last name that does not come after the text.
+/// Finds tokens that stand in the text under their own name, such as <c>&lt;|im_end|&gt;</c>, before anything is split. A look-up is a binary search over the
+/// names: every name that a text begins with is the beginning of the last name that does not come after the text.
 /// </summary>
 internal sealed class AddedTokens
 {
-    // No real one has a hundred characters, and the most in one vocabulary are some thousands. The bounds keep a hostile text short work and a hostile file small.
+    // No real one has a hundred characters, and the most in one vocabulary are some thousands. The bounds keep a hostile text short work and a hostile file
+    // small.
     private const int MaxLength = 16384, MaxCount = 1 << 18;
 
     private readonly Name[] _sorted;

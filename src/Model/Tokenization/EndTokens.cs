@@ -20,21 +20,23 @@ internal static class EndTokens
     private static readonly int s_shortest = s_names.Min(static name => name.Length), s_longest = s_names.Max(static name => name.Length);
 
     /// <summary>The declared ids in their order, or the likeliest one where none is declared; then those that names tell, ascending.</summary>
-    public static int[] Find(IReadOnlyCollection<int> declared, IReadOnlyList<string> tokens, IReadOnlyList<TokenKind> kinds) => Find(declared, Named(tokens, kinds, declared.Count > 0));
+    public static int[] Find(IReadOnlyCollection<int> declared, IReadOnlyList<string> tokens, IReadOnlyList<TokenKind> kinds) =>
+        Find(declared, Named(tokens, kinds, declared.Count > 0));
 
     /// <summary>As above, and makes control tokens of those that names tell.</summary>
     /// <param name="declared">The ids that the files declare.</param>
     /// <param name="tokens">The vocabulary.</param>
     /// <param name="kinds">What the file says of each token; receives the change.</param>
     /// <param name="warnings">Receives a line where something was changed.</param>
-    public static int[] Find(IReadOnlyCollection<int> declared, IReadOnlyList<string> tokens, TokenKind[] kinds, ICollection<string> warnings)
+    public static int[] Find(IReadOnlyCollection<int> declared, IReadOnlyList<string> tokens, TokenKind[] kinds, List<string> warnings)
     {
         (int Id, int Name)[] named = Named(tokens, kinds, declared.Count > 0);
         (int Id, int Name)[] unmarked = [.. named.Where(token => kinds[token.Id] != TokenKind.Control)];
         if (unmarked.Length > 0)
         {
-            warnings.Add($"{string.Join(", ", unmarked.Select(token => $"{Encoding.UTF8.GetString(s_names[token.Name])} ({token.Id})"))} "
-                + $"{(unmarked.Length > 1 ? "end" : "ends")} a text by name; the file does not say that {(unmarked.Length > 1 ? "they are control tokens" : "it is a control token")}");
+            string names = string.Join(", ", unmarked.Select(token => $"{Encoding.UTF8.GetString(s_names[token.Name])} ({token.Id})"));
+            warnings.Add(unmarked.Length == 1 ? $"{names} ends a text by name; the file does not say that it is a control token"
+                : $"{names} end a text by name; the file does not say that they are control tokens");
         }
         foreach ((int id, _) in unmarked)
             kinds[id] = TokenKind.Control;

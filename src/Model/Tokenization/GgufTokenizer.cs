@@ -9,7 +9,7 @@ namespace MeKi.Model.Tokenization;
 /// for a way of splitting that has no name, then <c>tokenizer.ggml.pre</c> is <c>meki</c>; <c>normalizer</c> (<c>"nfc"</c>);
 /// and <c>eos_token_ids</c> (int32 array) when names and the standard keys do not give the same end tokens.
 /// </summary>
-public static class GgufTokenizer
+internal static class GgufTokenizer
 {
     private const string Model = "tokenizer.ggml.model", Pre = "tokenizer.ggml.pre", Tokens = "tokenizer.ggml.tokens", TokenType = "tokenizer.ggml.token_type";
     private const string Merges = "tokenizer.ggml.merges", BosId = "tokenizer.ggml.bos_token_id", EosId = "tokenizer.ggml.eos_token_id";
@@ -19,24 +19,20 @@ public static class GgufTokenizer
     private const int MostEndTokens = 100;
     private const string ByteLevelBpe = "gpt2", OwnSplit = "meki", Nfc = "nfc";
 
-    /// <summary>Reads a byte-level BPE tokenizer. Text is not normalised unless the file asks for it with our key: llama.cpp never does.</summary>
+    /// <summary>
+    /// Reads a byte-level BPE tokenizer and builds it. Text is not normalised unless the file asks for it with our key: llama.cpp never does.
+    /// </summary>
     /// <exception cref="ModelFileException">A key is missing or of the wrong type, the tokenizer is of another kind, or it contradicts itself.</exception>
-    public static TokenizerData Read(GgufMetadata metadata) => Load(metadata, []).Data;
-
-    /// <summary>Reads a byte-level BPE tokenizer and builds it.</summary>
-    /// <param name="metadata">The file's keys.</param>
-    /// <param name="warnings">Receives what the file leaves unsaid or says wrongly and no error needs, a line each.</param>
-    /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
-    internal static BytePairTokenizer Load(GgufMetadata metadata, ICollection<string> warnings)
+    public static Tokenizer Load(GgufMetadata metadata)
     {
-        ArgumentNullException.ThrowIfNull(metadata);
         string model = metadata.Get<string>(Model);
         if (model != ByteLevelBpe)
             throw Fault(metadata, Model, $"the tokenizer {UntrustedText.Quote(model)} is not supported", $"Byte-level BPE ('{ByteLevelBpe}') is");
+        List<string> warnings = [];
         var (patterns, ignoreMerges, addBos) = ReadSplit(metadata, warnings);
         Utf8Strings tokens = metadata.GetTexts(Tokens);
         TokenKind[] kinds = ReadKinds(metadata, tokens.Count);
-        var data = new TokenizerData
+        BytePairData data = new()
         {
             Tokens = tokens,
             Kinds = kinds,
@@ -50,7 +46,7 @@ public static class GgufTokenizer
         };
         try
         {
-            return new(data, metadata.Path, warnings);
+            return new BytePairTokenizer(data, metadata.Path, warnings);
         }
         catch (InvalidTokenizerException exception)
         {
@@ -58,11 +54,11 @@ public static class GgufTokenizer
         }
     }
 
-    /// <summary>Writes a tokenizer, so that <see cref="Read"/> gives back the same.</summary>
-    public static void Write(TokenizerData data, GgufMetadata metadata)
+    /// <summary>Writes a tokenizer, so that <see cref="Load"/> gives back the same.</summary>
+    public static void Write(TokenizerData tokenizer, GgufMetadata metadata)
     {
-        ArgumentNullException.ThrowIfNull(data);
-        ArgumentNullException.ThrowIfNull(metadata);
+        if (tokenizer is not BytePairData data)
+            throw new NotSupportedException($"There is no way to write {tokenizer.GetType().Name}.");
         string? name = SplitNames.NameOf(data);
         metadata[Model] = ByteLevelBpe;
         metadata[Pre] = name ?? OwnSplit;
@@ -86,12 +82,13 @@ public static class GgufTokenizer
             metadata[EosIds] = data.EosIds.ToArray();
     }
 
-    private static (string[] Patterns, bool IgnoreMerges, bool AddBos) ReadSplit(GgufMetadata metadata, ICollection<string> warnings)
+    private static (string[] Patterns, bool IgnoreMerges, bool AddBos) ReadSplit(GgufMetadata metadata, List<string> warnings)
     {
         if (!metadata.TryGet<string>(Pre, out string? name))
         {
             name = "default";
-            warnings.Add($"metadata key '{Pre}' is missing: text is split in the way '{name}', and the model answers worse if it was trained with another; convert the checkpoint again");
+            warnings.Add($"metadata key '{Pre}' is missing: text is split in the way '{name}', and the model answers worse if it was trained with another; "
+                + "convert the checkpoint again");
         }
         if (name == OwnSplit)
             return (metadata.Get<string[]>(SplitPatterns), metadata.GetOr(IgnoreMerges, false), AddBos: false);
@@ -120,7 +117,10 @@ public static class GgufTokenizer
         for (int rank = 0; rank < merges.Count; rank++)
         {
             if (!MergeTexts.IsMerge(merges.Bytes(rank)))
-                throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merges[rank])}, is not two tokens with a space between", "Convert the checkpoint again");
+            {
+                throw Fault(metadata, Merges, $"merge {rank}, {UntrustedText.Quote(merges[rank])}, is not two tokens with a space between",
+                    "Convert the checkpoint again");
+            }
         }
         return new(merges);
     }
@@ -132,7 +132,7 @@ public static class GgufTokenizer
         return name == Nfc ? true : throw Fault(metadata, Normalizer, $"the normaliser {UntrustedText.Quote(name)} is not known", $"'{Nfc}' is");
     }
 
-    private static int[] ReadEos(GgufMetadata metadata, Utf8Strings tokens, TokenKind[] kinds, ICollection<string> warnings)
+    private static int[] ReadEos(GgufMetadata metadata, Utf8Strings tokens, TokenKind[] kinds, List<string> warnings)
     {
         if (metadata.TryGet<int[]>(EosIds, out int[]? own))
             return [.. own.Length <= MostEndTokens ? own.Where(id => IsToken(id, EosIds, tokens.Count, warnings)).Distinct()
@@ -142,10 +142,10 @@ public static class GgufTokenizer
     }
 
     // Many a converter leaves -1, or the id of a token that was cut off: the model works without.
-    private static int? TryGetId(GgufMetadata metadata, string key, int count, ICollection<string> warnings) =>
+    private static int? TryGetId(GgufMetadata metadata, string key, int count, List<string> warnings) =>
         metadata.TryGetInteger(key) is Int128 id && IsToken(id, key, count, warnings) ? (int)id : null;
 
-    private static bool IsToken(Int128 id, string key, int count, ICollection<string> warnings)
+    private static bool IsToken(Int128 id, string key, int count, List<string> warnings)
     {
         bool isToken = id >= 0 && id < count;
         if (!isToken)

@@ -18,7 +18,7 @@ internal sealed class JsonVocabulary
     private readonly List<(int Id, TokenKind Kind)> _kinds = [];
 
     /// <exception cref="ModelFileException">An entry is not as it must be.</exception>
-    public JsonVocabulary(JsonSlice vocab, JsonSlice? added, ICollection<string> warnings)
+    public JsonVocabulary(JsonSlice vocab, JsonSlice? added, List<string> warnings)
     {
         (_vocab, _addedTokens) = (vocab, added);
         _texts = new(ReadVocabulary(vocab));
@@ -99,7 +99,7 @@ internal sealed class JsonVocabulary
         return texts.Build();
     }
 
-    private Utf8Strings ReadAdded(JsonSlice added, ICollection<string> warnings)
+    private Utf8Strings ReadAdded(JsonSlice added, List<string> warnings)
     {
         Utf8StringsBuilder texts = new(added.Length);
         Utf8JsonReader reader = added.Reader;

@@ -3,12 +3,14 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
-/// <summary>The merges in order of rank, kept as the ids of their parts, and found by them. 151,387 merges of Qwen3 take 3 MB, and 3 MB more as texts.</summary>
+/// <summary>
+/// The merges in order of rank, kept as the ids of their parts, and found by them. 151,387 merges of Qwen3 take 3 MB, and 3 MB more as texts.
+/// </summary>
 internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
 {
     private readonly Utf8Strings _texts;
     private readonly (int Left, int Right, int Merged)[] _byRank;
-    private readonly TaggedSlots _slots;
+    private readonly SlotTable _slots;
 
     /// <exception cref="InvalidTokenizerException">A merge names a text that is no token.</exception>
     public MergeTable(TokenIndex ids, IReadOnlyList<(string Left, string Right)> merges)
@@ -44,7 +46,8 @@ internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
 
     /// <summary>Looks up the merge of two neighbours.</summary>
     /// <returns>Its rank, lowest first, and the token it gives; <see cref="int.MaxValue"/> when they do not merge.</returns>
-    public (int Rank, int Merged) Find(int left, int right) => RankOf(left, right, out _, out _) is >= 0 and int rank ? (rank, _byRank[rank].Merged) : (int.MaxValue, -1);
+    public (int Rank, int Merged) Find(int left, int right) =>
+        RankOf(left, right, out _, out _) is >= 0 and int rank ? (rank, _byRank[rank].Merged) : (int.MaxValue, -1);
 
     public IEnumerator<(string Left, string Right)> GetEnumerator() => Enumerable.Range(0, Count).Select(rank => this[rank]).GetEnumerator();
 
@@ -52,7 +55,7 @@ internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
 
     private int RankOf(int left, int right, out int at, out ulong hash)
     {
-        hash = SlotHash.Of(left, right);
+        hash = SlotTable.Hash(left, right);
         at = _slots.First(hash);
         for (int rank; (rank = _slots.Candidate(hash, ref at)) >= 0; at++)
         {
@@ -65,6 +68,7 @@ internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
     private static InvalidTokenizerException Unknown((string Left, string Right) merge, int rank, int left, int right)
     {
         string unknown = left < 0 ? merge.Left : right < 0 ? merge.Right : merge.Left + merge.Right;
-        return new($"merge {rank} ({UntrustedText.Quote(merge.Left)} and {UntrustedText.Quote(merge.Right)})", $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
+        return new($"merge {rank} ({UntrustedText.Quote(merge.Left)} and {UntrustedText.Quote(merge.Right)})",
+            $"the token {UntrustedText.Quote(unknown)} is not in the vocabulary");
     }
 }

@@ -4,7 +4,7 @@ using MeKi.Model.Files;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>What the files beside a <c>tokenizer.json</c> say of its special tokens. Each may be absent.</summary>
-internal sealed class SpecialTokenFiles(string folder, ICollection<string> warnings)
+internal sealed class SpecialTokenFiles(string folder, List<string> warnings)
 {
     /// <summary>The rows of the embedding table, or 0 when no file says.</summary>
     public int VocabularySize() => Read("config.json", static root => root.TryField("vocab_size") is JsonPlace size ? size.Id() : 0);

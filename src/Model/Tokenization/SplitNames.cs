@@ -5,8 +5,8 @@ namespace MeKi.Model.Tokenization;
 /// <c>tokenizer.json</c> files write them.
 /// </summary>
 /// <param name="Names">All names of this way; the first is the one to write.</param>
-/// <param name="Patterns">See <see cref="TokenizerData.SplitPatterns"/>.</param>
-/// <param name="IgnoreMerges">See <see cref="TokenizerData.IgnoreMerges"/>.</param>
+/// <param name="Patterns">See <see cref="BytePairData.SplitPatterns"/>.</param>
+/// <param name="IgnoreMerges">See <see cref="BytePairData.IgnoreMerges"/>.</param>
 /// <param name="AddBos">Whether a sequence starts with BOS where the file does not say.</param>
 internal sealed record SplitNames(string[] Names, string[] Patterns, bool IgnoreMerges = false, bool AddBos = false)
 {
@@ -49,6 +49,6 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
     public static SplitNames? Find(string name) => s_known.FirstOrDefault(known => known.Names.Contains(name));
 
     /// <summary>The name for a way of splitting; null when it has none.</summary>
-    public static string? NameOf(TokenizerData data) =>
+    public static string? NameOf(BytePairData data) =>
         s_known.FirstOrDefault(known => known.IgnoreMerges == data.IgnoreMerges && known.Patterns.SequenceEqual(data.SplitPatterns))?.Names[0];
 }

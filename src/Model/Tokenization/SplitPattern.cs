@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// One split pattern of a tokenizer. Those that <see cref="SplitNames"/> knows take a time that grows with the text alone; a file may bring others, which could take
-/// for ever. They run without back-tracking where .NET can, and none goes on beyond a deadline.
+/// One split pattern of a tokenizer. Those that <see cref="SplitNames"/> knows take a time that grows with the text alone; a file may bring others, which
+/// could take for ever. They run without back-tracking where .NET can, and none goes on beyond a deadline.
 /// </summary>
 internal sealed class SplitPattern
 {

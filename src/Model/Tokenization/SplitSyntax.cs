@@ -5,8 +5,8 @@ using System.Text;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Patterns written for Oniguruma, as <c>tokenizer.json</c> has them, in the syntax of .NET. What means the same is passed on, possessive quantifiers become atomic groups,
-/// and what .NET would silently read as something else is refused. Takes a time that grows with the pattern's length, which is bounded.
+/// Patterns written for Oniguruma, as <c>tokenizer.json</c> has them, in the syntax of .NET. What means the same is passed on, possessive quantifiers become
+/// atomic groups, and what .NET would silently read as something else is refused. Takes a time that grows with the pattern's length, which is bounded.
 /// </summary>
 internal static class SplitSyntax
 {
@@ -153,6 +153,8 @@ internal static class SplitSyntax
     private static string BasicPlane(string pattern, ReadOnlySpan<char> escape)
     {
         ReadOnlySpan<char> digits = escape[3..^1];
-        return digits.Length is > 0 and <= 4 ? $@"\u{digits.ToString().PadLeft(4, '0')}" : throw Refused(pattern, "it names a character beyond the basic plane");
+        return digits.Length is > 0 and <= 4
+            ? $@"\u{digits.ToString().PadLeft(4, '0')}"
+            : throw Refused(pattern, "it names a character beyond the basic plane");
     }
 }

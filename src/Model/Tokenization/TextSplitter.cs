@@ -55,7 +55,8 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
             }
             catch (RegexMatchTimeoutException exception)
             {
-                throw new ModelFileException(path, $"split pattern {i}", $"takes too long on a text of {text.Length} characters", "Use another file of this model: no model is trained with such a pattern", exception);
+                throw new ModelFileException(path, $"split pattern {i}", $"takes too long on a text of {text.Length} characters",
+                    "Use another file of this model: no model is trained with such a pattern", exception);
             }
             ends = finer;
         }

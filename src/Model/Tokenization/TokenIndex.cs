@@ -5,9 +5,10 @@ namespace MeKi.Model.Tokenization;
 /// <summary>Finds a token by its text, in UTF-8. A vocabulary is looked up two or three times a merge while a model loads, 300,000 times and more.</summary>
 internal sealed class TokenIndex
 {
-    private readonly TaggedSlots _slots;
+    private readonly SlotTable _slots;
 
-    /// <param name="texts">The tokens. An empty one can be met in no text, and foreign vocabularies have several: it is not found. Of those with the same text the first is.</param>
+    /// <param name="texts">The tokens. An empty one can be met in no text, and foreign vocabularies have several: it is not found. Of those with the same
+    /// text the first is.</param>
     public TokenIndex(Utf8Strings texts)
     {
         Texts = texts;
@@ -17,7 +18,7 @@ internal sealed class TokenIndex
             ReadOnlySpan<byte> text = texts.Bytes(id);
             if (text.IsEmpty)
                 continue;
-            ulong hash = SlotHash.Of(text);
+            ulong hash = SlotTable.Hash(text);
             int before = Find(text, hash, out int at);
             if (before < 0)
                 _slots.Put(at, hash, id);
@@ -33,7 +34,7 @@ internal sealed class TokenIndex
     public (int Count, (int Id, int First) One) Duplicates { get; }
 
     /// <summary>The id of a token text, or -1.</summary>
-    public int Find(ReadOnlySpan<byte> text) => Find(text, SlotHash.Of(text), out _);
+    public int Find(ReadOnlySpan<byte> text) => Find(text, SlotTable.Hash(text), out _);
 
     /// <summary>The id of a token text, or -1, with a guess that costs little when it is right.</summary>
     public int Find(ReadOnlySpan<byte> text, int guess) =>

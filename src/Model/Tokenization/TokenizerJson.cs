@@ -8,30 +8,28 @@ namespace MeKi.Model.Tokenization;
 /// Reads a Hugging Face <c>tokenizer.json</c> that holds a byte-level BPE tokenizer, with what <c>tokenizer_config.json</c>,
 /// <c>generation_config.json</c> and <c>config.json</c> beside it say of special tokens. What would change results and is not supported is refused.
 /// </summary>
-public static class TokenizerJson
+internal static class TokenizerJson
 {
     // How MergeTexts divides the halves of a merge: a byte that no text has.
     private const byte Between = 0xFF;
 
+    /// <summary>The file in a checkpoint's folder.</summary>
+    public const string FileName = "tokenizer.json";
+
     /// <summary>
-    /// Reads the tokenizer. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens <c>[PAD&lt;id&gt;]</c>.
+    /// Reads the tokenizer and builds it. Ids that no token has, also those up to <c>vocab_size</c> of <c>config.json</c>, become unused tokens
+    /// <c>[PAD&lt;id&gt;]</c>.
     /// </summary>
     /// <param name="path">The <c>tokenizer.json</c>; its folder is searched for the other files.</param>
     /// <exception cref="ModelFileException">A file is absent, damaged, or asks for something unsupported; the message names the place.</exception>
-    public static TokenizerData Read(string path) => Load(path, []).Data;
-
-    /// <summary>Reads the tokenizer and builds it.</summary>
-    /// <param name="path">As for <see cref="Read"/>.</param>
-    /// <param name="warnings">Receives what the files say wrongly and no error needs, a line each.</param>
-    /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
-    internal static BytePairTokenizer Load(string path, ICollection<string> warnings)
+    public static Tokenizer Load(string path)
     {
-        ArgumentNullException.ThrowIfNull(path);
-        var folder = new SpecialTokenFiles(Path.GetDirectoryName(path) ?? "", warnings);
-        var data = JsonSlice.Read(path, root => ReadTokenizer(root, folder, warnings));
+        List<string> warnings = [];
+        SpecialTokenFiles folder = new(Path.GetDirectoryName(path) ?? "", warnings);
+        BytePairData data = JsonSlice.Read(path, root => ReadTokenizer(root, folder, warnings));
         try
         {
-            return new(data, path, warnings);
+            return new BytePairTokenizer(data, path, warnings);
         }
         catch (InvalidTokenizerException exception)
         {
@@ -39,7 +37,7 @@ public static class TokenizerJson
         }
     }
 
-    private static TokenizerData ReadTokenizer(JsonSlice root, SpecialTokenFiles folder, ICollection<string> warnings)
+    private static BytePairData ReadTokenizer(JsonSlice root, SpecialTokenFiles folder, List<string> warnings)
     {
         string[] stageNames = ["normalizer", "pre_tokenizer", "post_processor"];
         string[] settings = ["type", "continuing_subword_prefix", "end_of_word_suffix", "dropout", "unk_token", "byte_fallback", "ignore_merges"];

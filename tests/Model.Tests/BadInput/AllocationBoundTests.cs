@@ -138,7 +138,8 @@ public sealed class AllocationBoundTests : IDisposable
     public void A_file_of_settings_of_nothing_but_values()
     {
         string checkpoint = new MeKi.Tests.TinyCheckpoint().Write(_folder["c"]);
-        foreach ((string name, string problem) in new[] { ("config.json", "more values than"), ("tokenizer.json", "has no field") })
+        // A tokenizer is read as a stream: what it does not know takes no memory.
+        foreach ((string name, string problem) in new[] { ("config.json", "more values than"), ("tokenizer.json", "has no field 'model'") })
         {
             string path = Path.Combine(checkpoint, name);
             byte[] sound = File.ReadAllBytes(path);

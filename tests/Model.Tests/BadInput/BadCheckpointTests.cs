@@ -190,6 +190,16 @@ public sealed class BadCheckpointTests : IDisposable
         Refused(tokenizer, "$.model.type: 'Unigram' is not supported");
     }
 
+    [Fact]
+    [Trait("Fault", "18.15")]
+    public void Tokenizer_with_more_tokens_than_the_embedding_has_rows()
+    {
+        new TinyCheckpoint().Write(_folder["c"]);
+        string tokenizer = _folder[Path.Combine("c", "tokenizer.json")];
+        File.WriteAllText(tokenizer, """{"model":{"type":"BPE","vocab":{"a":2097151},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}}""");
+        Refused(_folder["c"], "tokenizer: has 2097152 tokens where the embedding has 300 rows");
+    }
+
     [Theory]
     [InlineData("F32", float.NaN)]
     [InlineData("F32", float.PositiveInfinity)]

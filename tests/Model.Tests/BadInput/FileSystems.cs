@@ -56,6 +56,27 @@ internal sealed class SmallDisk : IDisposable
     }
 }
 
+/// <summary>What tests do to file systems.</summary>
+internal static class FileSystems
+{
+    /// <summary>Writes a file that leaves its disk no room.</summary>
+    public static void Fill(string path)
+    {
+        using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        for (int bytes = 1 << 16; bytes > 0;)
+        {
+            try
+            {
+                file.Write(new byte[bytes]);
+            }
+            catch (IOException)
+            {
+                bytes /= 2;
+            }
+        }
+    }
+}
+
 /// <summary>A fact that fills a <see cref="SmallDisk"/>; reported as skipped, with the reason, where there can be none.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class SmallDiskFactAttribute : FactAttribute

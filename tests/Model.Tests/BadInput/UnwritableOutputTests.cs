@@ -1,5 +1,7 @@
 using MeKi.Model.Conversion;
+using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Files;
+using MeKi.Quant;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.BadInput;
@@ -63,16 +65,54 @@ public sealed class UnwritableOutputTests : IDisposable
     [InlineData("model.rows")]
     public void A_disk_that_fills_while_a_file_is_written(string name)
     {
-        string target = _folder["out"];
+        string target = _folder["out"], model = Path.Combine(target, "model.gguf");
         Directory.CreateDirectory(target);
-        File.WriteAllText(Path.Combine(target, "model.gguf"), "the old model");
-        File.CreateSymbolicLink(Path.Combine(target, name + ".partial"), "/dev/full");
-        ModelFileException failure = Assert.Throws<ModelFileException>(() => Converter.Convert(Checkpoint(), target));
+        File.WriteAllText(model, "the old model");
+        GgufTensorSource tensor = new("t", GgmlType.F32, [4], (stream, _) => Fill(name == "model.gguf" ? "/dev/full" : _folder["sound"], stream));
+        ModelFileException failure = Assert.Throws<ModelFileException>(
+            () => ModelFolder.Write(model, new(new(model), [tensor]), 16, stream => Fill("/dev/full", stream), CancellationToken.None));
         Assert.StartsWith(target, failure.Message, StringComparison.Ordinal);
         Assert.Contains("the disk is full", failure.Message, StringComparison.Ordinal);
         Assert.Equal([Path.Combine(target, "model.gguf")], Directory.GetFileSystemEntries(target));
         Assert.Equal("the old model", File.ReadAllText(Path.Combine(target, "model.gguf")));
         Assert.True(File.Exists("/dev/full"));
+    }
+
+    private static void Fill(string device, Stream stream)
+    {
+        stream.Write(new byte[16]);
+        using FileStream full = new(device, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        full.WriteByte(1);
+    }
+
+    /// <summary>What the user keeps beside the model is not touched, whatever its name.</summary>
+    [Fact]
+    [Trait("Fault", "18.20")]
+    public void Files_of_the_user_are_not_taken_for_temporary_ones()
+    {
+        string target = _folder["out"];
+        Directory.CreateDirectory(target);
+        string[] mine = ["model.gguf.partial", "model.rows.partial"];
+        foreach (string name in mine)
+            File.WriteAllText(Path.Combine(target, name), "mine");
+        Converter.Convert(Checkpoint(), target);
+        Assert.All(mine, name => Assert.Equal("mine", File.ReadAllText(Path.Combine(target, name))));
+        Assert.Equal(["model.gguf", mine[0], "model.rows", mine[1]], Directory.GetFiles(target).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Fault", "18.20")]
+    public void A_checkpoint_is_not_converted_into_one_of_its_own_files()
+    {
+        string checkpoint = Checkpoint(), weights = Path.Combine(checkpoint, "model.safetensors"), target = _folder["out"];
+        Directory.CreateDirectory(target);
+        File.Move(weights, Path.Combine(target, "model.gguf"));
+        File.CreateSymbolicLink(weights, Path.Combine(target, "model.gguf"));
+        byte[] before = File.ReadAllBytes(weights);
+        Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Converter.Convert(checkpoint, target)).Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(weights));
+        Assert.Throws<ArgumentException>(() => Converter.Convert(checkpoint, ""));
+        Assert.Throws<ArgumentException>(() => Converter.Convert("", target));
     }
 
     private string Checkpoint() => new TinyCheckpoint().Write(_folder["c"]);

@@ -53,7 +53,7 @@ public class PerplexityTests
             Quantizer.Quantize(Folder, path = folder["f32"], WeightRecipe.Of(weights), requantize: true);
         using MeKiModel model = MeKiModel.Load(path);
         using DoublePass reference = new(Folder);
-        int[] tokens = model.Tokenizer.Encode(Text);
+        int[] tokens = model.Tokenizer!.Encode(Text);
         int windows = tokens.Length / Window;
         Assert.InRange(windows, 2, 4);
         List<double> expected = [];
@@ -111,9 +111,9 @@ public class PerplexityTests
     public void Strided_windows_score_their_last_tokens(int window, int stride)
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        int[] tokens = model.Tokenizer.Encode(Text)[..100];
-        string text = model.Tokenizer.Decode(tokens);
-        Assert.Equal(tokens, model.Tokenizer.Encode(text));
+        int[] tokens = model.Tokenizer!.Encode(Text)[..100];
+        string text = model.Tokenizer!.Decode(tokens);
+        Assert.Equal(tokens, model.Tokenizer!.Encode(text));
         List<double> expected = [];
         for (int start = 0; start + window < tokens.Length; start += stride)
         {
@@ -170,7 +170,7 @@ public class PerplexityTests
     public void Each_window_begins_with_the_beginning_token_where_the_model_adds_one()
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        BytePairTokenizer plain = model.Tokenizer, adding = new(plain.Data with { BosId = 7, AddBos = true });
+        BytePairTokenizer plain = (BytePairTokenizer)model.Tokenizer!, adding = new(plain.Data with { BosId = 7, AddBos = true });
         int[] tokens = plain.Encode(Text);
 
         TextWindows without = TextWindows.Cut(plain, new(Text), 512, 64, null), with = TextWindows.Cut(adding, new(Text), 512, 64, null);
@@ -188,7 +188,7 @@ public class PerplexityTests
     public void A_text_shorter_than_a_window_is_refused(int window, int? stride, int needed)
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        int tokens = model.Tokenizer.Encode("Good night.").Length;
+        int tokens = model.Tokenizer!.Encode("Good night.").Length;
         EvaluationException failure = Assert.Throws<EvaluationException>(() => Perplexity.Measure(model, new("Good night.", "night.txt"), window, stride));
         Assert.StartsWith($"night.txt: the text has {tokens} tokens where windows of {window} need at least {needed}. ", failure.Message);
     }
@@ -211,7 +211,7 @@ public class PerplexityTests
         List<EvaluationProgress> reports = [];
         using CancellationTokenSource source = new();
         Perplexity.Measure(model, new(Text), 50, null, new Recorder(reports.Add), source.Token);
-        int windows = model.Tokenizer.Encode(Text).Length / 50;
+        int windows = model.Tokenizer!.Encode(Text).Length / 50;
         Assert.Equal(Enumerable.Range(0, windows + 1).Select(window => 50L * window), reports.Select(report => report.Done));
         Assert.All(reports, report => Assert.Equal(("tokens", 50L * windows), (report.Unit, report.Total)));
         Assert.Throws<OperationCanceledException>(() => Perplexity.Measure(model, new(Text), 50, null, new Recorder(_ => source.Cancel()), source.Token));

@@ -79,6 +79,22 @@ public class TaskFileTests
         }
     }
 
+    [Theory]
+    [InlineData("+1")]
+    [InlineData(" 1")]
+    [InlineData("1 ")]
+    [InlineData("-0")]
+    [InlineData("1,0")]
+    [InlineData("\u0661")]
+    [Trait("Fault", "18.6")]
+    public void A_number_in_a_text_is_digits_and_nothing_else(string text)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.Add("task.jsonl", Encoding.UTF8.GetBytes(Good.Replace("\"label\":0", $"\"label\":\"{text}\"", StringComparison.Ordinal)));
+        EvaluationException failure = Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(path));
+        Assert.StartsWith($"{path}: line 1: field 'label' is '", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Bytes_that_are_not_utf8_are_named_with_their_line()
     {

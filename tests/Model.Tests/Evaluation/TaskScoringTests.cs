@@ -1,5 +1,6 @@
 using MeKi.Model.Evaluation;
 using MeKi.Model.Tests.Reference;
+using MeKi.Model.Tokenization;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Evaluation;
@@ -95,22 +96,22 @@ public class TaskScoringTests
     public void Spaces_at_the_end_of_a_context_move_to_the_continuation()
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        (int[] context, int[] continuation) = ContinuationScorer.Encode(model.Tokenizer, "The king  ", " is here");
-        Assert.Equal(model.Tokenizer.Encode("The king"), context);
-        Assert.Equal("   is here", model.Tokenizer.Decode(continuation));
+        (int[] context, int[] continuation) = ContinuationScorer.Encode(model.Tokenizer!, "The king  ", " is here");
+        Assert.Equal(model.Tokenizer!.Encode("The king"), context);
+        Assert.Equal("   is here", model.Tokenizer!.Decode(continuation));
     }
 
     [Fact]
     public void An_empty_context_is_the_token_that_begins_or_else_ends_a_text()
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        int[] silence = model.Tokenizer.Encode(" Silence", addSpecial: false);
-        var data = model.Tokenizer.Data;
-        (int[] begun, int[] rest) = ContinuationScorer.Encode(new(data with { BosId = 3, EosIds = [5, 6] }), "", " Silence");
+        int[] silence = model.Tokenizer!.Encode(" Silence", addSpecial: false);
+        BytePairData data = (BytePairData)model.Tokenizer!.Data;
+        (int[] begun, int[] rest) = ContinuationScorer.Encode(new BytePairTokenizer(data with { BosId = 3, EosIds = [5, 6] }), "", " Silence");
         Assert.Equal([3], begun);
         Assert.Equal(silence, rest);
-        Assert.Equal([5], ContinuationScorer.Encode(new(data with { BosId = null, EosIds = [5, 6] }), "", " Silence").Context);
-        (int[] itself, int[] after) = ContinuationScorer.Encode(new(data with { BosId = silence[0] }), "", " Silence");
+        Assert.Equal([5], ContinuationScorer.Encode(new BytePairTokenizer(data with { BosId = null, EosIds = [5, 6] }), "", " Silence").Context);
+        (int[] itself, int[] after) = ContinuationScorer.Encode(new BytePairTokenizer(data with { BosId = silence[0] }), "", " Silence");
         Assert.Equal((silence[0], silence[1..].Length), (Assert.Single(itself), after.Length));
     }
 
@@ -128,15 +129,15 @@ public class TaskScoringTests
         int[] before, after;
         if (context.Length == 0)
         {
-            before = [model.Tokenizer.BosId ?? model.Tokenizer.Data.EosIds[0]];
-            after = model.Tokenizer.Encode(continuation, addSpecial: false);
+            before = [model.Tokenizer!.BosId ?? model.Tokenizer!.EosIds[0]];
+            after = model.Tokenizer!.Encode(continuation, addSpecial: false);
         }
         else
         {
             int spaces = context.Length - context.TrimEnd().Length;
             (context, continuation) = (context[..^spaces], context[^spaces..] + continuation);
-            before = model.Tokenizer.Encode(context);
-            after = model.Tokenizer.Encode(context + continuation)[before.Length..];
+            before = model.Tokenizer!.Encode(context);
+            after = model.Tokenizer!.Encode(context + continuation)[before.Length..];
         }
         int[] all = [.. before, .. after];
         float[] logits = GoldenAssert.AllLogits(model, all);

@@ -22,14 +22,14 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         (string first, GenerationStatistics done) = await Run(session, Prompt, Greedy);
         Assert.Equal(0, done.ReusedTokens);
         Assert.Equal(first, (await Run(model.CreateSession(), Prompt, Greedy)).Text);
-        int prompt = model.Tokenizer.Encode(Prompt).Length;
+        int prompt = model.Tokenizer!.Encode(Prompt).Length;
         // The last token was not passed on.
         Assert.Equal(prompt + 29, session.Position);
 
         string longer = Prompt + first + " end";
         (string second, done) = await Run(session, longer, Greedy);
         Assert.InRange(done.ReusedTokens, prompt, prompt + 29);
-        Assert.Equal(model.Tokenizer.Encode(longer).Length, done.PromptTokens);
+        Assert.Equal(model.Tokenizer!.Encode(longer).Length, done.PromptTokens);
         Assert.Equal(second, (await Run(model.CreateSession(), longer, Greedy)).Text);
     }
 
@@ -43,7 +43,7 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         const int Context = 40, Tokens = 120;
         using TemporaryFolder folder = new();
         using MeKiModel model = MeKiModel.Load(new TinyCheckpoint { Tied = false, Context = Context }.Write(folder["c"]));
-        int[] prompt = model.Tokenizer.Encode(Prompt);
+        int[] prompt = model.Tokenizer!.Encode(Prompt);
         int kept = keep < 0 ? prompt.Length : Math.Min(keep, prompt.Length);
 
         List<int> held = [.. prompt], generated = [];
@@ -59,7 +59,7 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         using MeKiSession session = model.CreateSession();
         (string text, GenerationStatistics done) = await Run(session, Prompt, Greedy with { MaxTokens = Tokens, ContextShift = true, KeepTokens = keep });
-        Assert.Equal(model.Tokenizer.Decode([.. generated]), text);
+        Assert.Equal(model.Tokenizer!.Decode([.. generated]), text);
         Assert.Equal((Tokens, FinishReason.Length), (done.GeneratedTokens, done.Reason));
         Assert.Equal(held[..^1], session.Tokens.ToArray());
     }

@@ -24,7 +24,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     public async Task Names_of_control_tokens_in_a_prompt_are_text_unless_asked_otherwise()
     {
         using MeKiModel model = tiny.Load(converted: true);
-        int[] special = model.Tokenizer.Encode($"a{EndOfText}b"), plain = model.Tokenizer.Encode($"a{EndOfText}b", parseSpecial: false);
+        int[] special = model.Tokenizer!.Encode($"a{EndOfText}b"), plain = model.Tokenizer!.Encode($"a{EndOfText}b", parseSpecial: false);
         Assert.Equal(3, special.Length);
         Assert.True(plain.Length > 10);
         using MeKiSession session = model.CreateSession();
@@ -41,13 +41,13 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     {
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
-        int[] prompt = model.Tokenizer.Encode("The other");
+        int[] prompt = model.Tokenizer!.Encode("The other");
         string expected = await Run(model.GenerateAsync("The other", Greedy));
         IAsyncEnumerable<string> pieces = model.GenerateAsync(prompt, Greedy);
         // The array is the caller's.
         prompt.AsSpan().Clear();
         Assert.Equal(expected, await Run(pieces));
-        Assert.Equal(expected, await Run(session.GenerateAsync(model.Tokenizer.Encode("The other"), Greedy)));
+        Assert.Equal(expected, await Run(session.GenerateAsync(model.Tokenizer!.Encode("The other"), Greedy)));
         Assert.Equal(expected, await Run(session.GenerateAsync("The other", Greedy)));
     }
 
@@ -95,7 +95,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
         using MeKiModel model = MeKiModel.Load(new TinyCheckpoint { Tied = false, Context = 12 }.Write(_folder["c"]));
         Assert.Equal(FinishReason.ContextFull, await Reason(Greedy with { MaxTokens = 100 }));
         // Both at once: the user got what was asked for.
-        int most = 12 - model.Tokenizer.Encode("The other").Length + 1;
+        int most = 12 - model.Tokenizer!.Encode("The other").Length + 1;
         Assert.Equal(FinishReason.Length, await Reason(Greedy with { MaxTokens = most }));
         Assert.Equal(FinishReason.ContextFull, await Reason(Greedy with { MaxTokens = most + 1 }));
         Assert.Equal(FinishReason.Length, await Reason(Greedy with { MaxTokens = 100, ContextShift = true }));

@@ -20,8 +20,8 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     public async Task Greedy_text_is_the_sessions_greedy_tokens(bool converted)
     {
         using MeKiModel model = tiny.Load(converted);
-        int[] tokens = GoldenAssert.Greedy(model, model.Tokenizer.Encode(Prompt), 40);
-        Assert.Equal(model.Tokenizer.Decode(tokens), (await Run(model, Greedy)).Text);
+        int[] tokens = GoldenAssert.Greedy(model, model.Tokenizer!.Encode(Prompt), 40);
+        Assert.Equal(model.Tokenizer!.Decode(tokens), (await Run(model, Greedy)).Text);
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     {
         using MeKiModel model = tiny.Load(converted: true);
         (_, GenerationStatistics done) = await Run(model, Greedy);
-        Assert.Equal((model.Tokenizer.Encode(Prompt).Length, 40, FinishReason.Length), (done.PromptTokens, done.GeneratedTokens, done.Reason));
+        Assert.Equal((model.Tokenizer!.Encode(Prompt).Length, 40, FinishReason.Length), (done.PromptTokens, done.GeneratedTokens, done.Reason));
         Assert.True(done.PrefillTokensPerSecond > 0 && done.DecodeTokensPerSecond > 0);
     }
 
@@ -40,9 +40,9 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     public async Task Max_tokens_is_the_most_tokens(int count)
     {
         using MeKiModel model = tiny.Load(converted: true);
-        int[] tokens = GoldenAssert.Greedy(model, model.Tokenizer.Encode(Prompt), 2);
+        int[] tokens = GoldenAssert.Greedy(model, model.Tokenizer!.Encode(Prompt), 2);
         (string text, GenerationStatistics done) = await Run(model, Greedy with { MaxTokens = count });
-        Assert.Equal(model.Tokenizer.Decode(tokens.AsSpan(0, count)), text);
+        Assert.Equal(model.Tokenizer!.Decode(tokens.AsSpan(0, count)), text);
         Assert.Equal((count, FinishReason.Length), (done.GeneratedTokens, done.Reason));
     }
 
@@ -87,11 +87,11 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
         TinyCheckpoint checkpoint = new() { Tied = false };
         int[] tokens;
         using (MeKiModel endless = MeKiModel.Load(checkpoint.Write(folder["endless"])))
-            tokens = GoldenAssert.Greedy(endless, endless.Tokenizer.Encode(Prompt), 40);
+            tokens = GoldenAssert.Greedy(endless, endless.Tokenizer!.Encode(Prompt), 40);
         int end = Enumerable.Range(1, 39).First(i => !tokens.AsSpan(0, i).Contains(tokens[i]));
         using MeKiModel model = MeKiModel.Load((checkpoint with { DamageConfig = config => config["eos_token_id"] = tokens[end] }).Write(folder["ending"]));
         (string text, GenerationStatistics done) = await Run(model, Greedy);
-        Assert.Equal((model.Tokenizer.Decode(tokens.AsSpan(0, end)), end, FinishReason.EndOfSequence), (text, done.GeneratedTokens, done.Reason));
+        Assert.Equal((model.Tokenizer!.Decode(tokens.AsSpan(0, end)), end, FinishReason.EndOfSequence), (text, done.GeneratedTokens, done.Reason));
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     {
         using TemporaryFolder folder = new();
         using MeKiModel model = MeKiModel.Load(new TinyCheckpoint { Tied = false, Context = 12 }.Write(folder["c"]));
-        int prompt = model.Tokenizer.Encode(Prompt).Length;
+        int prompt = model.Tokenizer!.Encode(Prompt).Length;
         (_, GenerationStatistics done) = await Run(model, Greedy);
         // The last token needs no place: nothing comes after it.
         Assert.Equal((12 - prompt + 1, FinishReason.ContextFull), (done.GeneratedTokens, done.Reason));

@@ -28,7 +28,7 @@ public sealed class GgufSplitTests(TinyModel tiny) : IClassFixture<TinyModel>, I
         Assert.Equal(whole.Config, split.Config);
         int[] tokens = TinyModel.Tokens(20);
         Assert.Equal(GoldenAssert.AllLogits(whole, tokens), GoldenAssert.AllLogits(split, tokens));
-        Assert.Equal(whole.Tokenizer.Encode("the hall"), split.Tokenizer.Encode("the hall"));
+        Assert.Equal(whole.Tokenizer!.Encode("the hall"), split.Tokenizer!.Encode("the hall"));
 
         using GgufFile file = GgufFile.Open(paths[0]), one = GgufFile.Open(Whole);
         Assert.Equal(paths, file.Files.Select(part => part.Path));
@@ -46,7 +46,7 @@ public sealed class GgufSplitTests(TinyModel tiny) : IClassFixture<TinyModel>, I
         QuantizationResult split = Quantizer.Quantize(paths[0], _folder["split"], WeightRecipe.Q4_K_M), whole = Quantizer.Quantize(tiny.Converted,
             _folder["whole"], WeightRecipe.Q4_K_M);
         Assert.Equal(File.ReadAllBytes(whole.ModelPath), File.ReadAllBytes(split.ModelPath));
-        Assert.Contains("is a part of the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(paths[0], paths[2],
+        Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(paths[0], paths[2],
             WeightRecipe.Q4_K_M)).Message, StringComparison.Ordinal);
     }
 

@@ -285,35 +285,73 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         }
     }
 
-    /// <summary>A disk that takes no byte more, met at once and after a part of the file, and a folder that takes no file: the old session stays, and the one in memory goes on.</summary>
-    [DeviceTheory("/dev/full")]
-    [InlineData(3)]
-    [InlineData(1_000)]
-    public void A_session_that_cannot_be_saved_leaves_the_old_file_and_goes_on(int more)
+    /// <summary>A disk without room: the old session stays, and the one in memory goes on.</summary>
+    [SmallDiskFact]
+    public void A_session_that_cannot_be_saved_leaves_the_old_file_and_goes_on()
     {
         using MeKiModel model = tiny.Load(converted: true);
+        using SmallDisk disk = new();
+        string path = Path.Combine(disk.FullName, "chat.session");
+        using (MeKiSession old = model.CreateSession())
+        {
+            old.Forward(TinyModel.Tokens(10), []);
+            old.Save(path);
+        }
+        byte[] bytes = File.ReadAllBytes(path);
+        string filler = Path.Combine(disk.FullName, "filler");
+        FileSystems.Fill(filler);
+        foreach (int more in new[] { 3, 1_000 })
+        {
+            using MeKiSession session = model.CreateSession(), straight = model.CreateSession();
+            session.Forward(TinyModel.Tokens(more), []);
+            ModelFileException failure = Assert.Throws<ModelFileException>(() => session.Save(path));
+            Assert.StartsWith($"{path}: the disk is full", failure.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', failure.Message);
+
+            Assert.Equal([path, filler], Directory.GetFileSystemEntries(disk.FullName).Order(StringComparer.Ordinal));
+            Assert.Equal(bytes, File.ReadAllBytes(path));
+            using (MeKiSession before = model.LoadSession(path))
+                Assert.Equal(TinyModel.Tokens(10), before.Tokens.ToArray());
+
+            float[] expected = new float[Vocabulary], logits = new float[Vocabulary];
+            straight.Forward([.. TinyModel.Tokens(more), 7], expected);
+            session.Forward([7], logits);
+            Assert.Equal(expected, logits);
+            session.Save(FilePath);
+            using MeKiSession loaded = model.LoadSession(FilePath);
+            Assert.Equal(more + 1, loaded.Position);
+        }
+    }
+
+    /// <summary>Nor does it matter what a file is called that the user has beside it.</summary>
+    [Fact]
+    [Trait("Fault", "18.20")]
+    public void Saving_touches_no_other_file_and_replaces_a_link_instead_of_what_it_leads_to()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        string partial = _folder.Add("chat.session.partial", "mine"u8), precious = _folder.Add("precious", "mine"u8);
+        File.CreateSymbolicLink(FilePath, precious);
         Save(model, 10);
-        byte[] old = File.ReadAllBytes(FilePath);
-        using MeKiSession session = model.CreateSession(), straight = model.CreateSession();
-        session.Forward(TinyModel.Tokens(more), []);
-        File.CreateSymbolicLink(FilePath + ".partial", "/dev/full");
-        ModelFileException failure = Assert.Throws<ModelFileException>(() => session.Save(FilePath));
-        Assert.StartsWith($"{FilePath}: the disk is full", failure.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', failure.Message);
-        Assert.True(File.Exists("/dev/full"));
-
-        Assert.Equal([FilePath], Directory.GetFileSystemEntries(_folder.FullName));
-        Assert.Equal(old, File.ReadAllBytes(FilePath));
-        using (MeKiSession before = model.LoadSession(FilePath))
-            Assert.Equal(TinyModel.Tokens(10), before.Tokens.ToArray());
-
-        float[] expected = new float[Vocabulary], logits = new float[Vocabulary];
-        straight.Forward([.. TinyModel.Tokens(more), 7], expected);
-        session.Forward([7], logits);
-        Assert.Equal(expected, logits);
-        session.Save(FilePath);
+        Assert.Equal(["mine", "mine"], [File.ReadAllText(partial), File.ReadAllText(precious)]);
+        Assert.Null(new FileInfo(FilePath).LinkTarget);
         using MeKiSession loaded = model.LoadSession(FilePath);
-        Assert.Equal(more + 1, loaded.Position);
+        Assert.Equal(10, loaded.Position);
+        Assert.Equal([FilePath, partial, precious], Directory.GetFiles(_folder.FullName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Fault", "18.20")]
+    public void Sessions_saved_to_one_file_at_once_leave_one_of_them_whole()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        MeKiSession[] sessions = [.. Enumerable.Range(1, 8).Select(_ => model.CreateSession())];
+        for (int i = 0; i < sessions.Length; i++)
+            sessions[i].Forward(TinyModel.Tokens(300 + i), []);
+        Parallel.ForEach(sessions, session => session.Save(FilePath));
+        using MeKiSession loaded = model.LoadSession(FilePath);
+        Assert.InRange(loaded.Position, 300, 307);
+        Assert.Equal([FilePath], Directory.GetFiles(_folder.FullName));
+        Array.ForEach(sessions, session => session.Dispose());
     }
 
     private static void Put(FileStream file, long at, byte value)

@@ -125,7 +125,7 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = Load(out Func<ScriptedSource> source);
         using ManualResetEventSlim begun = new(), go = new();
         const string Prompt = "The other";
-        int[] prompt = model.Tokenizer.Encode(Prompt);
+        int[] prompt = model.Tokenizer!.Encode(Prompt);
         long[] offsets;
         using (RowStore store = RowStore.Open(model.RowFilePath!))
             offsets = [.. prompt.Select(store.Layout.RecordOffset)];

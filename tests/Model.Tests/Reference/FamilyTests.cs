@@ -69,7 +69,7 @@ internal static class ForeignAnswers
         {
             int[] ids = Golden.Ints(item.GetProperty("tokens"));
             if (tokens)
-                Assert.Equal(ids, model.Tokenizer.Encode(item.GetProperty("text").GetString()!));
+                Assert.Equal(ids, model.Tokenizer!.Encode(item.GetProperty("text").GetString()!));
             float[] logits = GoldenAssert.AllLogits(model, ids);
             double difference = Compare(logits, item, model.Config.VocabularySize, tolerance);
             double[] nll = GoldenAssert.Nll(logits, ids);

@@ -15,7 +15,7 @@ public class ForeignModelTests
         Assert.NotEmpty(golden.Cases);
         foreach (GoldenCase item in golden.Cases)
         {
-            Assert.Equal(item.PromptIds, model.Tokenizer.Encode(item.Prompt!));
+            Assert.Equal(item.PromptIds, model.Tokenizer!.Encode(item.Prompt!));
             Assert.Equal(item.GreedyIds, GoldenAssert.Greedy(model, item.PromptIds, item.GreedyIds.Length));
             string text = "";
             await foreach (string piece in model.GenerateAsync(item.Prompt!, new() { Temperature = 0, MaxTokens = item.GreedyIds.Length }))

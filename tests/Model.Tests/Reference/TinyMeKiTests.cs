@@ -27,7 +27,7 @@ public class TinyMeKiTests
         using MeKiModel model = MeKiModel.Load(converted ? folder.FullName : golden.Folder);
         foreach (GoldenCase item in golden.Cases)
         {
-            Assert.Equal(item.PromptIds, model.Tokenizer.Encode(item.Prompt!));
+            Assert.Equal(item.PromptIds, model.Tokenizer!.Encode(item.Prompt!));
             float[] logits = GoldenAssert.AllLogits(model, item.PromptIds);
             ReadOnlySpan<float> last = logits.AsSpan(^model.Config.VocabularySize..);
             int[] likeliest = [.. Enumerable.Range(0, last.Length).OrderByDescending(id => logits[logits.Length - model.Config.VocabularySize + id]).Take(8)];
@@ -57,7 +57,7 @@ public class TinyMeKiTests
         Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = weights, RowType = rows });
         using MeKiModel model = MeKiModel.Load(folder.FullName);
         System.Text.Json.JsonElement expected = golden.Root.GetProperty("text_nll");
-        int[] tokens = model.Tokenizer.Encode(File.ReadAllText(SharedMaterial.Path("data/tinyshakespeare.txt")));
+        int[] tokens = model.Tokenizer!.Encode(File.ReadAllText(SharedMaterial.Path("data/tinyshakespeare.txt")));
         Assert.Equal(expected.GetProperty("tokens_total").GetInt32(), tokens.Length);
 
         float[] firstWindow = Golden.Floats(expected.GetProperty("first_window"));
@@ -125,7 +125,7 @@ public class TinyMeKiTests
         using TemporaryFolder folder = new();
         Quantizer.Quantize(Demo, folder["decoded"], GgmlType.F32, requantize: true);
         using MeKiModel shipped = MeKiModel.Load(Demo), decoded = MeKiModel.Load(folder["decoded"]);
-        int[] tokens = shipped.Tokenizer.Encode("ROMEO:\nWhat light through yonder window breaks? It is the east, and Juliet is the sun.");
+        int[] tokens = shipped.Tokenizer!.Encode("ROMEO:\nWhat light through yonder window breaks? It is the east, and Juliet is the sun.");
         float[] logits = GoldenAssert.AllLogits(shipped, tokens), reference = GoldenAssert.AllLogits(decoded, tokens);
         double difference = Math.Sqrt(logits.Zip(reference, (a, b) => ((double)a - b) * ((double)a - b)).Sum()), norm = Math.Sqrt(reference.Sum(logit => (double)logit * logit));
         // Not zero either: the two must have taken different kernels.

@@ -12,7 +12,7 @@ public class SyntheticTokenizerTest
     [InlineData(151_680)]
     public void Every_token_is_unique_and_is_what_its_text_encodes_to(int vocabulary)
     {
-        TokenizerData data = SyntheticTokenizer.Create(vocabulary);
+        BytePairData data = SyntheticTokenizer.Create(vocabulary);
         BytePairTokenizer tokenizer = new(data);
         Assert.Equal(vocabulary, tokenizer.VocabularySize);
         Assert.Equal(vocabulary, data.Tokens.Distinct().Count());
@@ -38,12 +38,12 @@ public class SyntheticTokenizerTest
     [Fact]
     public void It_is_written_as_qwen2_without_keys_of_our_own_and_read_back()
     {
-        TokenizerData data = SyntheticTokenizer.Create(2048);
+        BytePairData data = SyntheticTokenizer.Create(2048);
         GgufMetadata metadata = new("x.gguf");
         GgufTokenizer.Write(data, metadata);
         Assert.Equal("qwen2", metadata.Get<string>("tokenizer.ggml.pre"));
         Assert.DoesNotContain(metadata, pair => pair.Key.StartsWith("tokenizer.meki", StringComparison.Ordinal));
-        TokenizerData read = GgufTokenizer.Read(metadata);
+        BytePairData read = (BytePairData)GgufTokenizer.Load(metadata).Data;
         Assert.Equal(data.Tokens, read.Tokens);
         Assert.Equal(data.Kinds, read.Kinds);
         Assert.Equal(data.Merges, read.Merges);

@@ -97,7 +97,8 @@ public class BytePairTokenizerTests
         s_tiny.Decode(s_tiny.Encode(text, parseSpecial: false)) == text).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void MergingFollowsTheDefinition() => Prop.ForAll(Gen.Elements("helo aéw".ToCharArray()).ArrayOf().Select(static chars => new string(chars)).ToArbitrary(),
+    public void MergingFollowsTheDefinition() => Prop.ForAll(
+        Gen.Elements("helo aéw".ToCharArray()).ArrayOf().Select(static chars => new string(chars)).ToArbitrary(),
         static text => s_tiny.Encode(text).SequenceEqual(MergedByDefinition(text))).QuickCheckThrowOnFailure();
 
     [Fact]
@@ -120,10 +121,10 @@ public class BytePairTokenizerTests
     }
 
     [Fact]
-    public void IsEndOfSequence_KnowsTheDeclaredTokens()
+    public void IsEndOfText_KnowsTheDeclaredTokens()
     {
-        Assert.True(s_tiny.IsEndOfSequence(TinyTokenizer.End));
-        Assert.False(s_tiny.IsEndOfSequence(TinyTokenizer.Tool));
+        Assert.True(s_tiny.IsEndOfText(TinyTokenizer.End));
+        Assert.False(s_tiny.IsEndOfText(TinyTokenizer.Tool));
     }
 
     [Fact]
@@ -136,7 +137,8 @@ public class BytePairTokenizerTests
 
     /// <summary>Text of all kinds of characters, without lone surrogates.</summary>
     internal static Arbitrary<string> ValidText() =>
-        Gen.Elements("a", "he", "llo", " ", "  ", "\n", "\r\n", "'s", "1", "é", "e\u0301", "我", "\U0001D49C", "\U00020000", "😀", "\u200D", "!", "<|end|>", "<tool>s", "\0", "\uFFFD")
+        Gen.Elements("a", "he", "llo", " ", "  ", "\n", "\r\n", "'s", "1", "é", "e\u0301", "我",
+            "\U0001D49C", "\U00020000", "😀", "\u200D", "!", "<|end|>", "<tool>s", "\0", "\uFFFD")
             .ArrayOf().Select(string.Concat).ToArbitrary();
 
     // Byte-pair encoding as it is defined: of all adjacent pairs merge the first of lowest rank, until none is left.

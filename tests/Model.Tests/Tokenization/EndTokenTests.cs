@@ -9,14 +9,14 @@ namespace MeKi.Model.Tests.Tokenization;
 public sealed class EndTokenTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly List<string> _warnings = [];
+    private IReadOnlyList<string> _warnings = [];
 
     public void Dispose() => _folder.Dispose();
 
     public static TheoryData<string> Names =>
     [
-        "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "<|end_of_text|>", "<end_of_utterance>",
-        "<turn|>", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>",
+        "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "<|end_of_text|>",
+        "<end_of_utterance>", "<turn|>", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>",
     ];
 
     [Theory]
@@ -25,7 +25,6 @@ public sealed class EndTokenTests : IDisposable
     {
         foreach (TokenKind kind in new[] { TokenKind.Normal, TokenKind.UserDefined, TokenKind.Unused })
         {
-            _warnings.Clear();
             BytePairTokenizer tokenizer = Load(Vocabulary((name, kind)));
             Assert.Equal([TinyTokenizer.End], tokenizer.Data.EosIds);
             Assert.Equal(TokenKind.Control, tokenizer.Data.Kinds[TinyTokenizer.End]);
@@ -86,18 +85,24 @@ public sealed class EndTokenTests : IDisposable
         json["added_tokens"]![1]!["content"] = "<|im_end|>";
         json["added_tokens"]![0]!["content"] = "<other>";
         File.WriteAllText(_folder["tokenizer.json"], json.ToJsonString());
-        BytePairTokenizer tokenizer = TokenizerJson.Load(_folder["tokenizer.json"], _warnings);
+        BytePairTokenizer tokenizer = Noted(TokenizerJson.Load(_folder["tokenizer.json"]));
         Assert.Equal([TinyTokenizer.Tool], tokenizer.Data.EosIds);
         Assert.Contains($"<|im_end|> ({TinyTokenizer.Tool}) ends a text by name", Assert.Single(_warnings), StringComparison.Ordinal);
     }
 
-    private BytePairTokenizer Load(GgufMetadata metadata) => GgufTokenizer.Load(metadata, _warnings);
+    private BytePairTokenizer Load(GgufMetadata metadata) => Noted(GgufTokenizer.Load(metadata));
+
+    private BytePairTokenizer Noted(Tokenizer tokenizer)
+    {
+        _warnings = tokenizer.Warnings;
+        return (BytePairTokenizer)tokenizer;
+    }
 
     // The tiny vocabulary with these tokens in the place of its added ones, and no declared end.
     private static GgufMetadata Vocabulary(params (string Text, TokenKind Kind)[] added)
     {
         GgufMetadata metadata = new("test.gguf");
-        TokenizerData data = TinyTokenizer.Data with
+        BytePairData data = TinyTokenizer.Data with
         {
             Tokens = [.. TinyTokenizer.Data.Tokens.Take(TinyTokenizer.End), .. added.Select(static token => token.Text)],
             Kinds = [.. TinyTokenizer.Data.Kinds.Take(TinyTokenizer.End), .. added.Select(static token => token.Kind)],

@@ -5,14 +5,15 @@ namespace MeKi.Model.Tests.Tokenization;
 
 public class GgufTokenizerTests
 {
-    private static GgufMetadata Written(TokenizerData data)
+    private static GgufMetadata Written(BytePairData data)
     {
         var metadata = new GgufMetadata("test.gguf");
         GgufTokenizer.Write(data, metadata);
         return metadata;
     }
 
-    public static TheoryData<string> Variants => ["plain", "bos", "nfc", "own pattern", "own ignore_merges", "llama3", "several ends", "no ends", "no patterns"];
+    public static TheoryData<string> Variants =>
+        ["plain", "bos", "nfc", "own pattern", "own ignore_merges", "llama3", "several ends", "no ends", "no patterns"];
 
     [Theory]
     [MemberData(nameof(Variants))]
@@ -31,7 +32,7 @@ public class GgufTokenizerTests
             "no patterns" => plain with { SplitPatterns = [] },
             _ => plain,
         };
-        TinyTokenizer.AssertEqual(data, GgufTokenizer.Read(Written(data)));
+        TinyTokenizer.AssertEqual(data, TinyTokenizer.Read(Written(data)));
     }
 
     [Fact]
@@ -59,7 +60,7 @@ public class GgufTokenizerTests
     {
         var metadata = Written(TinyTokenizer.Data);
         metadata["tokenizer.ggml.eot_token_id"] = 3u;
-        Assert.Equal([TinyTokenizer.End, 3], GgufTokenizer.Read(metadata).EosIds);
+        Assert.Equal([TinyTokenizer.End, 3], TinyTokenizer.Read(metadata).EosIds);
     }
 
     [Theory]
@@ -76,12 +77,12 @@ public class GgufTokenizerTests
     {
         var metadata = Written(TinyTokenizer.Data);
         metadata[key] = value;
-        var exception = Assert.Throws<ModelFileException>(() => GgufTokenizer.Read(metadata));
+        var exception = Assert.Throws<ModelFileException>(() => TinyTokenizer.Read(metadata));
         Assert.Equal("test.gguf", exception.Path);
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
-    private static TokenizerData ReadForeign(string pre)
+    private static BytePairData ReadForeign(string pre)
     {
         var written = Written(TinyTokenizer.Data with { BosId = 5 });
         var foreign = new GgufMetadata("foreign.gguf");
@@ -91,6 +92,6 @@ public class GgufTokenizerTests
                 foreign[key] = value;
         }
         foreign["tokenizer.ggml.pre"] = pre;
-        return GgufTokenizer.Read(foreign);
+        return TinyTokenizer.Read(foreign);
     }
 }

@@ -36,7 +36,8 @@ public class TextSplitterTests
 
     [Fact]
     public void PiecesAddUpToTheText() => Prop.ForAll(BytePairTokenizerTests.ValidText(), static text =>
-        string.Concat(Split(text, TinyTokenizer.Qwen2)) == text && Split(text, TinyTokenizer.Qwen2).All(static piece => piece.Length > 0)).QuickCheckThrowOnFailure();
+        string.Concat(Split(text, TinyTokenizer.Qwen2)) == text
+        && Split(text, TinyTokenizer.Qwen2).All(static piece => piece.Length > 0)).QuickCheckThrowOnFailure();
 
     [Theory]
     [InlineData("a?+b", "aab", new[] { "a", "ab" })]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using MeKi.Model.Gguf;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Tests.Tokenization;
@@ -23,14 +24,19 @@ internal static class TinyTokenizer
 
     public static int Tools => End + 2;
 
-    public static TokenizerData Data { get; } = new()
+    public static BytePairData Data { get; } = new()
     {
-        Tokens = [.. Enumerable.Range(0, 256).Select(static b => ByteLevelAlphabet.CharOf((byte)b).ToString()), .. Merges.Select(static m => m.Left + m.Right), .. Added],
+        Tokens = [.. Enumerable.Range(0, 256).Select(static b => ByteLevelAlphabet.CharOf((byte)b).ToString()),
+            .. Merges.Select(static m => m.Left + m.Right), .. Added],
         Kinds = [.. Enumerable.Repeat(TokenKind.Normal, FirstMerged + Merges.Length), TokenKind.Control, TokenKind.UserDefined, TokenKind.UserDefined],
         Merges = Merges,
         SplitPatterns = [Qwen2],
         EosIds = [FirstMerged + Merges.Length],
     };
+
+    public static BytePairData Read(GgufMetadata metadata) => (BytePairData)GgufTokenizer.Load(metadata).Data;
+
+    public static BytePairData Read(string path) => (BytePairData)TokenizerJson.Load(path).Data;
 
     /// <summary>The same as a <c>tokenizer.json</c>, to be spoilt by tests.</summary>
     public static JsonObject Json(bool mergesAsPairs = false)
@@ -66,7 +72,7 @@ internal static class TinyTokenizer
     };
 
     /// <summary>Asserts that two tokenizers are made of the same.</summary>
-    public static void AssertEqual(TokenizerData expected, TokenizerData actual)
+    public static void AssertEqual(BytePairData expected, BytePairData actual)
     {
         Assert.Equal(expected.Tokens, actual.Tokens);
         Assert.Equal(expected.Kinds, actual.Kinds);

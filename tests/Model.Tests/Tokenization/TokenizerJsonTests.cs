@@ -11,10 +11,10 @@ public sealed class TokenizerJsonTests : IDisposable
 
     private string PathOf(string name) => Path.Combine(_folder.FullName, name);
 
-    private TokenizerData Read(JsonNode json)
+    private BytePairData Read(JsonNode json)
     {
         File.WriteAllText(PathOf("tokenizer.json"), json.ToJsonString());
-        return TokenizerJson.Read(PathOf("tokenizer.json"));
+        return TinyTokenizer.Read(PathOf("tokenizer.json"));
     }
 
     private void AssertFault(string expected, JsonNode json)
@@ -94,7 +94,8 @@ public sealed class TokenizerJsonTests : IDisposable
         json["added_tokens"]![2]!["id"] = TinyTokenizer.Tools + 2;
         File.WriteAllText(PathOf("config.json"), $$"""{"vocab_size":{{TinyTokenizer.Tools + 4}}}""");
         var data = Read(json);
-        Assert.Equal([$"[PAD{TinyTokenizer.Tools}]", $"[PAD{TinyTokenizer.Tools + 1}]", "<tool>s", $"[PAD{TinyTokenizer.Tools + 3}]"], data.Tokens.Skip(TinyTokenizer.Tools));
+        Assert.Equal([$"[PAD{TinyTokenizer.Tools}]", $"[PAD{TinyTokenizer.Tools + 1}]", "<tool>s", $"[PAD{TinyTokenizer.Tools + 3}]"],
+            data.Tokens.Skip(TinyTokenizer.Tools));
         Assert.Equal([TokenKind.Unused, TokenKind.Unused, TokenKind.UserDefined, TokenKind.Unused], data.Kinds.Skip(TinyTokenizer.Tools));
         Assert.Empty(new BytePairTokenizer(data).TokenBytes(TinyTokenizer.Tools).ToArray());
     }
@@ -116,14 +117,18 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
-    public void MissingFile() => Assert.Contains("cannot be read", Assert.Throws<ModelFileException>(() => TokenizerJson.Read(PathOf("none.json"))).Message, StringComparison.Ordinal);
+    public void MissingFile()
+    {
+        var exception = Assert.Throws<ModelFileException>(() => TinyTokenizer.Read(PathOf("none.json")));
+        Assert.Contains("cannot be read", exception.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void TruncatedJson()
     {
         string whole = TinyTokenizer.Json().ToJsonString();
         File.WriteAllText(PathOf("tokenizer.json"), whole[..(whole.Length / 2)]);
-        var exception = Assert.Throws<ModelFileException>(() => TokenizerJson.Read(PathOf("tokenizer.json")));
+        var exception = Assert.Throws<ModelFileException>(() => TinyTokenizer.Read(PathOf("tokenizer.json")));
         Assert.Contains("line 1, byte", exception.Place, StringComparison.Ordinal);
     }
 
@@ -179,10 +184,12 @@ public sealed class TokenizerJsonTests : IDisposable
     public void AddedTokenStrips() => AssertFault("$.added_tokens[0]: '<|end|>' asks for lstrip", static json => json["added_tokens"]![0]!["lstrip"] = true);
 
     [Fact]
-    public void MergeOfAnUnknownToken() => AssertFault("merge 10 ('h' and 'nowhere'): the token 'nowhere' is not", static json => json["model"]!["merges"]!.AsArray().Add("h nowhere"));
+    public void MergeOfAnUnknownToken() => AssertFault("merge 10 ('h' and 'nowhere'): the token 'nowhere' is not",
+        static json => json["model"]!["merges"]!.AsArray().Add("h nowhere"));
 
     [Fact]
-    public void MergeIntoAnUnknownToken() => AssertFault("merge 10 ('x' and 'y'): the token 'xy' is not", static json => json["model"]!["merges"]!.AsArray().Add("x y"));
+    public void MergeIntoAnUnknownToken() => AssertFault("merge 10 ('x' and 'y'): the token 'xy' is not",
+        static json => json["model"]!["merges"]!.AsArray().Add("x y"));
 
     [Theory]
     [InlineData("\"hello\"")]
@@ -198,7 +205,8 @@ public sealed class TokenizerJsonTests : IDisposable
         json["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}"""));
 
     [Fact]
-    public void UnknownPreTokenizer() => AssertFault("the pre-tokenizer 'Whitespace'", static json => json["pre_tokenizer"]!["pretokenizers"]![0]!["type"] = "Whitespace");
+    public void UnknownPreTokenizer() => AssertFault("the pre-tokenizer 'Whitespace'",
+        static json => json["pre_tokenizer"]!["pretokenizers"]![0]!["type"] = "Whitespace");
 
     [Fact]
     public void NotByteLevel() => AssertFault("does not end with ByteLevel", static json => json["pre_tokenizer"]!["pretokenizers"]!.AsArray().RemoveAt(1));
@@ -206,7 +214,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [Theory]
     [InlineData("Removed")]
     [InlineData("MergedWithNext")]
-    public void OtherBehavior(string behavior) => AssertFault($"'{behavior}' is not supported", json => json["pre_tokenizer"]!["pretokenizers"]![0]!["behavior"] = behavior);
+    public void OtherBehavior(string behavior) => AssertFault($"'{behavior}' is not supported",
+        json => json["pre_tokenizer"]!["pretokenizers"]![0]!["behavior"] = behavior);
 
     [Fact]
     public void PrefixSpace() => AssertFault("add_prefix_space", static json => json["pre_tokenizer"]!["pretokenizers"]![1]!["add_prefix_space"] = true);
@@ -216,7 +225,8 @@ public sealed class TokenizerJsonTests : IDisposable
         json["pre_tokenizer"]!["pretokenizers"]![0] = TinyTokenizer.Split("[[:alpha:]]"));
 
     [Fact]
-    public void OtherPostProcessor() => AssertFault("the post-processor 'BertProcessing'", static json => json["post_processor"] = JsonNode.Parse("""{"type":"BertProcessing"}"""));
+    public void OtherPostProcessor() => AssertFault("the post-processor 'BertProcessing'",
+        static json => json["post_processor"] = JsonNode.Parse("""{"type":"BertProcessing"}"""));
 
     [Fact]
     public void TemplateThatAppends() => AssertFault("$.post_processor.single: adds other tokens", static json => json["post_processor"] =
@@ -234,7 +244,7 @@ public sealed class TokenizerJsonTests : IDisposable
     public void InvalidUnicode()
     {
         File.WriteAllText(PathOf("tokenizer.json"), TinyTokenizer.Json().ToJsonString().Replace("\"hell\"", "\"\\uD800\"", StringComparison.Ordinal));
-        Assert.Throws<ModelFileException>(() => TokenizerJson.Read(PathOf("tokenizer.json")));
+        Assert.Throws<ModelFileException>(() => TinyTokenizer.Read(PathOf("tokenizer.json")));
     }
 
     [Theory]

@@ -7,18 +7,19 @@ namespace MeKi.Tool.Rows;
 /// <summary>The options of a command that say how the row file is read.</summary>
 internal sealed class RowOptions
 {
-    private readonly Option<double> _cache = new("--row-cache") { Description = "Megabytes of expert rows kept in memory.", DefaultValueFactory = _ => new RowStoreOptions().CacheBytes / (double)(1 << 20) };
+    private readonly NumberOption<double> _cache = new("--row-cache", [],
+        "Megabytes of expert rows kept in memory.", 0, 1 << 20, new RowStoreOptions().CacheBytes / (double)(1 << 20));
     private readonly Option<bool> _mapped = new("--map-rows") { Description = "Read the row file through a memory map." };
-    private readonly Option<string?> _storage = new("--storage") { Description = "Read no faster than such a device: sd, emmc, ufs, nvme." };
+    private readonly Option<string?> _storage = new("--storage")
+    {
+        Description = "Read no faster than such a device: sd, emmc, ufs, nvme.",
+        HelpName = "DEVICE",
+    };
+
 
     public RowOptions()
     {
         _storage.AcceptOnlyFromAmong([.. StorageProfile.All.Select(profile => profile.Name)]);
-        _cache.Validators.Add(option =>
-        {
-            if (option.GetValue(_cache) is not (>= 0 and <= 1 << 20))
-                option.AddError("--row-cache takes megabytes, from 0 to 1048576.");
-        });
     }
 
     public void AddTo(Command command)
@@ -39,7 +40,7 @@ internal sealed class RowOptions
         StorageProfile? profile = StorageProfile.All.FirstOrDefault(each => each.Name == parsed.GetValue(_storage));
         return new()
         {
-            CacheBytes = (long)(parsed.GetValue(_cache) * (1 << 20)),
+            CacheBytes = (long)(_cache.Of(parsed) * (1 << 20)),
             MemoryMapped = parsed.GetValue(_mapped),
             Before = profile is null ? null : source => new SlowStorage(source, profile, TimeProvider.System),
         };
@@ -49,7 +50,7 @@ internal sealed class RowOptions
     public IEnumerable<string> Describe(ParseResult parsed)
     {
         if (parsed.GetResult(_cache) is { Implicit: false })
-            yield return FormattableString.Invariant($"row cache {parsed.GetValue(_cache)} MB");
+            yield return FormattableString.Invariant($"row cache {_cache.Of(parsed)} MB");
         if (parsed.GetValue(_mapped))
             yield return "mapped rows";
         if (parsed.GetValue(_storage) is { } storage)
