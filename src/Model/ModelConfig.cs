@@ -136,6 +136,13 @@ public sealed record ModelConfig
     /// <summary>How many positions a token sees in a layer, its own included.</summary>
     public int Window(int layer) => Windows.Count == 0 ? int.MaxValue : Windows[layer];
 
+    /// <summary>Whether the other tells the same.</summary>
+    public bool Equals(ModelConfig? other) => other is not null && RopeScaling == other.RopeScaling && Windows.SequenceEqual(other.Windows)
+        && (ToIdentityText(), VariantText(), RotaryDimension) == (other.ToIdentityText(), other.VariantText(), other.RotaryDimension);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Family, Layers, HiddenSize, VocabularySize);
+
     /// <summary>The shape as text, for a model's identity: the same as long as files are paired by it. What came later is named only where it differs from what all had before.</summary>
     internal string ToIdentityText()
     {

@@ -144,7 +144,7 @@ internal static class RecipeByName
     {
         string[] words = tensor.Split('.', 3);
         bool ofLayer = words[0] == "blk";
-        TensorSpec spec = config.Architecture.Tensors.Single(each => each.PerLayer == ofLayer && each.Gguf.Name == (ofLayer ? words[2] : tensor));
+        TensorSpec spec = Architecture.OfGguf("qwen3meki", "test").Tensors.Single(each => each.PerLayer == ofLayer && each.Gguf.Name == (ofLayer ? words[2] : tensor));
         return recipe.FormatOf(spec, ofLayer ? int.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture) : 0, columns, config);
     }
 }
