@@ -48,7 +48,7 @@ public sealed class PromptTests : IDisposable
     {
         string ids;
         using (MeKiModel model = MeKiModel.Load(MekiProgram.DemoModel))
-            ids = string.Join(',', model.Tokenizer.Encode(Text));
+            ids = string.Join(',', model.Tokenizer!.Encode(Text));
         ProgramResult text = await ConsoleProgram.Run(["run", Text, .. Greedy]), tokens = await ConsoleProgram.Run(["run", "--tokens", ids, .. Greedy]);
         Assert.Equal((0, text.Output), (tokens.ExitCode, Text + tokens.Output));
         (await ConsoleProgram.Run(["run", "--tokens", "1,2048", .. Greedy])).AssertFailed(1, "outside the vocabulary");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MeKi.Model;
-using MeKi.Store;
 
 namespace MeKi.Tool;
 
