@@ -22,7 +22,7 @@ public sealed class Rope
     {
         double[] frequencies = new double[headDimension / 2];
         for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(theta, -2.0 * i / headDimension);
+            frequencies[i] = FixedMath.Pow(theta, -2.0 * i / headDimension);
         _magnitude = (float)(scaling?.Apply(frequencies, theta) ?? 1);
         _frequencies = [.. frequencies.Select(frequency => (float)frequency)];
     }
@@ -43,7 +43,7 @@ public sealed class Rope
             (_cosines, _sines) = (new float[rows * half], new float[rows * half]);
         for (int at = 0; at < rows * half; at++)
         {
-            (float sine, float cosine) = MathF.SinCos((firstPosition + at / half) * _frequencies[at % half]);
+            (float sine, float cosine) = FixedMath.SinCos((firstPosition + at / half) * _frequencies[at % half]);
             (_sines[at], _cosines[at]) = (_magnitude * sine, _magnitude * cosine);
         }
     }
