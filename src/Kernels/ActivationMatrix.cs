@@ -18,11 +18,17 @@ public sealed class ActivationMatrix(int columns)
     internal QuantizedActivations? Codes { get; set; }
 
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
-    public unsafe void Reserve(int rows) => _ = _values.Reserve(((long)rows + SpareRows) * columns);
+    /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
+    /// <exception cref="OverflowException">More values than an array holds.</exception>
+    public unsafe void Reserve(int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        _ = _values.Reserve(((long)rows + SpareRows) * columns);
+    }
 
     /// <summary>One token's values, [columns].</summary>
-    public Span<float> Row(int row) => _values.Slice(row * columns, columns);
+    public Span<float> Row(int row) => _values.Slice((long)row * columns, columns);
 
     /// <summary>Consecutive tokens' values, [rows × columns].</summary>
-    public Span<float> Rows(int first, int rows) => _values.Slice(first * columns, rows * columns);
+    public Span<float> Rows(int first, int rows) => _values.Slice((long)first * columns, (long)rows * columns);
 }

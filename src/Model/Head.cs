@@ -37,7 +37,7 @@ internal sealed class Head
     /// <param name="logits">Receives them, [n × V].</param>
     public void Run(int tokens, ActivationMatrix h, IExpertRows? experts, Span<float> logits)
     {
-        if (tokens > 1 || experts is null || _weight.ByteLength < LeastBytesToDivide)
+        if (tokens > 1 || experts is null || _first.Rows == 0 || _weight.ByteLength < LeastBytesToDivide)
         {
             _matMul.Run(tokens, (h, _weight, _logits));
             _logits.Rows(0, tokens).CopyTo(logits);

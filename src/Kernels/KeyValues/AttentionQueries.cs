@@ -20,7 +20,7 @@ internal sealed unsafe class AttentionQueries
     /// <param name="rows">Rows of each KV head: tokens times heads of a group.</param>
     public void Reserve(KeyValueLayout layout, int rows)
     {
-        (_layout, _rows) = (layout, (rows + Interleave - 1) / Interleave * Interleave);
+        (_layout, _rows) = (layout, checked(rows + Interleave - 1) / Interleave * Interleave);
         // The kernels compute up to six rows at a time and read those that are missing.
         int all = checked((_rows * layout.KvHeads) + Interleave);
         if (_values.LongLength < (long)all * layout.Columns)

@@ -28,7 +28,7 @@ internal abstract unsafe class PanelKernels
     public const int MostTilePanels = 8;
 
     /// <summary>Tokens that tiles add up sums for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
-    public static int PaddedTokens(int tokens) => tokens + 5;
+    public static int PaddedTokens(int tokens) => checked(tokens + 5);
 
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
     public abstract string Name { get; }
