@@ -3,9 +3,9 @@ using System.Numerics;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Elementary functions in float64 whose bits are the same on every machine: additions, multiplications and divisions that are each rounded, in one order. The base library calls the
-/// system's C library, whose last bit depends on its maker, its version and the processor. Within a few units of float64's last place, so that hardly a result is rounded to another float32
-/// than the nearest.
+/// Elementary functions in float64 whose bits are the same on every machine: additions, multiplications and divisions that are each rounded, in one order.
+/// The base library calls the system's C library, whose last bit depends on its maker, its version and the processor. Within a few units of float64's last
+/// place, so that hardly a result is rounded to another float32 than the nearest.
 /// </summary>
 internal static class FixedMath
 {
@@ -26,7 +26,8 @@ internal static class FixedMath
     // 1 / k! for k = 13 … 0: the rest of the series is below 2^-57 for |r| ≤ ln 2 / 2.
     private static ReadOnlySpan<double> ExpSeries =>
     [
-        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1, 1,
+        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
+        1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1, 1,
     ];
 
     // 2 / (2k + 1) for k = 11 … 0: ln((1 + s) / (1 − s)) = s Σ s^2k · 2 / (2k + 1).
@@ -36,12 +37,14 @@ internal static class FixedMath
     // Both of fdlibm (Sun Microsystems, netlib.org/fdlibm, k_sin.c and k_cos.c), for |r| ≤ π / 4.
     private static ReadOnlySpan<double> SineSeries =>
     [
-        1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06, -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
+        1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+        -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
     ];
 
     private static ReadOnlySpan<double> CosineSeries =>
     [
-        -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07, 2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
+        -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
+        2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
     ];
 
     /// <summary>e^x of each value, in place; zero below −708, infinity above 709.</summary>

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Sums whose bits are the same on every machine. Lane i adds up the elements i, i + n, i + 2n, … of n lanes, then the lanes are joined in one order; the base library's sums have as
-/// many lanes as the machine's vectors, and other bits on each. Products are rounded before they are added.
+/// Sums whose bits are the same on every machine. Lane i adds up the elements i, i + n, i + 2n, … of n lanes, then the lanes are joined in one order; the base
+/// library's sums have as many lanes as the machine's vectors, and other bits on each. Products are rounded before they are added.
 /// </summary>
 internal static class FixedSum
 {
