@@ -21,11 +21,17 @@ public sealed class ActivationMatrix(int columns = 0)
     public void Shape(int columns) => Columns = columns;
 
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
-    public unsafe void Reserve(int rows) => _ = _values.Reserve(((long)rows + SpareRows) * Columns);
+    /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
+    /// <exception cref="OverflowException">More values than an array holds.</exception>
+    public unsafe void Reserve(int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        _ = _values.Reserve(((long)rows + SpareRows) * Columns);
+    }
 
     /// <summary>One token's values, [columns].</summary>
-    public Span<float> Row(int row) => _values.Slice(row * Columns, Columns);
+    public Span<float> Row(int row) => _values.Slice((long)row * Columns, Columns);
 
     /// <summary>Consecutive tokens' values, [rows × columns].</summary>
-    public Span<float> Rows(int first, int rows) => _values.Slice(first * Columns, rows * Columns);
+    public Span<float> Rows(int first, int rows) => _values.Slice((long)first * Columns, (long)rows * Columns);
 }

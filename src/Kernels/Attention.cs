@@ -90,14 +90,18 @@ public sealed unsafe class Attention : Region
     /// <param name="output">The result, [rows × heads · D], in the same rows; made room for.</param>
     /// <param name="scale">What scores are multiplied with; 0 for 1 / √D.</param>
     /// <param name="window">How many positions a token sees, its own included, at least 1; pages before them are not read.</param>
-    public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, float scale = 0, int window = int.MaxValue)
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or sizes are beyond 31 bits.</exception>
+    public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, float scale = 0,
+        int window = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
-        output.Reserve(firstRow + tokens);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        (_kvHeads, _group) = (cache.Layout.KvHeads, queries.Columns / (cache.Layout.KvHeads * cache.Layout.HeadDimension));
+        CheckSizes(tokens, firstPosition);
+        output.Reserve(checked(firstRow + tokens));
         if (tokens == 0)
             return;
         (_queries, _output, _cache, _firstRow, _firstPosition, _tokens, _window) = (queries, output, cache, firstRow, firstPosition, tokens, window);
-        (_kvHeads, _group) = (cache.Layout.KvHeads, queries.Columns / (cache.Layout.KvHeads * cache.Layout.HeadDimension));
         if (_pagesLeft.Length < _kvHeads)
             _pagesLeft = new int[_kvHeads];
         _prepared.Reserve(cache.Layout, tokens * _group, scale > 0 ? scale : 1 / MathF.Sqrt(cache.Layout.HeadDimension));
@@ -129,6 +133,17 @@ public sealed unsafe class Attention : Region
         }
     }
 
+    // Kernels count rows times a page's positions, and items of a region, in 32 bits.
+    private void CheckSizes(int tokens, int firstPosition)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstPosition);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, int.MaxValue - KeyValuePages.PageLength - firstPosition);
+        long rows = (long)Math.Min(tokens, TileTokens) * _group + TileRows, items = (long)_kvHeads * Math.Max(tokens, PartRows);
+        if (rows > int.MaxValue / KeyValuePages.PageLength || items > int.MaxValue || (long)tokens * _group > int.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"{tokens} tokens of {_kvHeads} times {_group} heads are more than attention has room for.");
+    }
+
     // Pinned, like all that kernels hold addresses of.
     private static float* Scratch(long length) => (t_scratch ??= new()).Reserve(length);
 
@@ -141,7 +156,7 @@ public sealed unsafe class Attention : Region
     private void AttendPart(int kvHead, int part)
     {
         int rows = _tokens * _group, padded = AttentionKernels.PaddedRows(rows);
-        AttendPage(kvHead, _origin + part, 0, _tokens, Scratch(padded * KeyValuePages.PageLength), Part(kvHead, part));
+        AttendPage(kvHead, _origin + part, 0, _tokens, Scratch((long)padded * KeyValuePages.PageLength), Part(kvHead, part));
         if (Interlocked.Decrement(ref _pagesLeft[kvHead]) > 0)
             return;
         float* total = Part(kvHead, 0);
@@ -156,7 +171,7 @@ public sealed unsafe class Attention : Region
         int tokens = Math.Min(TileTokens, _tokens - firstToken), rows = tokens * _group, padded = AttentionKernels.PaddedRows(rows);
         int firstPage = FirstSeen(firstToken) / KeyValuePages.PageLength, lastPage = (_firstPosition + firstToken + tokens - 1) / KeyValuePages.PageLength;
         float* scores = Scratch(padded * (KeyValuePages.PageLength + 2L * PartLength));
-        float* total = scores + padded * KeyValuePages.PageLength, part = total + padded * PartLength;
+        float* total = scores + (long)padded * KeyValuePages.PageLength, part = total + (long)padded * PartLength;
         AttendPage(kvHead, firstPage, firstToken, tokens, scores, total);
         for (int page = firstPage + 1; page <= lastPage; page++)
         {
@@ -177,8 +192,8 @@ public sealed unsafe class Attention : Region
         for (int row = 0; row < rows; row++)
         {
             int token = firstToken + row / _group, endSeen = Math.Clamp(_firstPosition + token + 1 - start, first, end), firstSeen = Math.Clamp(FirstSeen(token) - start, first, endSeen);
-            float* tail = part + row * PartLength + _cache.Layout.Columns;
-            _kernels.Weigh(scores + row * KeyValuePages.PageLength, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
+            float* tail = part + (long)row * PartLength + _cache.Layout.Columns;
+            _kernels.Weigh(scores + (long)row * KeyValuePages.PageLength, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
         }
         _kernels.Sum(_cache.Layout, memory.Values(kvHead), first, end, scores, rows, part, PartLength);
     }

@@ -17,6 +17,9 @@ public sealed class ComputePool : IDisposable
     private const int SpinsBeforeParking = 2_000;
     private const int Closed = int.MaxValue;
 
+    /// <summary>The most threads of a pool. No machine gains by more, and each takes memory and system resources before the first product.</summary>
+    public const int MaxThreads = 1024;
+
     private readonly Lock _oneRegionAtATime = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Thread[] _workers;
@@ -33,15 +36,33 @@ public sealed class ComputePool : IDisposable
 
     /// <summary>Starts the workers.</summary>
     /// <param name="threads">Threads that compute, the caller's own included; at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1 or more than <see cref="MaxThreads"/>.</exception>
+    /// <exception cref="InsufficientMemoryException">The system does not give so many threads.</exception>
     public ComputePool(int threads)
+        : this(threads, static worker => worker.Start())
+    {
+    }
+
+    /// <summary>As the public constructor, with a system that may be made to give fewer threads.</summary>
+    internal ComputePool(int threads, Action<Thread> start)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, MaxThreads);
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
-            _workers[i] = new Thread(WorkUntilStopped) { IsBackground = true, Name = $"MeKi compute {i + 1}" };
-            _workers[i].Start();
+            Thread worker = new(WorkUntilStopped) { IsBackground = true, Name = $"MeKi compute {i + 1}" };
+            try
+            {
+                start(worker);
+            }
+            catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException)
+            {
+                _workers = _workers[..i];
+                Dispose();
+                throw new InsufficientMemoryException($"The system gives {i + 1} of {threads} threads and no more. Ask for fewer.", failure);
+            }
+            _workers[i] = worker;
         }
     }
 

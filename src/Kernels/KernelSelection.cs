@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Panels;
 
 namespace MeKi.Kernels;
@@ -14,6 +15,31 @@ public static class KernelSelection
 
     /// <summary>Every set this process can execute, the fastest first.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. PanelKernels.Available.Select(kernels => kernels.Name)];
+
+    /// <summary>
+    /// What the processor has and the kernels in use do not, and what to do about it; null where they use all there is, or where <see cref="Variable"/> chose
+    /// them.
+    /// </summary>
+    public static string? Warning => string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)) ? WarningOf(BestOfProcessor(), Names) : null;
+
+    /// <summary>The warning about these kernels on a processor whose best ones are others.</summary>
+    internal static string? WarningOf(string? best, IReadOnlyList<string> names) => best is null || names.Contains(best) ? null
+        : $"the processor has what the {best} kernels need, but this program was compiled or is run without it and computes with the {names[0]} "
+            + $"kernels, {(names.Contains("Avx2") ? "somewhat" : "many times")} slower: with Native AOT set IlcInstructionSet (docs/embedding.md), "
+            + "else look for DOTNET_Enable in the environment";
+
+    // Not what the runtime says: a program that was compiled ahead for lesser processors is told by it what it was compiled for.
+    private static string? BestOfProcessor()
+    {
+        if (!X86Base.IsSupported)
+            return null;
+        const int Fma = 1 << 12, Avx = 1 << 28, Avx2 = 1 << 5, AvxVnni = 1 << 4;
+        int features = X86Base.CpuId(1, 0).Ecx;
+        (int lastLeaf, int extended, _, _) = X86Base.CpuId(7, 0);
+        if ((features & Fma) == 0 || (features & Avx) == 0 || (extended & Avx2) == 0)
+            return null;
+        return lastLeaf >= 1 && (X86Base.CpuId(7, 1).Eax & AvxVnni) != 0 ? "AvxVnni" : "Avx2";
+    }
 }
 
 /// <summary><see cref="KernelSelection.Variable"/> names kernels that this process cannot execute.</summary>

@@ -139,7 +139,7 @@ public sealed unsafe class MatMul : Region
 
     private void MultiplyTiles(in Product product, int first)
     {
-        float* sums = (t_sums ??= new()).Reserve(TileOutput.Width * PanelKernels.PaddedTokens(_tokens));
+        float* sums = (t_sums ??= new()).Reserve(checked(TileOutput.Width * PanelKernels.PaddedTokens(_tokens)));
         // Matrices of activations do not move.
         fixed (float* x = product.Floats, y = product.Output.Row(0))
         {

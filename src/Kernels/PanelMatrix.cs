@@ -25,6 +25,8 @@ public sealed unsafe class PanelMatrix
     public PanelMatrix(PanelFormat format, int rows, int columns, byte* data)
     {
         ArgumentNullException.ThrowIfNull(format);
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        ArgumentOutOfRangeException.ThrowIfNegative(columns);
         (Format, Rows, Columns) = (format, rows, columns);
         _data = data;
         PanelBytes = format.PanelBytes(columns);
@@ -46,7 +48,7 @@ public sealed unsafe class PanelMatrix
     public long PanelBytes { get; }
 
     /// <summary>Panels, the last one perhaps filled up.</summary>
-    public int Panels => (Rows + PanelFormat.Rows - 1) / PanelFormat.Rows;
+    public int Panels => (int)(((long)Rows + PanelFormat.Rows - 1) / PanelFormat.Rows);
 
     /// <summary>Bytes of a row.</summary>
     public long RowBytes => PanelBytes / PanelFormat.Rows;
@@ -123,7 +125,7 @@ public sealed unsafe class PanelMatrix
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)first, (uint)Panels, nameof(first));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)panels, (uint)(Panels - first), nameof(panels));
-        int rows = Math.Clamp(Rows - first * PanelFormat.Rows, 0, panels * PanelFormat.Rows);
+        int rows = (int)Math.Clamp(Rows - (long)first * PanelFormat.Rows, 0, (long)panels * PanelFormat.Rows);
         return new(Format, rows, Columns, Panel(first), _owned);
     }
 

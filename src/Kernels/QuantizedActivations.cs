@@ -47,20 +47,27 @@ internal sealed unsafe class QuantizedActivations
     public bool IsSplit { get; private set; }
 
     /// <summary>Makes room for tokens of so many columns, a multiple of 32, and fills the last group up with zeros.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
+    /// <exception cref="OverflowException">More codes than an array holds.</exception>
     public void Reserve(int tokens, int columns)
     {
-        (Tokens, Columns, IsSplit) = (tokens, columns, false);
-        int padded = Groups * Interleave, blocks = padded * (columns / BlockColumns);
-        if (_codes.Length < (long)padded * columns)
-            _codes = GC.AllocateUninitializedArray<sbyte>(checked(padded * columns), pinned: true);
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfNegative(columns);
+        int interleave = tokens == 1 ? 1 : TileTokens;
+        long padded = ((long)tokens + interleave - 1) / interleave * interleave, blocks = padded * (columns / BlockColumns);
+        if (_codes.Length < padded * columns)
+            _codes = GC.AllocateUninitializedArray<sbyte>(checked((int)(padded * columns)), pinned: true);
         if (_scales.Length < blocks)
         {
-            _scales = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
-            _scaledSums = GC.AllocateUninitializedArray<float>(blocks, pinned: true);
-            _sums = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
-            _starts = GC.AllocateUninitializedArray<int>(blocks, pinned: true);
-            _halfStarts = GC.AllocateUninitializedArray<int>(2 * blocks, pinned: true);
+            int all = checked((int)blocks);
+            _scaledSums = GC.AllocateUninitializedArray<float>(all, pinned: true);
+            _sums = GC.AllocateUninitializedArray<int>(all, pinned: true);
+            _starts = GC.AllocateUninitializedArray<int>(all, pinned: true);
+            _halfStarts = GC.AllocateUninitializedArray<int>(checked(2 * all), pinned: true);
+            // Last: where memory ended before it, the others may be shorter than they are wanted, and its length is what counts.
+            _scales = GC.AllocateUninitializedArray<float>(all, pinned: true);
         }
+        (Tokens, Columns, IsSplit) = (tokens, columns, false);
         for (int token = tokens; token < padded; token++)
             ClearToken(token);
     }

@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Numerics;
 
 namespace MeKi.Kernels;
 
@@ -12,9 +12,14 @@ public static class RmsNorm
     /// <param name="y">The result, [d].</param>
     public static void Normalize(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float eps, Span<float> y)
     {
-        float scale = 1 / MathF.Sqrt(TensorPrimitives.SumOfSquares(x) / x.Length + eps);
-        TensorPrimitives.Multiply(x, scale, y);
-        TensorPrimitives.Multiply(y, weight, y);
+        float scale = 1 / MathF.Sqrt(FixedSum.OfSquares(x) / x.Length + eps);
+        weight = weight[..x.Length];
+        y = y[..x.Length];
+        int i = 0;
+        for (; i + Vector<float>.Count <= x.Length; i += Vector<float>.Count)
+            (new Vector<float>(x[i..]) * scale * new Vector<float>(weight[i..])).CopyTo(y[i..]);
+        for (; i < x.Length; i++)
+            y[i] = x[i] * scale * weight[i];
     }
 
     /// <summary>Normalises each row of a matrix; <paramref name="y"/> may be <paramref name="x"/>.</summary>

@@ -27,7 +27,7 @@ public sealed class Rope
         (_headSize, _neighbours) = (headSize == 0 ? dimension : headSize, neighbours);
         double[] frequencies = new double[dimension / 2];
         for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(theta, -2.0 * i / dimension);
+            frequencies[i] = FixedMath.Pow(theta, -2.0 * i / dimension);
         _magnitude = (float)(scaling?.Apply(frequencies, theta) ?? 1);
         _frequencies = [.. frequencies.Select(frequency => (float)frequency)];
     }
@@ -47,7 +47,7 @@ public sealed class Rope
             (_cosines, _sines) = (new float[positions.Length * half], new float[positions.Length * half]);
         for (int at = 0; at < positions.Length * half; at++)
         {
-            (float sine, float cosine) = MathF.SinCos(positions[at / half] * _frequencies[at % half]);
+            (float sine, float cosine) = FixedMath.SinCos(positions[at / half] * _frequencies[at % half]);
             (_sines[at], _cosines[at]) = (_magnitude * sine, _magnitude * cosine);
         }
     }

@@ -42,7 +42,7 @@ public sealed record YarnRopeScaling(float Factor, int OriginalContextLength) : 
     public float AttentionFactor { get; init; } = 1;
 
     /// <summary>By how much queries and keys grow where <see cref="AttentionFactor"/> is 1.</summary>
-    public static double Growth(double factor) => factor <= 1 ? 1 : 0.1 * Math.Log(factor) + 1;
+    public static double Growth(double factor) => factor <= 1 ? 1 : 0.1 * FixedMath.Log(factor) + 1;
 
     /// <inheritdoc/>
     internal override double Apply(Span<double> frequencies, double theta)
@@ -60,7 +60,7 @@ public sealed record YarnRopeScaling(float Factor, int OriginalContextLength) : 
 
     // Solves 2 pi turns = length · theta^(−2i/D) for i.
     private double PairThatTurns(double turns, int dimension, double theta) =>
-        dimension * Math.Log(OriginalContextLength / (turns * 2 * Math.PI)) / (2 * Math.Log(theta));
+        dimension * FixedMath.Log(OriginalContextLength / (turns * 2 * Math.PI)) / (2 * FixedMath.Log(theta));
 }
 
 /// <summary>
@@ -79,7 +79,7 @@ public sealed record Llama3RopeScaling(float Factor, float LowFrequencyFactor, f
         float[] divisors = new float[headDimension / 2];
         for (int i = 0; i < divisors.Length; i++)
         {
-            double turns = OriginalContextLength * Math.Pow(theta, -2.0 * i / headDimension) / (2 * Math.PI);
+            double turns = OriginalContextLength * FixedMath.Pow(theta, -2.0 * i / headDimension) / (2 * Math.PI);
             double kept = Math.Clamp((turns - LowFrequencyFactor) / ((double)HighFrequencyFactor - LowFrequencyFactor), 0, 1);
             divisors[i] = (float)(1 / ((1 - kept) / Factor + kept));
         }

@@ -27,6 +27,8 @@ public sealed unsafe class WeightMatrix
     private WeightMatrix(BlockFormat format, int rows, int columns, byte* data, int groupRows, long groupStride)
     {
         ArgumentNullException.ThrowIfNull(format);
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        ArgumentOutOfRangeException.ThrowIfNegative(columns);
         (Format, Rows, Columns) = (format, rows, columns);
         (_rowBytes, _groupRows, _groupStride) = (format.RowBytes(columns), groupRows, groupStride);
         _data = data;
@@ -61,7 +63,7 @@ public sealed unsafe class WeightMatrix
     /// <exception cref="ArgumentException">The rows are not a whole number of periods, or this matrix is such a view already.</exception>
     public WeightMatrix Slice(int first, int rows, int period)
     {
-        if (_groupRows != Rows || Rows % period != 0 || first < 0 || first + rows > period)
+        if (_groupRows != Rows || period < 1 || Rows % period != 0 || first < 0 || rows < 0 || rows > period - first)
             throw new ArgumentException($"Rows {first} to {first + rows} of every {period} cannot be taken from {Rows} rows.");
         return new(Format, Rows / period * rows, Columns, _data + first * _rowBytes, rows, period * _rowBytes);
     }
@@ -69,7 +71,7 @@ public sealed unsafe class WeightMatrix
     /// <summary>The matrix of the first rows only: padded vocabularies have rows that no token uses.</summary>
     public WeightMatrix Take(int rows)
     {
-        if (_groupRows != Rows || rows > Rows)
+        if (_groupRows != Rows || rows < 0 || rows > Rows)
             throw new ArgumentException($"{rows} rows cannot be taken from {Rows} rows.");
         return new(Format, rows, Columns, _data);
     }

@@ -48,7 +48,7 @@ public sealed record RowFileLayout
     public int RowStride => Align(RowBytes);
 
     /// <summary>Bytes of the scales before the first row of a record: a multiple of 64, or 0 where the type has none.</summary>
-    public int ScaleBytes => Align(Layers * RowScaleBytes);
+    public int ScaleBytes => Align(checked(Layers * RowScaleBytes));
 
     /// <summary>Bytes of one row's scales.</summary>
     public int RowScaleBytes => StoredRow.ScaleBytes(Type, Dimension);
@@ -57,7 +57,7 @@ public sealed record RowFileLayout
     public int RecordStride => checked(ScaleBytes + Layers * RowStride);
 
     /// <summary>Groups of records with a checksum each.</summary>
-    public int Groups => (VocabularySize + GroupRecords - 1) / GroupRecords;
+    public int Groups => (int)((VocabularySize + GroupRecords - 1L) / GroupRecords);
 
     /// <summary>Offset of the checksums.</summary>
     public long ChecksumOffset => DataOffset + (long)VocabularySize * RecordStride;
@@ -120,7 +120,8 @@ public sealed record RowFileLayout
         };
         if (!Enum.IsDefined(layout.Type))
             throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
-        if (layout.Layers * (long)(layout.RowStride + layout.RowScaleBytes) > int.MaxValue - Alignment)
+        // A slab adds as much again for its own alignment.
+        if (layout.Layers * ((long)layout.RowStride + layout.RowScaleBytes) > int.MaxValue - 2 * Alignment)
             throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB", "Convert the checkpoint again");
         // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
         foreach ((int at, uint value) in layout.Words())
@@ -148,7 +149,7 @@ public sealed record RowFileLayout
 
     private static ReadOnlySpan<byte> Magic => "MEKIROWS"u8;
 
-    private static int Align(int bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+    private static int Align(int bytes) => checked(bytes + Alignment - 1) / Alignment * Alignment;
 
     private (int At, uint Value)[] Words() =>
     [

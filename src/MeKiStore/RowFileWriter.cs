@@ -18,7 +18,7 @@ public sealed class RowFileWriter
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(layout);
         (_stream, Layout) = (stream, layout);
-        _checksums = new byte[layout.Groups * sizeof(uint)];
+        _checksums = new byte[checked(layout.Groups * sizeof(uint))];
         stream.Write(layout.ToHeader());
     }
 

@@ -17,13 +17,13 @@ public sealed class RowStore : IDisposable
     private readonly ReadQueue _reads;
     private readonly GroupVerifier _verifier;
 
-    private RowStore(RecordSource source, RowFileLayout layout, long cacheBytes)
+    private RowStore(RecordSource source, RowFileLayout layout, long cacheBytes, Func<Thread, bool> start)
     {
         (Source, Layout) = (source, layout);
         Meter = new(source.Path);
-        _reads = new(layout.RecordStride, Read);
+        _reads = new(layout.RecordStride, Read, start);
         Cache = new(layout, cacheBytes, _reads);
-        _verifier = new(source, layout, Cache.Condemn);
+        _verifier = new(source, layout, Cache.Condemn, start);
     }
 
     /// <summary>The file's layout.</summary>
@@ -57,7 +57,7 @@ public sealed class RowStore : IDisposable
             source = options.Before(source);
         try
         {
-            return new(source, RowFileLayout.Read(source), options.CacheBytes);
+            return new(source, RowFileLayout.Read(source), options.CacheBytes, options.Start);
         }
         catch
         {

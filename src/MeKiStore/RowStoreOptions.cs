@@ -16,4 +16,18 @@ public sealed record RowStoreOptions
 
     /// <summary>Puts something before the file: a slower device, or one that fails.</summary>
     internal Func<RecordSource, RecordSource>? Before { get; init; }
+
+    /// <summary>Starts a thread; false where the system gives none.</summary>
+    internal Func<Thread, bool> Start { get; init; } = static thread =>
+    {
+        try
+        {
+            thread.Start();
+            return true;
+        }
+        catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException)
+        {
+            return false;
+        }
+    };
 }

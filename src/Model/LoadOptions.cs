@@ -1,3 +1,4 @@
+using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
@@ -7,7 +8,7 @@ namespace MeKi.Model;
 /// <summary>How a model is loaded.</summary>
 public sealed record LoadOptions
 {
-    /// <summary>Threads that compute; null takes one for each physical performance core that this process may use (<see cref="Kernels.Processors.ProcessorTopology"/>).</summary>
+    /// <summary>Threads that compute, from 1 to <see cref="ComputePool.MaxThreads"/>; null takes one for each physical performance core that this process may use (<see cref="Kernels.Processors.ProcessorTopology"/>).</summary>
     public int? Threads { get; init; }
 
     /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
@@ -39,8 +40,8 @@ public sealed record LoadOptions
 
     internal LoadOptions Checked()
     {
-        if (Threads < 1)
-            throw new ArgumentOutOfRangeException(nameof(Threads), Threads, $"{nameof(Threads)} must be 1 or more.");
+        if (Threads is < 1 or > ComputePool.MaxThreads)
+            throw new ArgumentOutOfRangeException(nameof(Threads), Threads, $"{nameof(Threads)} must be from 1 to {ComputePool.MaxThreads}.");
         if (!Enum.IsDefined(KeyFormat))
             throw new ArgumentOutOfRangeException(nameof(KeyFormat), KeyFormat, "There is no such format of the KV cache.");
         if (!Enum.IsDefined(ValueFormat))

@@ -30,7 +30,8 @@ public sealed record LoadReport
     /// <summary>Time that loading took.</summary>
     public required TimeSpan LoadTime { get; init; }
 
-    /// <summary>What a user should know before trusting the model, one line each: a key that is missing, an id that is ignored. Empty where all is well.</summary>
+    /// <summary>What a user should know before trusting the model, one line each: a key that is missing, an id that is ignored, kernels that leave
+    /// the processor's best unused (<see cref="KernelSelection.Warning"/>). Empty where all is well.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>The report as one line of text, without the warnings.</summary>
@@ -54,7 +55,7 @@ public sealed record LoadReport
             Threads = model.Threads,
             Kernels = model.Kernels,
             LoadTime = time,
-            Warnings = [.. source.Warnings],
+            Warnings = KernelSelection.Warning is { } slow ? [.. source.Warnings, slow] : [.. source.Warnings],
         };
     }
 }

@@ -107,6 +107,7 @@ public sealed class MeKiModel : IDisposable
     /// </param>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="InsufficientMemoryException">The system does not give so many threads.</exception>
     /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
     /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
     /// <exception cref="KernelSelectionException">The environment names kernels that this machine has not.</exception>

@@ -25,7 +25,7 @@ internal static class Int4Row
     private const int Middle = 8, Candidates = 16;
     private const float FewestSteps = 6, StepsApart = 0.2f;
 
-    public static int Blocks(int dimension) => (dimension + BlockValues - 1) / BlockValues;
+    public static int Blocks(int dimension) => checked(dimension + BlockValues - 1) / BlockValues;
 
     public static void Encode(ReadOnlySpan<float> row, Span<byte> codes, Span<Half> scales)
     {

@@ -23,8 +23,8 @@ public readonly ref struct StoredRow(RowType type, ReadOnlySpan<byte> values, Re
     /// <summary>Bytes of a row's values.</summary>
     public static int RowBytes(RowType type, int dimension) => type switch
     {
-        RowType.F32 => dimension * sizeof(float),
-        RowType.F16 => dimension * sizeof(ushort),
+        RowType.F32 => checked(dimension * sizeof(float)),
+        RowType.F16 => checked(dimension * sizeof(ushort)),
         RowType.Int8 => dimension,
         _ => Int4Row.Blocks(dimension) * Int4Row.BlockBytes,
     };

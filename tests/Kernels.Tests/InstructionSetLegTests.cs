@@ -59,6 +59,14 @@ public class InstructionSetLegTests
             Assert.Equal("Scalar", KernelSelection.Names[0]);
     }
 
+    [LegFact]
+    [Trait("Fault", "18.8")]
+    public void A_leg_without_the_machines_best_kernels_is_warned_about()
+    {
+        bool lessens = LegFactAttribute.MachineFlags.Contains("avx2") && !Avx2.IsSupported || LegFactAttribute.MachineFlags.Contains("avx_vnni") && !AvxVnni.IsSupported;
+        Assert.Equal(lessens && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(KernelSelection.Variable)), KernelSelection.Warning is not null);
+    }
+
     /// <summary>A fact about the leg this process is run as; reported as skipped where it is run as none, or as one that takes more than the machine has.</summary>
     [AttributeUsage(AttributeTargets.Method)]
     private sealed class LegFactAttribute : FactAttribute

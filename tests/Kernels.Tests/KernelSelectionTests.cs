@@ -32,4 +32,24 @@ public class KernelSelectionTests
         string? asked = Environment.GetEnvironmentVariable(KernelSelection.Variable);
         Assert.Equal(string.IsNullOrEmpty(asked) ? KernelSelection.Names[0] : asked, KernelSelection.Name, ignoreCase: true);
     }
+
+    [Theory]
+    [Trait("Fault", "18.8")]
+    [InlineData("Avx2", "many times", "Scalar")]
+    [InlineData("AvxVnni", "many times", "EmulatedAvxVnni", "Scalar")]
+    [InlineData("AvxVnni", "somewhat", "Avx2", "Scalar")]
+    [InlineData("AvxVnni", null, "AvxVnni", "Avx2", "Scalar")]
+    [InlineData("Avx2", null, "Avx2", "Scalar")]
+    [InlineData(null, null, "NeonDot", "Neon", "Scalar")]
+    public void Kernels_that_leave_the_processors_best_unused_are_told(string? best, string? slower, params string[] names)
+    {
+        string? warning = KernelSelection.WarningOf(best, names);
+        if (slower is null)
+            Assert.Null(warning);
+        else
+        {
+            Assert.Contains($"with the {names[0]} kernels, {slower} slower", warning, StringComparison.Ordinal);
+            Assert.Contains("IlcInstructionSet", warning, StringComparison.Ordinal);
+        }
+    }
 }

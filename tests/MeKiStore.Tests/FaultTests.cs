@@ -34,6 +34,33 @@ public sealed class FaultTests
         table.AssertRecords(later, [699, 700, 701]);
     }
 
+    // Before, the queue kept threads that had never begun, and to join one throws.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [Trait("Fault", "18.19")]
+    public void Where_the_system_gives_no_threads_rows_are_read_by_who_needs_them_and_closing_is_quiet(int given)
+    {
+        using TableFile table = new(1000);
+        int started = 0;
+        using (RowStore store = RowStore.Open(table.Path, new()
+        {
+            Start = thread =>
+            {
+                if (Interlocked.Increment(ref started) > given)
+                    return false;
+                thread.Start();
+                return true;
+            },
+        }))
+        {
+            int[] tokens = [3, 500, 700, 701, 999];
+            using RowLease lease = store.Lease(tokens);
+            table.AssertRecords(lease, tokens);
+        }
+        Assert.True(started > given);
+    }
+
     [Fact]
     public void Errors_under_pressure_never_hand_out_a_wrong_row()
     {

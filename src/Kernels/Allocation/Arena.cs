@@ -21,6 +21,8 @@ public sealed unsafe class Arena(long chunkBytes, bool hugePages)
     public ArenaPiece Allocate(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        if (bytes > long.MaxValue - HugePages.Alignment - PieceAlignment)
+            throw new InsufficientMemoryException($"No machine has {bytes} bytes.");
         long whole = (bytes + PieceAlignment - 1) / PieceAlignment * PieceAlignment;
         lock (_lock)
         {

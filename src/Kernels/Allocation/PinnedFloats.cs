@@ -11,9 +11,11 @@ internal sealed unsafe class PinnedFloats
     /// <summary>Makes room; contents are undefined where it grows.</summary>
     /// <param name="count">How many numbers.</param>
     /// <returns>The first of them.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number: somebody's product overflowed.</exception>
     /// <exception cref="OverflowException">More than an array holds.</exception>
     public float* Reserve(long count)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (_array.LongLength < count + LineFloats)
         {
             _array = GC.AllocateUninitializedArray<float>(checked((int)(count + LineFloats)), pinned: true);
@@ -29,5 +31,11 @@ internal sealed unsafe class PinnedFloats
     public long Count => Math.Max(0, _array.LongLength - LineFloats);
 
     /// <summary>Some of the numbers.</summary>
-    public Span<float> Slice(int first, int count) => _array.AsSpan(_first + first, count);
+    /// <exception cref="ArgumentOutOfRangeException">They are not all there.</exception>
+    public Span<float> Slice(long first, long count)
+    {
+        // Not before the first: those of the array in front of it are nobody's.
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        return _array.AsSpan(checked((int)(_first + first)), checked((int)count));
+    }
 }

@@ -23,7 +23,7 @@ internal sealed unsafe class AttentionQueries
     public void Reserve(KeyValueLayout layout, int rows, float scale)
     {
         _scale = scale * (layout.Keys == KeyValueFormat.F16 ? AttentionKernels.HalfScale : 1);
-        (_layout, _rows) = (layout, (rows + Interleave - 1) / Interleave * Interleave);
+        (_layout, _rows) = (layout, checked(rows + Interleave - 1) / Interleave * Interleave);
         // The kernels compute up to six rows at a time and read those that are missing.
         int all = checked((_rows * layout.KvHeads) + Interleave);
         if (_values.LongLength < (long)all * layout.Columns)

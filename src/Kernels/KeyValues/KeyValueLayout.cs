@@ -1,3 +1,5 @@
+using MeKi.Kernels.Panels;
+
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
@@ -15,26 +17,46 @@ public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueForm
     public const int BlockColumns = 32;
 
     /// <summary>Blocks of columns; the last one is filled up with zeros.</summary>
-    public int Blocks => (HeadDimension + BlockColumns - 1) / BlockColumns;
+    public int Blocks => (int)(((long)HeadDimension + BlockColumns - 1) / BlockColumns);
 
     /// <summary>Columns of a head, a multiple of 32.</summary>
-    public int Columns => Blocks * BlockColumns;
+    public int Columns => checked(Blocks * BlockColumns);
 
     /// <summary>Bytes that a position adds to the layer, keys and values of all heads.</summary>
-    public long BytesPerPosition => (long)KvHeads * Blocks * (BlockBytes(Keys) + BlockBytes(Values));
+    public long BytesPerPosition => checked(KvHeads * BytesPerPositionAndHead);
 
     /// <summary>Bytes of a page.</summary>
-    public long PageBytes => KeyValuePages.PageLength * BytesPerPosition;
+    public long PageBytes => checked(KeyValuePages.PageLength * BytesPerPosition);
+
+    /// <summary>This layout, where the kernels can compute with it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Sizes are not positive, a page is larger than 2 GB, or heads are too large for the format of their keys.</exception>
+    internal KeyValueLayout Checked()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(KvHeads, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HeadDimension, 1);
+        if (Keys == KeyValueFormat.Q8_0 && HeadDimension > ExpandedPanels.MaxColumns)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(HeadDimension), HeadDimension, $"Heads of more than {ExpandedPanels.MaxColumns} values have no Q8_0 keys; keep keys in F16.");
+        }
+        if (KvHeads > int.MaxValue / KeyValuePages.PageLength / BytesPerPositionAndHead)
+            throw new ArgumentOutOfRangeException(nameof(KvHeads), KvHeads, "A page of the KV cache would be larger than 2 GB.");
+        return this;
+    }
 
     /// <summary>Where in a page the first positions lie: what there is to save of a page that is not full. Whole groups of 32 positions, the largest that lie interleaved.</summary>
     /// <param name="positions">Positions, from 1 to <see cref="KeyValuePages.PageLength"/>.</param>
     public IEnumerable<(int Offset, int Length)> Parts(int positions)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(positions);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, KeyValuePages.PageLength);
+        // All offsets and lengths lie within the page.
+        _ = checked((int)PageBytes);
         positions = (positions + 31) / 32 * 32;
         int keys = BlockBytes(Keys), values = BlockBytes(Values);
         for (int head = 0; head < KvHeads; head++)
         {
-            int at = checked((int)(head * HeadBytes));
+            int at = (int)(head * HeadBytes);
             yield return (at, positions * Blocks * keys);
             at += (int)KeyBytes;
             for (int block = 0; block < Blocks; block++, at += KeyValuePages.PageLength * values)
@@ -55,6 +77,8 @@ public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueForm
 
     /// <summary>Bytes of one head's keys and values in a page.</summary>
     internal long HeadBytes => PageBytes / KvHeads;
+
+    private long BytesPerPositionAndHead => (long)Blocks * (BlockBytes(Keys) + BlockBytes(Values));
 
     private static int BlockBytes(KeyValueFormat format) => format switch
     {

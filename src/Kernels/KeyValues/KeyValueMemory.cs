@@ -8,10 +8,11 @@ namespace MeKi.Kernels.KeyValues;
 /// </summary>
 /// <param name="layout">What a page holds.</param>
 /// <param name="layers">Layers that take their pages here.</param>
+/// <exception cref="ArgumentOutOfRangeException">There are no kernels for the layout.</exception>
 public sealed class KeyValueMemory(KeyValueLayout layout, int layers)
 {
-    private readonly Arena _first = new(layers * layout.PageBytes, hugePages: false);
-    private readonly Arena _later = new(layers * layout.PageBytes, hugePages: true);
+    private readonly Arena _first = new(checked(layers * layout.Checked().PageBytes), hugePages: false);
+    private readonly Arena _later = new(checked(layers * layout.PageBytes), hugePages: true);
 
     /// <summary>What a page holds.</summary>
     public KeyValueLayout Layout => layout;

@@ -24,9 +24,13 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
     /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
     /// <param name="first">The first position.</param>
     /// <param name="count">Positions.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or they end beyond 31 bits.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public void Reserve(int first, int count)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, int.MaxValue - PageLength - first);
         int end = (first + count + PageLength - 1) / PageLength;
         for (int page = first / PageLength; page < Math.Min(end, _pages.Count); page++)
         {
@@ -43,7 +47,7 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
     public KeyValuePages Fork(int positions, KeyValueMemory forkMemory)
     {
         KeyValuePages fork = new(forkMemory);
-        for (int page = 0; page < (positions + PageLength - 1) / PageLength; page++)
+        for (int page = 0; page < (positions + PageLength - 1L) / PageLength; page++)
         {
             _pages[page].AddReference();
             fork._pages.Add(_pages[page]);

@@ -127,12 +127,9 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
 
     private static void ScoreCodeTiles(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {
-        const int MaxBlocks = ExpandedPanels.MaxColumns / KeyValueLayout.BlockColumns;
         ExpandedPanels expanded = t_expanded ??= new();
         float* results = stackalloc float[64];
         long step = (long)layout.Blocks * Q8_0Codes.BlockBytes;
-        if (layout.Blocks > MaxBlocks)
-            throw new NotSupportedException($"Heads of more than {ExpandedPanels.MaxColumns} values have no Q8_0 keys.");
         for (int position = first; position < end; position += 16)
         {
             IntegerPanels<TVector, Q8_0Codes>.Expand(keys + position / 8 * step, 0, layout.Blocks, expanded);

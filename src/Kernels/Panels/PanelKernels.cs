@@ -13,6 +13,9 @@ internal abstract unsafe class PanelKernels
 {
     private static PanelKernels? s_selected;
 
+    [ThreadStatic]
+    private static PanelKernels? t_forced;
+
     /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
     public const int DotProductsOfStep = 8;
 
@@ -25,7 +28,7 @@ internal abstract unsafe class PanelKernels
     public const int MostTilePanels = 8;
 
     /// <summary>Tokens that tiles add up sums for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
-    public static int PaddedTokens(int tokens) => tokens + 5;
+    public static int PaddedTokens(int tokens) => checked(tokens + 5);
 
     /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
     public abstract string Name { get; }
@@ -39,7 +42,7 @@ internal abstract unsafe class PanelKernels
     /// <summary>The set that products use.</summary>
     /// <exception cref="KernelSelectionException"><see cref="KernelSelection.Variable"/> names none that this process can execute.</exception>
     // Not an initializer: its exception would reach the caller wrapped, and every later one as "the type initializer threw".
-    public static PanelKernels Selected => s_selected ??= Select(Environment.GetEnvironmentVariable(KernelSelection.Variable));
+    public static PanelKernels Selected => t_forced ?? (s_selected ??= Select(Environment.GetEnvironmentVariable(KernelSelection.Variable)));
 
     /// <summary>Attention's arithmetic in the same instruction set.</summary>
     public abstract AttentionKernels Attention { get; }
@@ -72,6 +75,20 @@ internal abstract unsafe class PanelKernels
     /// <param name="steps">How many steps.</param>
     /// <returns>A sum of the results, so that they are computed.</returns>
     public abstract int DotProducts(int steps);
+
+    /// <summary>Makes something on another set than this process uses; what it makes takes its kernels on this thread. For tests that compare sets.</summary>
+    internal static T With<T>(PanelKernels kernels, Func<T> make)
+    {
+        t_forced = kernels;
+        try
+        {
+            return make();
+        }
+        finally
+        {
+            t_forced = null;
+        }
+    }
 
     /// <summary>The set of a name, whatever its case; the fastest where there is no name.</summary>
     internal static PanelKernels Select(string? name)

@@ -44,13 +44,17 @@ internal sealed unsafe class SplitTokens
     /// <param name="blocks">Blocks of each.</param>
     public void Reserve(int tokens, int blocks)
     {
-        (_tokens, _blocks) = (tokens, blocks);
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfNegative(blocks);
         int all = checked(tokens * blocks);
-        if (_starts.Length >= all)
-            return;
-        _codes = GC.AllocateUninitializedArray<sbyte>(checked(all * BlockBytes), pinned: true);
-        _starts = GC.AllocateUninitializedArray<int>(all, pinned: true);
-        _scales = GC.AllocateUninitializedArray<float>(all, pinned: true);
+        if (_starts.Length < all)
+        {
+            _codes = GC.AllocateUninitializedArray<sbyte>(checked(all * BlockBytes), pinned: true);
+            _scales = GC.AllocateUninitializedArray<float>(all, pinned: true);
+            // Last: where memory ended before it, the others may be shorter than they are wanted, and its length is what counts.
+            _starts = GC.AllocateUninitializedArray<int>(all, pinned: true);
+        }
+        (_tokens, _blocks) = (tokens, blocks);
     }
 
     /// <summary>Where a token's run of blocks lies; those of the next token follow.</summary>

@@ -24,6 +24,7 @@ internal sealed class GroupVerifier : IDisposable
     private readonly RecordSource _source;
     private readonly RowFileLayout _layout;
     private readonly Action<int, RowFileException> _damaged;
+    private readonly Func<Thread, bool> _start;
     private readonly bool[] _used;
     private readonly Queue<int> _groups = new();
     private Thread? _worker;
@@ -33,9 +34,10 @@ internal sealed class GroupVerifier : IDisposable
     /// <param name="source">The file.</param>
     /// <param name="layout">Its layout.</param>
     /// <param name="damaged">Told the group and what to throw when it is used.</param>
-    public GroupVerifier(RecordSource source, RowFileLayout layout, Action<int, RowFileException> damaged)
+    /// <param name="start">Starts a thread; false where the system gives none.</param>
+    public GroupVerifier(RecordSource source, RowFileLayout layout, Action<int, RowFileException> damaged, Func<Thread, bool> start)
     {
-        (_source, _layout, _damaged) = (source, layout, damaged);
+        (_source, _layout, _damaged, _start) = (source, layout, damaged, start);
         _used = new bool[layout.Groups];
     }
 
@@ -52,13 +54,19 @@ internal sealed class GroupVerifier : IDisposable
         {
             if (_stopping)
                 return;
-            _groups.Enqueue(group);
-            Monitor.Pulse(_gate);
             if (_worker is null)
             {
-                _worker = new(Work) { IsBackground = true, Name = ThreadName };
-                _worker.Start();
+                Thread worker = new(Work) { IsBackground = true, Name = ThreadName };
+                if (!_start(worker))
+                {
+                    // The group's next use tries again.
+                    Volatile.Write(ref _used[group], false);
+                    return;
+                }
+                _worker = worker;
             }
+            _groups.Enqueue(group);
+            Monitor.Pulse(_gate);
         }
     }
 

@@ -11,7 +11,8 @@ internal delegate void ReadRun(ReadOnlySpan<RecordSlot> run, Span<byte> staging)
 /// </summary>
 /// <param name="stride">Bytes of a record.</param>
 /// <param name="read">Does the reading.</param>
-internal sealed class ReadQueue(int stride, ReadRun read) : IDisposable
+/// <param name="start">Starts a thread; false where the system gives none.</param>
+internal sealed class ReadQueue(int stride, ReadRun read, Func<Thread, bool> start) : IDisposable
 {
     /// <summary>Bytes of a merged read at most.</summary>
     public const int StagingBytes = 128 << 10;
@@ -59,8 +60,10 @@ internal sealed class ReadQueue(int stride, ReadRun read) : IDisposable
             for (int missing = Math.Min(_length - _idle, MostWorkers - _workers.Count); missing > 0; missing--)
             {
                 Thread worker = new(Work) { IsBackground = true, Name = $"MeKi rows {_workers.Count + 1}" };
+                // Who needs a record that nobody reads reads it: without threads it is slower, no more.
+                if (!start(worker))
+                    return;
                 _workers.Add(worker);
-                worker.Start();
             }
         }
     }

@@ -15,6 +15,9 @@ internal sealed class Fold(ComputedTokenRows trainingForm, RowFileLayout layout)
     // Each block packs every layer's projection anew: against 1,024 tokens' arithmetic that is 4 %, and the records take 29 MB at the 4B model's size.
     private const int BlockTokens = 4 * RowFileLayout.GroupRecords;
 
+    // Records larger than any model's come in smaller blocks.
+    private const int MostBlockBytes = 256 << 20;
+
     /// <summary>Computes all records and hands them out in token order.</summary>
     /// <param name="path">The checkpoint, for messages.</param>
     /// <param name="write">Takes the next whole records.</param>
@@ -23,9 +26,10 @@ internal sealed class Fold(ComputedTokenRows trainingForm, RowFileLayout layout)
     public void Run(string path, Action<ReadOnlySpan<byte>> write, CancellationToken cancellationToken)
     {
         int stride = layout.RecordStride;
-        byte[] records = new byte[BlockTokens * stride];
+        int blockTokens = Math.Clamp(MostBlockBytes / stride, 1, BlockTokens);
+        byte[] records = new byte[checked(blockTokens * stride)];
         ActivationMatrix rows = new(layout.Dimension);
-        int[] tokens = new int[BlockTokens];
+        int[] tokens = new int[blockTokens];
         for (int first = 0; first < layout.VocabularySize; first += tokens.Length)
         {
             int count = Math.Min(tokens.Length, layout.VocabularySize - first);

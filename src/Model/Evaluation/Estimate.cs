@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using MeKi.Kernels;
 
 namespace MeKi.Model.Evaluation;
 
@@ -11,7 +11,7 @@ public readonly record struct Estimate(double Mean, double StandardError)
     /// <param name="sample">At least one value.</param>
     internal static Estimate Of(ReadOnlySpan<double> sample)
     {
-        double mean = TensorPrimitives.Sum(sample) / sample.Length, squares = 0;
+        double mean = FixedSum.Of(sample) / sample.Length, squares = 0;
         foreach (double value in sample)
             squares += (value - mean) * (value - mean);
         return new(mean, Math.Sqrt(squares / (sample.Length - 1.0) / sample.Length));

@@ -1,3 +1,5 @@
+using MeKi.Kernels;
+
 namespace MeKi.Model.Evaluation;
 
 /// <summary>
@@ -102,7 +104,7 @@ public sealed class EvaluationTask
         return new(
             Name, questions.Count, Estimate.Of(right),
             _metrics == Metrics.AccuracyAndNormalized ? Estimate.Of(rightNormalized) : null,
-            _metrics == Metrics.GreedyAndPerplexity ? Math.Exp(-scores.Average(score => score[0].LogLikelihood)) : null);
+            _metrics == Metrics.GreedyAndPerplexity ? FixedMath.Exp(-scores.Average(score => score[0].LogLikelihood)) : null);
     }
 }
 

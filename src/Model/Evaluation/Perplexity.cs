@@ -1,3 +1,5 @@
+using MeKi.Kernels;
+
 namespace MeKi.Model.Evaluation;
 
 /// <summary>
@@ -67,7 +69,7 @@ public static class Perplexity
 public sealed record PerplexityResult(Estimate NegativeLogLikelihood, int Tokens, int Windows)
 {
     /// <summary>exp(mean negative log-likelihood).</summary>
-    public double Perplexity => Math.Exp(NegativeLogLikelihood.Mean);
+    public double Perplexity => FixedMath.Exp(NegativeLogLikelihood.Mean);
 
     /// <summary>Standard error of <see cref="Perplexity"/>, to first order: it times the standard error of the negative log-likelihood, as llama.cpp prints it.</summary>
     public double StandardError => Perplexity * NegativeLogLikelihood.StandardError;

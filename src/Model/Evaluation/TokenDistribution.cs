@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using MeKi.Kernels;
 using MeKi.Model.Generation;
 
 namespace MeKi.Model.Evaluation;
@@ -22,9 +23,10 @@ internal sealed class TokenDistribution(int vocabulary)
         if (!double.IsFinite(max))
             throw new InvalidLogitsException(max);
         TensorPrimitives.Subtract(_logits, max, _logProbabilities);
-        TensorPrimitives.Exp<double>(_logProbabilities, _probabilities);
-        double sum = TensorPrimitives.Sum<double>(_probabilities);
-        TensorPrimitives.Subtract(_logProbabilities, Math.Log(sum), _logProbabilities);
+        _logProbabilities.CopyTo(_probabilities);
+        FixedMath.Exp(_probabilities);
+        double sum = FixedSum.Of(_probabilities);
+        TensorPrimitives.Subtract(_logProbabilities, FixedMath.Log(sum), _logProbabilities);
         TensorPrimitives.Divide(_probabilities, sum, _probabilities);
     }
 
@@ -43,7 +45,9 @@ internal sealed class TokenDistribution(int vocabulary)
     /// <summary>Mean over the vocabulary of the squared difference of the logits themselves.</summary>
     public double MeanSquaredLogitDifference(TokenDistribution other)
     {
-        double distance = TensorPrimitives.Distance<double>(_logits, other._logits);
-        return distance * distance / _logits.Length;
+        double sum = 0;
+        for (int token = 0; token < _logits.Length; token++)
+            sum += (_logits[token] - other._logits[token]) * (_logits[token] - other._logits[token]);
+        return sum / _logits.Length;
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using MeKi.Kernels;
 
 namespace MeKi.Model.Generation;
 
@@ -19,6 +20,7 @@ internal sealed class Sampler(GenerationOptions options)
     private readonly PriorityQueue<int, float> _heap = new();
     private readonly double[] _binMasses = new double[BinsOfNat * Nats];
     private float[] _candidateLogits = [];
+    private double[] _masses = [];
     private int[] _candidates = [];
 
     /// <summary>Takes note of a token of the sequence.</summary>
@@ -71,7 +73,7 @@ internal sealed class Sampler(GenerationOptions options)
     private int KeepLikeliest(ReadOnlySpan<float> logits, float max)
     {
         if (_candidates.Length < logits.Length)
-            (_candidateLogits, _candidates) = (new float[logits.Length], new int[logits.Length]);
+            (_candidateLogits, _candidates, _masses) = (new float[logits.Length], new int[logits.Length], new double[logits.Length]);
         int count;
         if (options.TopK > 0 && options.TopK < logits.Length)
         {
@@ -99,16 +101,17 @@ internal sealed class Sampler(GenerationOptions options)
     private int TakeNucleus(ReadOnlySpan<float> logits, float max)
     {
         _binMasses.AsSpan().Clear();
-        Span<float> some = stackalloc float[256];
+        Span<double> some = stackalloc double[256];
         for (int first = 0; first < logits.Length; first += some.Length)
         {
             ReadOnlySpan<float> from = logits.Slice(first, Math.Min(some.Length, logits.Length - first));
-            TensorPrimitives.Subtract(from, max, some);
-            TensorPrimitives.Exp(some[..from.Length], some);
+            for (int i = 0; i < from.Length; i++)
+                some[i] = from[i] - max;
+            FixedMath.Exp(some[..from.Length]);
             for (int i = 0; i < from.Length; i++)
                 _binMasses[Bin(from[i], max)] += some[i];
         }
-        double rest = options.TopP * TensorPrimitives.Sum<double>(_binMasses);
+        double rest = options.TopP * FixedSum.Of(_binMasses);
         int last = 0;
         while (last < _binMasses.Length - 1 && rest > _binMasses[last])
             rest -= _binMasses[last++];
@@ -136,7 +139,7 @@ internal sealed class Sampler(GenerationOptions options)
     {
         for (int i = first; i < end; i++)
         {
-            mass -= Math.Exp(_candidateLogits[i] - max);
+            mass -= FixedMath.Exp(_candidateLogits[i] - max);
             if (mass <= 0)
                 return i + 1 - first;
         }
@@ -147,7 +150,7 @@ internal sealed class Sampler(GenerationOptions options)
     {
         double total = 0;
         for (int i = 0; i < count; i++)
-            total += Math.Exp(_candidateLogits[i] - max);
+            total += FixedMath.Exp(_candidateLogits[i] - max);
         return total;
     }
 
@@ -156,7 +159,7 @@ internal sealed class Sampler(GenerationOptions options)
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
-            if (_candidateLogits[i] == max || Math.Exp(_candidateLogits[i] - max) >= options.MinP)
+            if (_candidateLogits[i] == max || FixedMath.Exp(_candidateLogits[i] - max) >= options.MinP)
                 (_candidateLogits[kept], _candidates[kept++]) = (_candidateLogits[i], _candidates[i]);
         }
         return kept;
@@ -180,18 +183,16 @@ internal sealed class Sampler(GenerationOptions options)
         return k;
     }
 
-    private int Draw(Span<float> logits, ReadOnlySpan<int> tokens, float max)
+    private int Draw(ReadOnlySpan<float> logits, ReadOnlySpan<int> tokens, float max)
     {
-        TensorPrimitives.Subtract(logits, max, logits);
-        TensorPrimitives.Divide(logits, options.Temperature, logits);
-        TensorPrimitives.Exp(logits, logits);
-        double total = 0;
-        foreach (float mass in logits)
-            total += mass;
-        double left = _random.NextDouble() * total;
+        Span<double> masses = _masses.AsSpan(0, logits.Length);
         for (int i = 0; i < logits.Length; i++)
+            masses[i] = (logits[i] - max) / options.Temperature;
+        FixedMath.Exp(masses);
+        double left = _random.NextDouble() * FixedSum.Of(masses);
+        for (int i = 0; i < masses.Length; i++)
         {
-            left -= logits[i];
+            left -= masses[i];
             if (left < 0)
                 return tokens[i];
         }

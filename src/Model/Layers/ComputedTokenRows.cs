@@ -70,7 +70,10 @@ internal sealed class ComputedTokenRows : TokenRows
             else
                 w.Memory.DecodeRow(_tokens[i], e);
             if (w.Projection is not null)
-                TensorPrimitives.MultiplyAdd(_dynamic.Row(i), w.Beta, e, e);
+            {
+                TensorPrimitives.Multiply(_dynamic.Row(i), w.Beta, _dynamic.Row(i));
+                TensorPrimitives.Add(e, _dynamic.Row(i), e);
+            }
             RmsNorm.Normalize(e, w.MixNorm, _config.NormEps, e);
             TensorPrimitives.Multiply(e, w.Alpha, e);
         }

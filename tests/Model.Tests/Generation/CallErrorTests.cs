@@ -64,7 +64,7 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
     {
         foreach ((string name, LoadOptions options) in new (string, LoadOptions)[]
         {
-            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KeyValueFormat)99 }),
+            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = 100_000 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KeyValueFormat)99 }),
             ("ValueFormat", new() { ValueFormat = (KeyValueFormat)(-1) }), ("Rows", new() { Rows = null! }),
         })
         {

@@ -47,4 +47,24 @@ public unsafe class HeadTests
         Assert.Equal(MemoryMarshal.Cast<float, int>(two.AsSpan(0, vocabulary)), MemoryMarshal.Cast<float, int>(alone));
         Assert.Equal((vocabulary + 7) / 8 * 3 / 4 * 8, first);
     }
+
+    // Three quarters of one panel are none.
+    [Fact]
+    [Trait("Fault", "18.17")]
+    public void A_vocabulary_of_eight_with_a_large_head_is_not_divided()
+    {
+        const int Vocabulary = 8, Wide = 1 << 20;
+        ushort[] weight = GC.AllocateArray<ushort>(Vocabulary * Wide, pinned: true);
+        weight[3 * Wide] = BitConverter.HalfToUInt16Bits((Half)1);
+        using ComputePool pool = new(1);
+        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), Vocabulary, Wide, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)), pool);
+        ActivationMatrix h = new(Wide);
+        h.Reserve(1);
+        h.Row(0).Fill(1);
+        float[] logits = new float[Vocabulary];
+        OutputHead head = new(new(panels), new(pool));
+        Assert.False(head.IsDivided);
+        head.Run(1, h, logits);
+        Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], logits);
+    }
 }
