@@ -18,7 +18,11 @@ public sealed class ActivationMatrix(int columns = 0)
     internal QuantizedActivations? Codes { get; set; }
 
     /// <summary>Gives the rows another width; contents are undefined afterwards. Layers of one model may differ in theirs.</summary>
-    public void Shape(int columns) => Columns = columns;
+    public void Shape(int columns)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(columns);
+        Columns = columns;
+    }
 
     /// <summary>Makes room for so many rows; contents are undefined afterwards.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>

@@ -1,9 +1,10 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace MeKi.Kernels;
 
 /// <summary>Root mean square normalisation: <c>y = w ⊙ x / sqrt(mean(x²) + eps)</c> (Zhang and Sennrich, 2019).</summary>
-public static class RmsNorm
+public static unsafe class RmsNorm
 {
     /// <summary>Normalises one vector; <paramref name="y"/> may be <paramref name="x"/>.</summary>
     /// <param name="x">The vector, [d].</param>
@@ -13,12 +14,22 @@ public static class RmsNorm
     public static void Normalize(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float eps, Span<float> y)
     {
         float scale = 1 / MathF.Sqrt(FixedSum.OfSquares(x) / x.Length + eps);
-        weight = weight[..x.Length];
-        y = y[..x.Length];
+        fixed (float* from = x, w = weight[..x.Length], to = y[..x.Length])
+            Scale(from, scale, w, to, x.Length);
+    }
+
+    // In one pass, and as wide as there is: each value is rounded twice, whatever is beside it.
+    private static void Scale(float* x, float scale, float* weight, float* y, int count)
+    {
         int i = 0;
-        for (; i + Vector<float>.Count <= x.Length; i += Vector<float>.Count)
-            (new Vector<float>(x[i..]) * scale * new Vector<float>(weight[i..])).CopyTo(y[i..]);
-        for (; i < x.Length; i++)
+        if (Vector512.IsHardwareAccelerated)
+        {
+            for (Vector512<float> scales = Vector512.Create(scale); i + Vector512<float>.Count <= count; i += Vector512<float>.Count)
+                (Vector512.Load(x + i) * scales * Vector512.Load(weight + i)).Store(y + i);
+        }
+        for (Vector<float> scales = new(scale); i + Vector<float>.Count <= count; i += Vector<float>.Count)
+            (Vector.Load(x + i) * scales * Vector.Load(weight + i)).Store(y + i);
+        for (; i < count; i++)
             y[i] = x[i] * scale * weight[i];
     }
 

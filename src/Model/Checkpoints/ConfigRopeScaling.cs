@@ -71,7 +71,7 @@ internal static class ConfigRopeScaling
         {
             int original = field.TryInt("original_max_position_embeddings") ?? json.TryInt("original_max_position_embeddings") ?? config.ContextLength;
             double factor = field.TryFloat("factor") ?? config.ContextLength / (double)Math.Max(original, 1);
-            double growth = field.TryFloat("attention_factor") ?? (factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(original)));
+            double growth = field.TryFloat("attention_factor") ?? (factor <= 1 ? 1 : Math.Sqrt(1 + FixedMath.Log(factor) / FixedMath.Log(original)));
             return new(Factors("short_factor"), Factors("long_factor"), original, (float)growth, IsLong: config.ContextLength > original);
         }
 
