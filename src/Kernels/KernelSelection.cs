@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Panels;
+using MeKi.Kernels.Processors;
 
 namespace MeKi.Kernels;
 
@@ -32,13 +33,23 @@ public static class KernelSelection
     private static string? BestOfProcessor()
     {
         if (!X86Base.IsSupported)
-            return null;
+            return BestOfListed();
         const int Fma = 1 << 12, Avx = 1 << 28, Avx2 = 1 << 5, AvxVnni = 1 << 4;
         int features = X86Base.CpuId(1, 0).Ecx;
         (int lastLeaf, int extended, _, _) = X86Base.CpuId(7, 0);
         if ((features & Fma) == 0 || (features & Avx) == 0 || (extended & Avx2) == 0)
             return null;
         return lastLeaf >= 1 && (X86Base.CpuId(7, 1).Eax & AvxVnni) != 0 ? "AvxVnni" : "Avx2";
+    }
+
+    // Without CPUID, on ARM64 or with all intrinsics off, Linux tells.
+    private static string? BestOfListed()
+    {
+        string[] flags = KernelFile.Lines("/proc/cpuinfo")
+            .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ') ?? [];
+        return flags.Contains("asimddp") ? "NeonDot"
+            : !flags.Contains("avx2") || !flags.Contains("fma") ? null
+            : flags.Contains("avx_vnni") ? "AvxVnni" : "Avx2";
     }
 }
 
