@@ -33,7 +33,6 @@ public sealed record ModelConfig
     /// <summary>The family, as GGUF names it: <c>llama</c>, <c>qwen3</c>, <c>qwen3meki</c> and others.</summary>
     public string Family => Architecture.Name;
 
-
     /// <summary>V: rows of the embedding that tokens may name.</summary>
     public int VocabularySize { get; internal set; }
 

@@ -18,7 +18,7 @@ internal sealed class Qwen3MeKi : Qwen3
     public override IReadOnlyList<ConfigKey> Keys { get; } =
     [
         .. new Qwen3().Keys,
-        new IntKey("meki.dimension", "mem_dim", c => c.MemoryDimension, (c, v) => c.MemoryDimension = v == 0 ? c.MemoryDimension : v) 
+        new IntKey("meki.dimension", "mem_dim", c => c.MemoryDimension, (c, v) => c.MemoryDimension = v == 0 ? c.MemoryDimension : v)
         {
             Aliases = ["meki_dim", "d_mem"],
             JsonDefault = c => c.MemoryDimension, // the length of mix_norm

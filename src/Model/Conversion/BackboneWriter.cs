@@ -29,26 +29,30 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
         if (GgufRopeScaling.Tensors(config).TryGetValue(tensor.Spec.Role, out IReadOnlyList<float>? divisors))
             return (_, values) => divisors.ToArray().CopyTo(values, 0);
         WeightMatrix[] parts = [.. tensor.Parts.Select(part => source.Matrix(part, tensor.Layer))];
-        int head = tensor.Spec.PairsRows ? config.Geometry[tensor.Layer].HeadSize : 0;
+        int head = tensor.Spec.PairsRows ? config.Geometry[tensor.Layer].HeadSize : 0, turned = config.RotaryDimension;
         if (head > 0 && tensor.IsVector)
-            return (_, values) => DecodePaired(parts[0], values.AsSpan(0, tensor.Columns), head);
+            return (_, values) => DecodePaired(parts[0], values.AsSpan(0, tensor.Columns), head, turned);
         return (row, values) =>
         {
             int part = 0;
             for (; row >= parts[part].Rows; part++)
                 row -= parts[part].Rows;
-            parts[part].DecodeRow(head == 0 ? row : Unpaired(row, head), values.AsSpan(0, tensor.Columns));
+            parts[part].DecodeRow(head == 0 ? row : Unpaired(row, head, turned), values.AsSpan(0, tensor.Columns));
         };
     }
 
-    private static void DecodePaired(WeightMatrix vector, Span<float> values, int head)
+    private static void DecodePaired(WeightMatrix vector, Span<float> values, int head, int turned)
     {
         float[] whole = new float[values.Length];
         vector.DecodeRow(0, whole);
         for (int i = 0; i < values.Length; i++)
-            values[i] = whole[Unpaired(i, head)];
+            values[i] = whole[Unpaired(i, head, turned)];
     }
 
-    // Neighbours 2i and 2i + 1 of a head are i and i + D/2 of the checkpoint.
-    private static int Unpaired(int row, int head) => row / head * head + row % head / 2 + row % 2 * (head / 2);
+    // Of the values of a head that are turned, neighbours 2i and 2i + 1 are i and i + r/2 of the checkpoint.
+    private static int Unpaired(int row, int head, int turned)
+    {
+        int within = row % head;
+        return within >= turned ? row : row - within + within / 2 + within % 2 * (turned / 2);
+    }
 }
