@@ -22,6 +22,7 @@ public class FamilyTests
 
     [SharedTheory("foreign/llama.json")]
     [MemberData(nameof(Families))]
+    [Trait("Length", "Long")]
     public void The_same_model_as_a_Hugging_Face_folder_gives_the_same_answers(string family)
     {
         using TemporaryFolder folder = new();
@@ -33,6 +34,7 @@ public class FamilyTests
 
     [SharedTheory("foreign/llama.json")]
     [MemberData(nameof(Families))]
+    [Trait("Length", "Long")]
     public void A_converted_folder_gives_the_same_answers(string family)
     {
         using TemporaryFolder folder = new();
@@ -47,6 +49,7 @@ public class FamilyTests
     // Of random weights, logits differ by this part of the largest: what rounding to the format costs.
     [SharedTheory("foreign/llama.json")]
     [MemberData(nameof(Families))]
+    [Trait("Length", "Long")]
     public void A_quantised_file_stays_within_its_formats_bound(string family)
     {
         using TemporaryFolder folder = new();
