@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace MeKi.Regress;
 
 /// <summary>
-/// The committed ratios, by machine: <c>{ "machine": { "reasons": ["why these numbers"], "ratios": { "case": 0.81 } } }</c>. A machine that is not in the file has no baseline
-/// and cannot fail; moving a baseline takes a reason.
+/// The committed ratios, by machine: <c>{ "machine": { "reasons": ["why these numbers"], "ratios": { "case": 0.81 } } }</c>. A machine that is not in the file
+/// has no baseline and cannot fail; moving a baseline takes a reason.
 /// </summary>
 internal sealed class Baseline
 {

@@ -8,7 +8,9 @@ using MeKi.Quant.Panels;
 
 namespace MeKi.Regress;
 
-/// <summary>Every kernel at the Qwen3-0.6B shape against a yardstick: reading memory for those that stream, multiply-adds or dot products on registers for the rest.</summary>
+/// <summary>
+/// Every kernel at the Qwen3-0.6B shape against a yardstick: reading memory for those that stream, multiply-adds or dot products on registers for the rest.
+/// </summary>
 internal sealed unsafe class KernelCases : IDisposable
 {
     private const int Hidden = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDimension = 128, MemoryDimension = 128;
@@ -51,8 +53,9 @@ internal sealed unsafe class KernelCases : IDisposable
             yield return format.BlockSize > 1
                 ? new($"matmul {format.Name} / dot products", tiles, _dotProducts.Run)
                 : new($"matmul {format.Name} / multiply-adds", tiles, _peak.Run);
-            // A neighbour on the same core takes room in its caches, which arithmetic on registers does not notice and products of floats do: in eight processes of one build q6_k was 0.69 to 0.77
-            // of the dot products and 1.91 to 2.14 of these. What slows all tiles alike, the walk they share, is F32's to notice.
+            // A neighbour on the same core takes room in its caches, which arithmetic on registers does not notice and products of floats do: in eight
+            // processes of one build q6_k was 0.69 to 0.77 of the dot products and 1.91 to 2.14 of these. What slows all tiles alike, the walk they share, is
+            // F32's to notice.
             if (format.Type != GgmlType.F32)
                 yield return new($"matmul {format.Name} / matmul f32", tiles, floatTiles);
         }
@@ -91,7 +94,8 @@ internal sealed unsafe class KernelCases : IDisposable
         return Repeat(1, () => matMul.Run(tokens, (x, weight, y)), work);
     }
 
-    // Together larger than the caches, as the layers of a model are: one layer of 8 MB read four times was 0.8 to 1.4 times as fast as memory, as neighbours left room in the third-level cache.
+    // Together larger than the caches, as the layers of a model are: one layer of 8 MB read four times was 0.8 to 1.4 times as fast as memory, as neighbours
+    // left room in the third-level cache.
     private KeyValuePages[] LayersAtDepth(KeyValueFormat format)
     {
         KeyValueLayout layout = new(KvHeads, HeadDimension, format, format);

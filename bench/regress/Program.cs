@@ -55,7 +55,8 @@ else
             verdicts[i] = Judge(cases[i], 2 * Pairs);
     }
 }
-// Where a process' memory came to lie can cost a case 10 to 30 % for as long as it lives (ten runs of an unchanged tree raised two such alarms), so new processes have the last word.
+// Where a process' memory came to lie can cost a case 10 to 30 % for as long as it lives (ten runs of an unchanged tree raised two such alarms), so new
+// processes have the last word.
 HashSet<string> slow = SlowerAgainstEveryYardstick(verdicts);
 for (int process = 0; process < Processes && slow.Count > 0 && only is null && reason is null; process++)
     slow.IntersectWith(SlowerInNewProcess(slow));

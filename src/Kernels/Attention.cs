@@ -7,22 +7,25 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Causal grouped-query attention over the KV cache: each query head h of each token reads the keys and values of KV head h / group at positions up to its own (or the last
-/// few of them: a sliding window), <c>softmax(q · Kᵀ / sqrt(D)) · V</c>. The queries that share a KV head meet each page of keys and values together. A page gives a largest
-/// score, a sum of weights and a weighted sum of values; the pages' results are joined in their order, as the online softmax does (Milakov and Gimelshein, 2018).
+/// Causal grouped-query attention over the KV cache: each query head h of each token reads the keys and values of KV head h / group at positions up to its own
+/// (or the last few of them: a sliding window), <c>softmax(q · Kᵀ / sqrt(D)) · V</c>. The queries that share a KV head meet each page of keys and values
+/// together. A page gives a largest score, a sum of weights and a weighted sum of values; the pages' results are joined in their order, as the online softmax
+/// does (Milakov and Gimelshein, 2018).
 /// </summary>
 /// <remarks>
-/// Few tokens are a region of KV heads × pages, so that every core works at any number of heads, and who ends a head's last page joins the head's pages. Many are a region of
-/// KV heads × tiles of tokens, each with a running result. Pages' results are kept for so many pages as fit a fixed room, then joined: what is held does not grow with depth. A query meets the same pages in the same order whatever tokens are
-/// beside it and whoever computes them: the bits depend neither on threads nor on how a prompt is cut.
+/// Few tokens are a region of KV heads × pages, so that every core works at any number of heads, and who ends a head's last page joins the head's pages. Many
+/// are a region of KV heads × tiles of tokens, each with a running result. Pages' results are kept for so many pages as fit a fixed room, then joined: what is
+/// held does not grow with depth. A query meets the same pages in the same order whatever tokens are beside it and whoever computes them: the bits depend
+/// neither on threads nor on how a prompt is cut.
 /// </remarks>
 public sealed unsafe class Attention : Region
 {
-    // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B = 48 KB.
+    // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B =
+    // 48 KB.
     private const int TileRows = 48;
 
-    // Rows of all parts of a KV head together, and as many regions as pages need: 2.2 MB for 8 KV heads of 128 columns. One token with two heads a group, padded to four rows, has 32,768
-    // positions in one region, a tile of 48 rows 2,560.
+    // Rows of all parts of a KV head together, and as many regions as pages need: 2.2 MB for 8 KV heads of 128 columns. One token with two heads a group,
+    // padded to four rows, has 32,768 positions in one region, a tile of 48 rows 2,560.
     private const int PartRows = 512;
 
     // Behind a part's columns: its largest score and its sum of weights.
@@ -80,7 +83,8 @@ public sealed unsafe class Attention : Region
     internal long PartBytes => _parts.Count * sizeof(float);
 
     /// <summary>
-    /// Attends for some rows of one sequence; row <paramref name="firstRow"/> + r stands at <paramref name="firstPosition"/> + r, and its own key and value are in the cache already.
+    /// Attends for some rows of one sequence; row <paramref name="firstRow"/> + r stands at <paramref name="firstPosition"/> + r, and its own key and value are
+    /// in the cache already.
     /// </summary>
     /// <param name="queries">Rotated queries, [rows × heads · D].</param>
     /// <param name="firstRow">The first row.</param>

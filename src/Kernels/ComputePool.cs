@@ -8,12 +8,14 @@ namespace MeKi.Kernels;
 /// </summary>
 /// <remarks>
 /// A claim is one compare-and-swap on a ticket (generation in the upper half, next item in the lower): a worker that wakes late holds a ticket of an old
-/// generation and cannot claim from a new region. The caller waits for items, not for workers, so an unscheduled worker delays nobody. Each worker that parks is woken by one
-/// permit: whoever publishes a region takes the count of the parked with it, so that workers who are slow to wake are not given a permit by every region they miss.
+/// generation and cannot claim from a new region. The caller waits for items, not for workers, so an unscheduled worker delays nobody. Each worker that parks
+/// is woken by one permit: whoever publishes a region takes the count of the parked with it, so that workers who are slow to wake are not given a permit by
+/// every region they miss.
 /// </remarks>
 public sealed class ComputePool : IDisposable
 {
-    // About 0.5 ms: the runtime makes Thread.SpinWait(8) some 240 ns on any machine. Longer than the serial stretch between two regions of a token, and than choosing the next token.
+    // About 0.5 ms: the runtime makes Thread.SpinWait(8) some 240 ns on any machine. Longer than the serial stretch between two regions of a token, and than
+    // choosing the next token.
     private const int SpinsBeforeParking = 2_000;
     private const int Closed = int.MaxValue;
 
@@ -117,8 +119,8 @@ public sealed class ComputePool : IDisposable
     }
 
     /// <summary>
-    /// Sends workers to sleep who look for work, until the next region. For a caller who is about to wait for something else: a thread that is to bring it may need the core on which a
-    /// worker spins.
+    /// Sends workers to sleep who look for work, until the next region. For a caller who is about to wait for something else: a thread that is to bring it may
+    /// need the core on which a worker spins.
     /// </summary>
     public void Rest() => Volatile.Write(ref _resting, true);
 

@@ -6,16 +6,18 @@ namespace MeKi.Kernels;
 
 /// <summary>
 /// <c>y = x · Wᵀ</c> for several matrices and inputs as one region of panels: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].
-/// Weights in block formats meet activations in 8-bit blocks, made once per input and region, or by whoever made the input; float weights meet them as they are.
+/// Weights in block formats meet activations in 8-bit blocks, made once per input and region, or by whoever made the input; float weights meet them as they
+/// are.
 /// </summary>
 /// <remarks>
-/// Each output is computed by one thread in one order, the same for one token and for many: the bits depend neither on the number of threads nor on how a prompt is cut
-/// into chunks, and prefill equals decode exactly.
+/// Each output is computed by one thread in one order, the same for one token and for many: the bits depend neither on the number of threads nor on how a
+/// prompt is cut into chunks, and prefill equals decode exactly.
 /// </remarks>
 public sealed unsafe class MatMul : Region
 {
-    // What a thread claims of a product by one token: a sixth of its share, so that it waits little for the others at the region's end, 4 to 16 µs at 16 GB/s. Each claim begins a stream that
-    // the machine has yet to recognise: against 64 KB always, the 0.6B model decodes 1.09 to 1.12 (Q8_0) and 1.04 to 1.06 times as fast (Q4_0; runs in turn in one process), and no faster with 512 KB.
+    // What a thread claims of a product by one token: a sixth of its share, so that it waits little for the others at the region's end, 4 to 16 µs at 16 GB/s.
+    // Each claim begins a stream that the machine has yet to recognise: against 64 KB always, the 0.6B model decodes 1.09 to 1.12 (Q8_0) and 1.04 to 1.06 times
+    // as fast (Q4_0; runs in turn in one process), and no faster with 512 KB.
     private const int ChunksOfThread = 6;
     private const long LeastChunkBytes = 64 << 10, MostChunkBytes = 256 << 10;
     private const int MostProducts = 4;
@@ -112,7 +114,8 @@ public sealed unsafe class MatMul : Region
         _groups.Run(codes.Groups, new SplitGroup(codes));
     }
 
-    // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two threads seldom write to one pair of lines.
+    // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two
+    // threads seldom write to one pair of lines.
     private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? _kernels.TilePanels(weight) : 2 * (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
 
     private int ChunksOf(PanelMatrix weight)

@@ -5,8 +5,8 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// A weight matrix [rows × columns] in panels of eight rows, the layout that products are computed from: in memory that somebody else owns and keeps alive (a mapped file),
-/// or packed from canonical rows by <see cref="Pack"/>. A last panel with fewer rows is filled up with zeros.
+/// A weight matrix [rows × columns] in panels of eight rows, the layout that products are computed from: in memory that somebody else owns and keeps alive (a
+/// mapped file), or packed from canonical rows by <see cref="Pack"/>. A last panel with fewer rows is filled up with zeros.
 /// </summary>
 public sealed unsafe class PanelMatrix
 {
@@ -68,7 +68,10 @@ public sealed unsafe class PanelMatrix
     /// <summary>Blocks of a panel.</summary>
     internal int Blocks => Columns / Format.Block.BlockSize;
 
-    /// <summary>Packs canonical rows, on all threads. Rows in a format without panels are encoded anew as <see cref="GgmlType.Q8_0"/>, or as <see cref="GgmlType.F16"/> where they are not whole blocks.</summary>
+    /// <summary>
+    /// Packs canonical rows, on all threads. Rows in a format without panels are encoded anew as <see cref="GgmlType.Q8_0"/>, or as <see cref="GgmlType.F16"/>
+    /// where they are not whole blocks.
+    /// </summary>
     /// <param name="rows">The rows.</param>
     /// <param name="pool">The threads.</param>
     /// <param name="reuse">A packed matrix that is no longer used, whose memory may be taken.</param>

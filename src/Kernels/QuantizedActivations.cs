@@ -3,11 +3,12 @@ using MeKi.Kernels.Panels;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Activations in 8-bit blocks of 32 columns: <c>x ≈ scale · code</c>, scale = max|x| / 127, codes rounded to nearest, ties to even. With each block go the sums of its codes,
-/// which correct for weights that are stored with an offset or a minimum. A block with an infinity or NaN gets the scale NaN.
+/// Activations in 8-bit blocks of 32 columns: <c>x ≈ scale · code</c>, scale = max|x| / 127, codes rounded to nearest, ties to even. With each block go the
+/// sums of its codes, which correct for weights that are stored with an offset or a minimum. A block with an infinity or NaN gets the scale NaN.
 /// </summary>
 /// <remarks>
-/// One token lies in order. Several are interleaved by fours, the last four filled with zeros, so that one 16-byte load holds the same four columns of four tokens:
+/// One token lies in order. Several are interleaved by fours, the last four filled with zeros, so that one 16-byte load holds the same four columns of four
+/// tokens:
 /// <code>
 /// codes   [group of 4 tokens][column / 4][token][4 columns]
 /// others  [group of 4 tokens][block][token]
@@ -141,7 +142,8 @@ internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, floa
     public readonly int* Sums = sums;
 
     /// <summary>
-    /// −8 times the sum of the codes, what sums over weight codes around 8 start with: of columns 0 and 1 of every four in the lower 16 bits, of columns 2 and 3 in the upper.
+    /// −8 times the sum of the codes, what sums over weight codes around 8 start with: of columns 0 and 1 of every four in the lower 16 bits, of columns 2 and
+    /// 3 in the upper.
     /// </summary>
     public readonly int* Starts = starts;
 

@@ -3,9 +3,9 @@ using System.Numerics;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// Rotary position embedding (Su et al., 2021): a pair of a head's values is turned by position · theta^(−2i/D), or as a <see cref="RopeScaling"/> changes it. Pairs are
-/// (x[i], x[i + D/2]), as in Hugging Face's checkpoints, or neighbours (x[2i], x[2i + 1]), as in GGUF files of Llama. Frequencies are computed in float64 and rounded; angles
-/// are float32, as in the models' training code.
+/// Rotary position embedding (Su et al., 2021): a pair of a head's values is turned by position · theta^(−2i/D), or as a <see cref="RopeScaling"/> changes it.
+/// Pairs are (x[i], x[i + D/2]), as in Hugging Face's checkpoints, or neighbours (x[2i], x[2i + 1]), as in GGUF files of Llama. Frequencies are computed in
+/// float64 and rounded; angles are float32, as in the models' training code.
 /// </summary>
 public sealed class Rope
 {

@@ -1,6 +1,8 @@
 namespace MeKi.Kernels;
 
-/// <summary>How a rotary embedding reaches beyond the positions its model was first trained on. Frequencies are in radians a position; arithmetic is float64.</summary>
+/// <summary>
+/// How a rotary embedding reaches beyond the positions its model was first trained on. Frequencies are in radians a position; arithmetic is float64.
+/// </summary>
 public abstract record RopeScaling
 {
     /// <summary>Changes the frequencies of the pairs.</summary>
@@ -24,9 +26,9 @@ public sealed record LinearRopeScaling(float Factor) : RopeScaling
 }
 
 /// <summary>
-/// YaRN (Peng et al., 2023, arXiv 2309.00071): pairs that turn often within the original context keep their frequency, those that turn seldom are interpolated, with a ramp
-/// between; queries and keys grow by 0.1 ln(factor) + 1, so that attention is as sharp as before. As in Hugging Face transformers and llama.cpp the ramp's ends are
-/// rounded outwards to whole pairs.
+/// YaRN (Peng et al., 2023, arXiv 2309.00071): pairs that turn often within the original context keep their frequency, those that turn seldom are interpolated,
+/// with a ramp between; queries and keys grow by 0.1 ln(factor) + 1, so that attention is as sharp as before. As in Hugging Face transformers and llama.cpp the
+/// ramp's ends are rounded outwards to whole pairs.
 /// </summary>
 /// <param name="Factor">How many times longer the context is.</param>
 /// <param name="OriginalContextLength">Positions of the first training.</param>
@@ -64,7 +66,8 @@ public sealed record YarnRopeScaling(float Factor, int OriginalContextLength) : 
 }
 
 /// <summary>
-/// Llama 3.1's: pairs whose wavelength is above the original context / <paramref name="LowFrequencyFactor"/> are interpolated, those below the original context /
+/// Llama 3.1's: pairs whose wavelength is above the original context / <paramref name="LowFrequencyFactor"/> are interpolated, those below the original context
+/// /
 /// <paramref name="HighFrequencyFactor"/> are not, with a ramp between.
 /// </summary>
 /// <param name="Factor">How many times longer the context is.</param>
@@ -104,7 +107,10 @@ public sealed record DividedRopeScaling(IReadOnlyList<float> Divisors) : RopeSca
     }
 }
 
-/// <summary>LongRoPE (Ding et al., arXiv 2402.13753): each pair's frequency is divided by a factor of its own, one list within the positions of the first training, one beyond.</summary>
+/// <summary>
+/// LongRoPE (Ding et al., arXiv 2402.13753): each pair's frequency is divided by a factor of its own, one list within the positions of the first training, one
+/// beyond.
+/// </summary>
 /// <param name="Short">Factors within the original context, [D/2].</param>
 /// <param name="Long">Factors beyond, [D/2].</param>
 /// <param name="OriginalContextLength">Positions of the first training.</param>

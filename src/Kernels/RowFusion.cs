@@ -5,9 +5,10 @@ using MeKi.Quant;
 namespace MeKi.Kernels;
 
 /// <summary>
-/// The fuse of the MeKi branch: <c>v = e ∘ act(W_g h)</c> (paper, equations 5 and 17) from stored rows as they lie, in one pass, to the input of W_o in the form its product
-/// takes: 8-bit blocks where the weights are in blocks, floats where they are floats. Rows whose length is not a multiple of 32 meet float weights only.
-/// The FFN's SwiGLU is the same operation on a row that was computed: <see cref="Fusion.MultiplicativeSilu"/> of up and gate (Shazeer, arXiv 2002.05202).
+/// The fuse of the MeKi branch: <c>v = e ∘ act(W_g h)</c> (paper, equations 5 and 17) from stored rows as they lie, in one pass, to the input of W_o in the
+/// form its product takes: 8-bit blocks where the weights are in blocks, floats where they are floats. Rows whose length is not a multiple of 32 meet float
+/// weights only. The FFN's SwiGLU is the same operation on a row that was computed: <see cref="Fusion.MultiplicativeSilu"/> of up and gate (Shazeer, arXiv
+/// 2002.05202).
 /// </summary>
 /// <param name="fusion">How.</param>
 public sealed class RowFusion(Fusion fusion)

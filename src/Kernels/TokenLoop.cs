@@ -1,6 +1,8 @@
 namespace MeKi.Kernels;
 
-/// <summary>What is done for one token, apart from all others. A structure, so that it is compiled into its loop and carries its operands without allocating.</summary>
+/// <summary>
+/// What is done for one token, apart from all others. A structure, so that it is compiled into its loop and carries its operands without allocating.
+/// </summary>
 internal interface ITokenStep
 {
     /// <summary>Does it.</summary>

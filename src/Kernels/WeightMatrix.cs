@@ -59,7 +59,9 @@ public sealed unsafe class WeightMatrix
     /// <summary>Decodes a row to float32, [columns].</summary>
     public void DecodeRow(int row, Span<float> values) => Format.Decode(Row(row), values);
 
-    /// <summary>The matrix of the rows <paramref name="first"/> … <paramref name="first"/> + <paramref name="rows"/> − 1 of every run of <paramref name="period"/> rows.</summary>
+    /// <summary>
+    /// The matrix of the rows <paramref name="first"/> … <paramref name="first"/> + <paramref name="rows"/> − 1 of every run of <paramref name="period"/> rows.
+    /// </summary>
     /// <exception cref="ArgumentException">The rows are not a whole number of periods, or this matrix is such a view already.</exception>
     public WeightMatrix Slice(int first, int rows, int period)
     {

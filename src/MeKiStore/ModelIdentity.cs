@@ -1,6 +1,8 @@
 namespace MeKi.Store;
 
-/// <summary>Names the checkpoint that a model file and a row file were made from: 32 bytes, equal in both files of a pair (a SHA-256 in files this project writes).</summary>
+/// <summary>
+/// Names the checkpoint that a model file and a row file were made from: 32 bytes, equal in both files of a pair (a SHA-256 in files this project writes).
+/// </summary>
 public readonly record struct ModelIdentity
 {
     /// <summary>Bytes of an identity.</summary>

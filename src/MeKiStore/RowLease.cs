@@ -5,8 +5,9 @@ using MeKi.Store.Reading;
 namespace MeKi.Store;
 
 /// <summary>
-/// The records of a batch of tokens, being read or read. <see cref="Renew"/> gives the same lease other tokens and allocates nothing once its buffers have grown.
-/// What a lease has stays in memory until it is renewed or disposed, whatever the cache evicts. Belongs to one thread at a time; its rows may be used by several.
+/// The records of a batch of tokens, being read or read. <see cref="Renew"/> gives the same lease other tokens and allocates nothing once its buffers have
+/// grown. What a lease has stays in memory until it is renewed or disposed, whatever the cache evicts. Belongs to one thread at a time; its rows may be used by
+/// several.
 /// </summary>
 public sealed class RowLease : IDisposable
 {
@@ -91,7 +92,10 @@ public sealed class RowLease : IDisposable
     /// <exception cref="ObjectDisposedException">The lease is disposed, or the store was closed before the row was read.</exception>
     public void Decode(int index, int layer, Span<float> row) => RowCodec.Decode(_store.Layout, Record(index), layer, row);
 
-    /// <summary>One token's record, [record stride], waiting until it has been read; valid until the lease is renewed or disposed. Any number of threads may ask at once.</summary>
+    /// <summary>
+    /// One token's record, [record stride], waiting until it has been read; valid until the lease is renewed or disposed. Any number of threads may ask at
+    /// once.
+    /// </summary>
     /// <param name="index">The token's place in the batch.</param>
     /// <exception cref="RowFileException">Reading failed.</exception>
     /// <exception cref="OperationCanceledException"><see cref="Cancellation"/> was requested during a wait.</exception>
@@ -168,7 +172,8 @@ public sealed class RowLease : IDisposable
             BeginWait();
             try
             {
-                // With every core computing, an I/O worker may not have come to it yet: a read from the page cache takes some 10 µs here, being scheduled up to 10 ms.
+                // With every core computing, an I/O worker may not have come to it yet: a read from the page cache takes some 10 µs here, being scheduled up to
+                // 10 ms.
                 if (slot.TryTake())
                     _store.Read(new(in slot), default);
                 else

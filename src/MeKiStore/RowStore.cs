@@ -9,8 +9,8 @@ namespace MeKi.Store;
 /// there hides the storage's latency. Records that were used stay in a cache of limited size, shared by all leases. Safe for any number of threads.
 /// </summary>
 /// <remarks>
-/// What is in memory: the cache's budget (<see cref="RowStoreOptions.CacheBytes"/>), beyond it only what leases hold that did not fit, 128 KB for each of at most four threads that
-/// read and 64 KB for the one that verifies, and 4 bytes for each token of the vocabulary.
+/// What is in memory: the cache's budget (<see cref="RowStoreOptions.CacheBytes"/>), beyond it only what leases hold that did not fit, 128 KB for each of at
+/// most four threads that read and 64 KB for the one that verifies, and 4 bytes for each token of the vocabulary.
 /// </remarks>
 public sealed class RowStore : IDisposable
 {
@@ -71,7 +71,9 @@ public sealed class RowStore : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
     public RowLease Lease(ReadOnlySpan<int> tokens) => new(this, tokens);
 
-    /// <summary>Ends the threads that read and closes the file, after the reads in progress. Reads that have not begun end with an error; rows that were read stay.</summary>
+    /// <summary>
+    /// Ends the threads that read and closes the file, after the reads in progress. Reads that have not begun end with an error; rows that were read stay.
+    /// </summary>
     public void Dispose()
     {
         _reads.Dispose();

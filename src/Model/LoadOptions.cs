@@ -8,10 +8,15 @@ namespace MeKi.Model;
 /// <summary>How a model is loaded.</summary>
 public sealed record LoadOptions
 {
-    /// <summary>Threads that compute, from 1 to <see cref="ComputePool.MaxThreads"/>; null takes one for each physical performance core that this process may use (<see cref="Kernels.Processors.ProcessorTopology"/>).</summary>
+    /// <summary>
+    /// Threads that compute, from 1 to <see cref="ComputePool.MaxThreads"/>; null takes one for each physical performance core that this process may use (<see
+    /// cref="Kernels.Processors.ProcessorTopology"/>).
+    /// </summary>
     public int? Threads { get; init; }
 
-    /// <summary>Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.</summary>
+    /// <summary>
+    /// Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.
+    /// </summary>
     public bool WithoutMeKi { get; init; }
 
     /// <summary>

@@ -91,7 +91,9 @@ public sealed class MeKiModel : IDisposable
     /// <summary>The row file; null for a model that reads none.</summary>
     public string? RowFilePath => _store?.Path;
 
-    /// <summary>Bytes of weights that the forward pass of one token reads: every tensor once, of the embedding one row (and all of it where it is the head).</summary>
+    /// <summary>
+    /// Bytes of weights that the forward pass of one token reads: every tensor once, of the embedding one row (and all of it where it is the head).
+    /// </summary>
     public long WeightBytesPerToken => _weights.BytesPerToken;
 
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
@@ -142,7 +144,8 @@ public sealed class MeKiModel : IDisposable
 
     /// <summary>Loads a session that <see cref="MeKiSession.Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="SessionFileException">The file is missing, truncated, damaged or of another model, or its keys and values have other formats. The model stays usable.</exception>
+    /// <exception cref="SessionFileException">The file is missing, truncated, damaged or of another model, or its keys and values have other formats. The model
+    /// stays usable.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public MeKiSession LoadSession(string path)
     {

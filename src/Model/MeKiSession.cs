@@ -49,7 +49,8 @@ public sealed class MeKiSession : IDisposable
     /// <param name="logits">
     /// Receives the logits of the last k tokens, [k × vocabulary], the oldest first. Its length says k, from 0 (none) to n.
     /// </param>
-    /// <param name="cancellationToken">Ends the work between two batches of <see cref="BatchTokens"/>, or where it waits for rows. The tokens are then not appended.</param>
+    /// <param name="cancellationToken">Ends the work between two batches of <see cref="BatchTokens"/>, or where it waits for rows. The tokens are then not
+    /// appended.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary; the message says which.</exception>
     /// <exception cref="ArgumentException"><paramref name="logits"/> is not k × vocabulary with k ≤ n.</exception>
     /// <exception cref="ContextOverflowException">The context has no room for the tokens.</exception>
@@ -98,8 +99,8 @@ public sealed class MeKiSession : IDisposable
     }
 
     /// <summary>
-    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last token is
-    /// always left to be computed, since its logits are not kept.
+    /// Prepares for a prompt: keeps the tokens that it begins with and forgets the others, so that only the rest of it need be computed. The prompt's last
+    /// token is always left to be computed, since its logits are not kept.
     /// </summary>
     /// <param name="prompt">Token ids.</param>
     /// <returns>How many tokens were kept; pass those after them to <see cref="Forward(ReadOnlySpan{int}, Span{float}, CancellationToken)"/>.</returns>
@@ -115,8 +116,8 @@ public sealed class MeKiSession : IDisposable
         return kept;
     }
 
-    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is shared, the
-    /// last one before they part, takes a copy of it first.</summary>
+    /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is
+    /// shared, the last one before they part, takes a copy of it first.</summary>
     /// <param name="length">Tokens to begin with.</param>
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
@@ -165,7 +166,9 @@ public sealed class MeKiSession : IDisposable
     public IAsyncEnumerable<string> GenerateAsync(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         TextGeneration.Of(_model, this, prompt, options, cancellationToken);
 
-    /// <summary>Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.</summary>
+    /// <summary>
+    /// Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.
+    /// </summary>
     /// <param name="path">The file; replaced if there is one.</param>
     /// <exception cref="ModelFileException">The file cannot be written.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>

@@ -5,7 +5,9 @@ using MeKi.Model.Checkpoints;
 
 namespace MeKi.Model;
 
-/// <summary>What the MeKi branch's gate sees (paper, equation 4; the released Megatron code differs). For other places than beside the FFN see <see cref="Placement"/>.</summary>
+/// <summary>
+/// What the MeKi branch's gate sees (paper, equation 4; the released Megatron code differs). For other places than beside the FFN see <see cref="Placement"/>.
+/// </summary>
 public enum GateInput
 {
     /// <summary>H, the normalised input of the FFN: the paper and the demo.</summary>
@@ -63,7 +65,9 @@ public sealed record ModelConfig
     /// <summary>How the rotary embedding reaches beyond the positions of the first training; null where it does not.</summary>
     public RopeScaling? RopeScaling { get; internal set; }
 
-    /// <summary>How many positions a token sees in each layer, its own included, [L]; <see cref="int.MaxValue"/> for all. Empty where every layer sees all.</summary>
+    /// <summary>
+    /// How many positions a token sees in each layer, its own included, [L]; <see cref="int.MaxValue"/> for all. Empty where every layer sees all.
+    /// </summary>
     public IReadOnlyList<int> Windows { get; internal set; } = [];
 
     /// <summary>Positions the model was made for.</summary>
@@ -142,7 +146,10 @@ public sealed record ModelConfig
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Family, Layers, HiddenSize, VocabularySize);
 
-    /// <summary>The shape as text, for a model's identity: the same as long as files are paired by it. What came later is named only where it differs from what all had before.</summary>
+    /// <summary>
+    /// The shape as text, for a model's identity: the same as long as files are paired by it. What came later is named only where it differs from what all had
+    /// before.
+    /// </summary>
     internal string ToIdentityText()
     {
         string text = string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, FeedForwardSize = {FeedForwardSize}, ")

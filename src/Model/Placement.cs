@@ -5,9 +5,9 @@ namespace MeKi.Model;
 /// y(h) = RMSNorm(W_o v), v = e ∘ act(W_g h) the branch (paper, equations 4 to 6 and 17), and h what <see cref="GateInput"/> says.
 /// </summary>
 /// <remarks>
-/// The paper compares the four and defines the first (7, 8); every published checkpoint has it, and no checkpoint of the others was at hand. What the formulas of the other three
-/// assume beyond the paper: y is added to the residual stream where its place is; beside attention the gate sees what attention sees; after a block, where the branch has no norm
-/// of its own, a normalised gate input is the stream at that place under the weight of the layer's FFN norm.
+/// The paper compares the four and defines the first (7, 8); every published checkpoint has it, and no checkpoint of the others was at hand. What the formulas
+/// of the other three assume beyond the paper: y is added to the residual stream where its place is; beside attention the gate sees what attention sees; after
+/// a block, where the branch has no norm of its own, a normalised gate input is the stream at that place under the weight of the layer's FFN norm.
 /// </remarks>
 public enum Placement
 {

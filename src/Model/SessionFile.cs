@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace MeKi.Model;
 
 /// <summary>
-/// A session in a file (docs/formats.md): header, token ids, then each layer's pages of keys and values as they lie in memory. After the ids and after each page stands the
-/// CRC-32C of everything behind the header so far, so that exchanged pages are noticed too.
+/// A session in a file (docs/formats.md): header, token ids, then each layer's pages of keys and values as they lie in memory. After the ids and after each
+/// page stands the CRC-32C of everything behind the header so far, so that exchanged pages are noticed too.
 /// </summary>
 internal static class SessionFile
 {

@@ -9,15 +9,17 @@ using MeKi.Store;
 namespace MeKi.Model;
 
 /// <summary>
-/// Names what computes a session's keys and values. A model file's identity would not do: it names the checkpoint, so files of one checkpoint in two formats share it, but
-/// keys of one are not the other's. And other engines' files have none.
+/// Names what computes a session's keys and values. A model file's identity would not do: it names the checkpoint, so files of one checkpoint in two formats
+/// share it, but keys of one are not the other's. And other engines' files have none.
 /// </summary>
 internal static class SessionIdentity
 {
     // Of a matrix, so many rows spread evenly: telling models apart costs 1 to 10 MB of reading and does not bring the whole file into memory.
     private const int SampledRows = 4;
 
-    /// <summary>SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type.</summary>
+    /// <summary>
+    /// SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type.
+    /// </summary>
     public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -107,7 +107,8 @@ public enum GgmlType : uint
 public static class GgmlTypeLayout
 {
     /// <summary>
-    /// What is added to the id of a matrix's type where its rows lie in panels of eight (docs/formats.md): ids of MeKi's own, which other engines refuse as unknown.
+    /// What is added to the id of a matrix's type where its rows lie in panels of eight (docs/formats.md): ids of MeKi's own, which other engines refuse as
+    /// unknown.
     /// </summary>
     public const uint PanelIds = 1024;
 

@@ -8,8 +8,9 @@ namespace MeKi.Quant;
 /// block b, 16 bytes:  byte i: q[32b + i] in the low four bits, q[32b + 16 + i] in the high four
 /// </code>
 /// The layout of <see cref="Q4_0"/> with the scales apart, so that codes are aligned. A row is whole blocks; q is 8 beyond its end.
-/// The scale is the one of least squared error among sixteen candidates that put the value of largest magnitude 6.0, 6.2, … 9.0 steps to the negative side, which has one code
-/// more. On the demo model's rows that leaves 0.67 % of the squares, a scale of extreme / −8 as in Q4_0 0.75 %, max / 7 0.96 %; candidates to the positive side too gain nothing.
+/// The scale is the one of least squared error among sixteen candidates that put the value of largest magnitude 6.0, 6.2, … 9.0 steps to the negative side,
+/// which has one code more. On the demo model's rows that leaves 0.67 % of the squares, a scale of extreme / −8 as in Q4_0 0.75 %, max / 7 0.96 %; candidates
+/// to the positive side too gain nothing.
 /// </summary>
 internal static class Int4Row
 {
@@ -19,7 +20,9 @@ internal static class Int4Row
     /// <summary>Bytes of a block's codes.</summary>
     public const int BlockBytes = BlockValues / 2;
 
-    /// <summary>The largest extreme whose scale is finite: a candidate's step is at most its sixth, and no value is more than 1.5 steps per unit of its code.</summary>
+    /// <summary>
+    /// The largest extreme whose scale is finite: a candidate's step is at most its sixth, and no value is more than 1.5 steps per unit of its code.
+    /// </summary>
     public const float MaxMagnitude = 4 * F16.MaxValue;
 
     private const int Middle = 8, Candidates = 16;

@@ -50,7 +50,9 @@ internal static class LinearCodes
         return scale;
     }
 
-    /// <summary>Signed codes that put the largest magnitude on ±<paramref name="maxCode"/>: <c>value ≈ scale · code</c>, rounded to nearest, ties away from zero.</summary>
+    /// <summary>
+    /// Signed codes that put the largest magnitude on ±<paramref name="maxCode"/>: <c>value ≈ scale · code</c>, rounded to nearest, ties away from zero.
+    /// </summary>
     /// <param name="values">32 values.</param>
     /// <param name="maxCode">The largest code.</param>
     /// <param name="codes">Receives 32 codes, each the bits of a signed byte.</param>

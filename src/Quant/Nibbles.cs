@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace MeKi.Quant;
 
-/// <summary>Two 4-bit codes in a byte. The formats keep the codes of one run of values in the low halves of the bytes and those of the next run in the high halves.</summary>
+/// <summary>
+/// Two 4-bit codes in a byte. The formats keep the codes of one run of values in the low halves of the bytes and those of the next run in the high halves.
+/// </summary>
 internal static class Nibbles
 {
     /// <summary>The codes in the low and in the high halves of sixteen bytes.</summary>
@@ -14,7 +16,9 @@ internal static class Nibbles
         return (both & Vector128.Create((byte)0x0F), both >>> 4);
     }
 
-    /// <summary>Packs codes of which only the lower four bits are kept: the first half of them goes into the low halves of the bytes, the rest into the high halves.</summary>
+    /// <summary>
+    /// Packs codes of which only the lower four bits are kept: the first half of them goes into the low halves of the bytes, the rest into the high halves.
+    /// </summary>
     /// <param name="codes">Twice as many codes as bytes.</param>
     /// <param name="bytes">Receives the bytes, a multiple of 16.</param>
     public static void Pack(ReadOnlySpan<byte> codes, Span<byte> bytes)

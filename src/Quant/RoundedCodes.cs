@@ -2,10 +2,15 @@ using System.Runtime.Intrinsics;
 
 namespace MeKi.Quant;
 
-/// <summary>The last step of the encoders of the 256-value formats: values become the nearest codes of a scale and offset that are already in their stored precision.</summary>
+/// <summary>
+/// The last step of the encoders of the 256-value formats: values become the nearest codes of a scale and offset that are already in their stored precision.
+/// </summary>
 internal static class RoundedCodes
 {
-    /// <summary>Writes <c>round((x + offset) / scale)</c>, ties to even, limited to [<paramref name="min"/>, <paramref name="max"/>] and counted from <paramref name="min"/>.</summary>
+    /// <summary>
+    /// Writes <c>round((x + offset) / scale)</c>, ties to even, limited to [<paramref name="min"/>, <paramref name="max"/>] and counted from <paramref
+    /// name="min"/>.
+    /// </summary>
     /// <param name="values">A multiple of eight values.</param>
     /// <param name="scale">Not zero.</param>
     /// <param name="offset">Added before the division.</param>
@@ -23,7 +28,10 @@ internal static class RoundedCodes
         }
     }
 
-    /// <summary>Limits each lane to [<paramref name="min"/>, <paramref name="max"/>]; NaN becomes <paramref name="min"/> on every machine, which Min and Max do not promise.</summary>
+    /// <summary>
+    /// Limits each lane to [<paramref name="min"/>, <paramref name="max"/>]; NaN becomes <paramref name="min"/> on every machine, which Min and Max do not
+    /// promise.
+    /// </summary>
     public static Vector256<float> Limit(Vector256<float> lanes, float min, float max)
     {
         Vector256<float> low = Vector256.Create(min), high = Vector256.Create(max);

@@ -85,7 +85,10 @@ internal static class ScaleMinimumSearch
             weights[i] = typical + Vector256.Abs(x[i]);
     }
 
-    /// <summary>The weighted squared error of codes rounded with <paramref name="inverse"/> from <paramref name="from"/> when decoded with <paramref name="scale"/> and <paramref name="low"/>.</summary>
+    /// <summary>
+    /// The weighted squared error of codes rounded with <paramref name="inverse"/> from <paramref name="from"/> when decoded with <paramref name="scale"/> and
+    /// <paramref name="low"/>.
+    /// </summary>
     private static Vector256<float> Error(ReadOnlySpan<Vector256<float>> x, ReadOnlySpan<Vector256<float>> weights,
         Vector256<float> inverse, Vector256<float> from, int maxCode, Vector256<float> scale, Vector256<float> low)
     {

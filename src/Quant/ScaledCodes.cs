@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace MeKi.Quant;
 
-/// <summary>The last step of every decoder: sixteen integer codes become sixteen values. The product and the sum round separately, as ggml's scalar decoders do.</summary>
+/// <summary>
+/// The last step of every decoder: sixteen integer codes become sixteen values. The product and the sum round separately, as ggml's scalar decoders do.
+/// </summary>
 internal static class ScaledCodes
 {
     /// <summary><c>values[i] = codes[i] · scale</c>.</summary>

@@ -5,7 +5,8 @@ namespace MeKi.Quant;
 /// <summary>
 /// Finds the scale s of sub-blocks of 16 values coded around zero, <c>x ≈ s · q</c>, that leaves the smallest error Σ w (x − s·q)², w = x².
 /// For given codes the best scale is Σ w·x·q / Σ w·q²; candidates for the codes are the roundings of x to nineteen ranges, from 0.9 steps less than the whole
-/// range of codes to 0.9 more, that put the value of largest magnitude on the negative side, which has one code more. (The facts are ggml's <c>make_qx_quants</c>.)
+/// range of codes to 0.9 more, that put the value of largest magnitude on the negative side, which has one code more. (The facts are ggml's
+/// <c>make_qx_quants</c>.)
 /// </summary>
 internal static class SignedScaleSearch
 {

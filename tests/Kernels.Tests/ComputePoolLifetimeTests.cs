@@ -138,7 +138,8 @@ public class ComputePoolLifetimeTests
     [Fact]
     public void Workers_who_missed_regions_sleep_too()
     {
-        // Many more threads than processors: most regions are over before most workers have woken. A permit for each that was missed would keep them awake long after.
+        // Many more threads than processors: most regions are over before most workers have woken. A permit for each that was missed would keep them awake long
+        // after.
         using ComputePool pool = new(16);
         for (int burst = 0; burst < 10; burst++)
         {

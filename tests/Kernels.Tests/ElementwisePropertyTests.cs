@@ -5,7 +5,9 @@ using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests;
 
-/// <summary>Norms and the FFN's activation in any length, at any address and for any values against float64; what is not finite becomes what the formula makes of it.</summary>
+/// <summary>
+/// Norms and the FFN's activation in any length, at any address and for any values against float64; what is not finite becomes what the formula makes of it.
+/// </summary>
 public class ElementwisePropertyTests
 {
     private const int Margin = 16;
@@ -72,7 +74,8 @@ public class ElementwisePropertyTests
         PanelKernels.Selected.Fusion.Fuse(StoredRow.OfFloats(up), Fusion.MultiplicativeSilu, gate, y.Values);
         for (int i = 0; i < gate.Length; i++)
         {
-            // Gates below −86 count as −86, whose SiLU is −3.9e-36. sigmoid is within 2.5e-7, 4.2 u; then come two roundings, where the products are subnormal to a multiple of 2^-149.
+            // Gates below −86 count as −86, whose SiLU is −3.9e-36. sigmoid is within 2.5e-7, 4.2 u; then come two roundings, where the products are subnormal
+            // to a multiple of 2^-149.
             double g = Math.Max(gate[i], -86.0), expected = g / (1 + Math.Exp(-g)) * up[i];
             AssertNear(expected, y.Values[i], 6.3 * Unit * Math.Abs(expected) + Smallest * Math.Abs((double)up[i]) + Smallest, $"{gate[i]:g9} and {up[i]:g9}, {sample}");
         }
@@ -80,8 +83,9 @@ public class ElementwisePropertyTests
     }));
 
     /// <summary>
-    /// Σx² is a sum of n positive terms, each rounded once, in whatever order: within n u, relative. The division by n and the sum with ε are a rounding each; the root halves what came
-    /// before and rounds, as do 1 / …, · x and · w: (n / 2 + 5) u. Squares that underflow are 2^-150 each beside an ε of 1e-6: nothing.
+    /// Σx² is a sum of n positive terms, each rounded once, in whatever order: within n u, relative. The division by n and the sum with ε are a rounding each;
+    /// the root halves what came before and rounds, as do 1 / …, · x and · w: (n / 2 + 5) u. Squares that underflow are 2^-150 each beside an ε of 1e-6:
+    /// nothing.
     /// </summary>
     private static void AssertNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> w, ReadOnlySpan<float> y, string what)
     {

@@ -6,8 +6,10 @@ using System.Runtime.Intrinsics.X86;
 namespace MeKi.Kernels.Tests;
 
 /// <summary>
-/// The test suite runs in legs, each with instruction sets switched off that the machine has. A switch whose name the runtime does not know does nothing, silently (on .NET 10
-/// <c>EnableAVX512F</c>, <c>EnableFMA</c> and others), so each leg asserts that it is the one it claims to be: what it switches off is off, and all else the machine has is on.
+/// The test suite runs in legs, each with instruction sets switched off that the machine has. A switch whose name the runtime does not know does nothing,
+/// silently (on .NET 10
+/// <c>EnableAVX512F</c>, <c>EnableFMA</c> and others), so each leg asserts that it is the one it claims to be: what it switches off is off, and all else the
+/// machine has is on.
 /// </summary>
 public class InstructionSetLegTests
 {
@@ -67,7 +69,9 @@ public class InstructionSetLegTests
         Assert.Equal(lessens && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(KernelSelection.Variable)), KernelSelection.Warning is not null);
     }
 
-    /// <summary>A fact about the leg this process is run as; reported as skipped where it is run as none, or as one that takes more than the machine has.</summary>
+    /// <summary>
+    /// A fact about the leg this process is run as; reported as skipped where it is run as none, or as one that takes more than the machine has.
+    /// </summary>
     [AttributeUsage(AttributeTargets.Method)]
     private sealed class LegFactAttribute : FactAttribute
     {

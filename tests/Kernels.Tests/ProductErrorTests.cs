@@ -10,11 +10,11 @@ namespace MeKi.Kernels.Tests;
 /// The matrix product against float64. With u = 2^-24, half a unit in the last place of float32 relative to the number, and n columns:
 /// <list type="bullet">
 /// <item>Floats: each product takes part in at most n / 2 + 1 fused steps and one addition, so the error is at most (n / 2 + 3) · u · Σ |w·x|.</item>
-/// <item>Codes, against the activations as quantised, scale · code: a group of 32 columns adds by one fused step, its minimum by another: n / 16 steps. Each term
-/// was made of factors that were rounded: d · s, that times a, d · m, a · Σx; decoding rounds scale, product and difference once more: 8 roundings cover them. So at most
-/// (n / 16 + 8) · u · Σ (|scale · code| + |minimum|) · |x|, the two parts apart because the product adds them apart.</item>
-/// <item>Codes, against the activations themselves: in a block with scale a = max|x| / 127 each is off by half a step, a / 2. The scale, its inverse and their product with x are
-/// rounded: 127 · 3 · u steps more, below 0.0001. So Σ 0.5001 · a · |w| comes on top.</item>
+/// <item>Codes, against the activations as quantised, scale · code: a group of 32 columns adds by one fused step, its minimum by another: n / 16 steps. Each
+/// term was made of factors that were rounded: d · s, that times a, d · m, a · Σx; decoding rounds scale, product and difference once more: 8 roundings cover
+/// them. So at most (n / 16 + 8) · u · Σ (|scale · code| + |minimum|) · |x|, the two parts apart because the product adds them apart.</item>
+/// <item>Codes, against the activations themselves: in a block with scale a = max|x| / 127 each is off by half a step, a / 2. The scale, its inverse and their
+/// product with x are rounded: 127 · 3 · u steps more, below 0.0001. So Σ 0.5001 · a · |w| comes on top.</item>
 /// </list>
 /// </summary>
 public unsafe class ProductErrorTests

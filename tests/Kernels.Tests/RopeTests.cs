@@ -4,7 +4,8 @@ using FsCheck.Fluent;
 namespace MeKi.Kernels.Tests;
 
 /// <summary>
-/// Frequencies and magnitudes against the formulas of <c>modeling_rope_utils.py</c> of Hugging Face transformers (<c>_compute_linear_scaling_rope_parameters</c>,
+/// Frequencies and magnitudes against the formulas of <c>modeling_rope_utils.py</c> of Hugging Face transformers
+/// (<c>_compute_linear_scaling_rope_parameters</c>,
 /// <c>_compute_yarn_parameters</c>, <c>_compute_llama3_parameters</c>), written out once more in float64, and turns against sine and cosine.
 /// </summary>
 public sealed class RopeTests

@@ -5,7 +5,9 @@ using FsCheck.Fluent;
 
 namespace MeKi.Store.Tests;
 
-/// <summary>The checksum against its specification and a bit-by-bit loop, with the processor's instruction and, in the leg without vectors, without it.</summary>
+/// <summary>
+/// The checksum against its specification and a bit-by-bit loop, with the processor's instruction and, in the leg without vectors, without it.
+/// </summary>
 public class Crc32CTests
 {
     public static TheoryData<byte[], uint> Specification => new()

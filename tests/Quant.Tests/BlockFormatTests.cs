@@ -6,8 +6,8 @@ public class BlockFormatTests
     public static TheoryData<GgmlType> All => [.. BlockFormat.All.Select(format => format.Type)];
 
     /// <summary>
-    /// Every format but those whose sub-blocks have scales rounded to 6 or 8 bits. Those search for a scale by weighted least squares, and the search on decoded
-    /// values may prefer another than the rounded one that made them; ggml's does the same. How little they lose stands in EncodingErrorTests.
+    /// Every format but those whose sub-blocks have scales rounded to 6 or 8 bits. Those search for a scale by weighted least squares, and the search on
+    /// decoded values may prefer another than the rounded one that made them; ggml's does the same. How little they lose stands in EncodingErrorTests.
     /// </summary>
     public static TheoryData<GgmlType> Stable =>
         [.. BlockFormat.All.Select(format => format.Type).Where(type => type is not (GgmlType.Q4_K or GgmlType.Q5_K or GgmlType.Q6_K))];

@@ -133,7 +133,8 @@ public class EncodingErrorTests
         _ => throw new ArgumentException($"{type} has no bound here: derive one.", nameof(type)),
     };
 
-    // A scale in half precision is off by up to 2^-25 where it is subnormal, times a code of up to 127, or 32 · 128 in Q6_K; doubled where there is a minimum too.
+    // A scale in half precision is off by up to 2^-25 where it is subnormal, times a code of up to 127, or 32 · 128 in Q6_K; doubled where there is a minimum
+    // too.
     private static void AssertWithin(float bound, float value, float decoded, GgmlType type)
     {
         float floor = type switch

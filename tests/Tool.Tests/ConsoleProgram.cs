@@ -1,6 +1,8 @@
 namespace MeKi.Tool.Tests;
 
-/// <summary>The program in this process, which is faster than one of its own. Who uses it belongs to the collection "console": a process has one console.</summary>
+/// <summary>
+/// The program in this process, which is faster than one of its own. Who uses it belongs to the collection "console": a process has one console.
+/// </summary>
 internal static class ConsoleProgram
 {
     public static async Task<ProgramResult> Run(params string[] arguments)

@@ -53,6 +53,14 @@ internal static partial class MekiProgram
     /// <summary>Runs the program with a text on its standard input.</summary>
     public static Task<ProgramResult> RunWithInput(string input, params string[] arguments) => RunAsync(Start(Host, [Program, .. arguments]), null, input);
 
+    /// <summary>Runs MSBuild, which leaves no process behind.</summary>
+    public static Task<ProgramResult> RunBuild(params string[] arguments)
+    {
+        ProcessStartInfo start = Start(Host, ["msbuild", "-nodeReuse:false", .. arguments]);
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        return RunAsync(start, null);
+    }
+
     /// <summary>Runs the program, has it wait at the first line on standard error that begins so, and sends it SIGINT there.</summary>
     public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) =>
         RunAsync(Start(Host, [Path.Combine(AppContext.BaseDirectory, "MeKi.Tool.Tests.dll"), lineBegin, .. arguments]), lineBegin);

@@ -3,8 +3,8 @@ using System.Text;
 namespace MeKi.Tool.Tests;
 
 /// <summary>
-/// The program <c>meki</c> with one difference: it waits at the first line on standard error that begins as the first argument says, until a signal comes. So what
-/// is interrupted cannot be done before.
+/// The program <c>meki</c> with one difference: it waits at the first line on standard error that begins as the first argument says, until a signal comes. So
+/// what is interrupted cannot be done before.
 /// </summary>
 internal static class PausingProgram
 {

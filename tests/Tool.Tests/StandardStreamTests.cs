@@ -94,6 +94,18 @@ public sealed class StandardStreamTests : IDisposable
         Assert.Equal([cache], Directory.GetFiles(_folder.FullName));
     }
 
+    /// <summary>What <c>dotnet run</c> hides: it keeps the output of a build to itself.</summary>
+    [UnixFact]
+    [Trait("Fault", "18.convenience")]
+    public async Task The_first_build_says_on_standard_error_that_it_builds()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        ProgramResult build = await MekiProgram.RunBuild("tools/meki/meki.csproj", "-t:SayThatItBuilds", $"-p:TargetPath={_folder["none"]}", "-v:q", "-nologo");
+        Assert.Equal((0, ""), (build.ExitCode, build.Output));
+        Assert.Equal("meki: building first, which may take a minute", Assert.Single(build.Errors));
+    }
+
     [Theory]
     [InlineData("xterm-256color", null, true)]
     [InlineData("xterm", "", true)]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model;
@@ -20,7 +21,7 @@ internal static class BenchCommand
         Option<int[]> prompts = List("--n-prompt", "-p", "Tokens of a prefill.", 0, MostTokens, 512);
         Option<int[]> generated = List("--n-gen", "-n", "Tokens of a decode.", 0, MostTokens, 128);
         Option<int[]> depths = List("--n-depth", "-d", "Tokens already in the KV cache.", 0, MostTokens, 0);
-        Option<int[]> threads = List("--threads", "-t", "Threads that compute.", 1, Numbers.MostThreads, ProcessorTopology.PerformanceCores());
+        Option<int[]> threads = List("--threads", "-t", "Threads that compute.", 1, ComputePool.MaxThreads, ProcessorTopology.PerformanceCores());
         NumberOption<int> repetitions = new("--repetitions", ["-r"], "Timed runs of each test, after one that is not counted.", 1, 10_000, 5);
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };

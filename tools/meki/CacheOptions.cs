@@ -4,7 +4,9 @@ using MeKi.Model;
 
 namespace MeKi.Tool;
 
-/// <summary>How the KV cache keeps keys and values, as llama.cpp names the options: <c>--cache-type-k</c>, <c>--cache-type-v</c>; <c>--kv-type</c> for both.</summary>
+/// <summary>
+/// How the KV cache keeps keys and values, as llama.cpp names the options: <c>--cache-type-k</c>, <c>--cache-type-v</c>; <c>--kv-type</c> for both.
+/// </summary>
 internal sealed class CacheOptions
 {
     private static readonly string[] Names = ["f16", "q8_0", "f32"];

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
+using MeKi.Kernels;
 
 namespace MeKi.Tool;
 
@@ -37,13 +38,10 @@ internal sealed class NumberOption<T> : Option<T?>
 /// <summary>Reads numbers from the command line; see <see cref="NumberOption{T}"/>.</summary>
 internal static class Numbers
 {
-    /// <summary>The most threads that can be asked for: more than any machine has that this engine knows.</summary>
-    public const int MostThreads = 1_024;
-
     private const int MostShown = 40;
 
     /// <summary>The option that says how many threads compute.</summary>
-    public static NumberOption<int> Threads() => new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, MostThreads);
+    public static NumberOption<int> Threads() => new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, ComputePool.MaxThreads);
 
     /// <summary>An option with whole numbers, separated by commas or given one after the other.</summary>
     public static Option<int[]> List(string name, string[] aliases, string description, int least, int most) => new(name, aliases)

@@ -6,7 +6,8 @@ using static System.FormattableString;
 namespace MeKi.Tool;
 
 /// <summary>
-/// Shows how far a long operation is, on standard error: a bar with rate and time left that redraws itself on a terminal, a plain line for every tenth elsewhere.
+/// Shows how far a long operation is, on standard error: a bar with rate and time left that redraws itself on a terminal, a plain line for every tenth
+/// elsewhere.
 /// </summary>
 internal sealed class StageProgress : IProgress<ConversionProgress>, IProgress<EvaluationProgress>, IDisposable
 {

@@ -2,8 +2,8 @@ namespace MeKi.RowCache.Policies;
 
 /// <summary>Knows the future, and keeps what is used again soonest: no policy has more hits on the trace.</summary>
 /// <remarks>
-/// Source: Belady, "A study of replacement algorithms for a virtual-storage computer", IBM Systems Journal 5(2), 1966, algorithm MIN. It may decline to keep a record,
-/// since others may: it must bound them too.
+/// Source: Belady, "A study of replacement algorithms for a virtual-storage computer", IBM Systems Journal 5(2), 1966, algorithm MIN. It may decline to keep a
+/// record, since others may: it must bound them too.
 /// </remarks>
 internal sealed class Belady : ICachePolicy
 {

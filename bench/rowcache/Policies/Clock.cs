@@ -1,11 +1,12 @@
 namespace MeKi.RowCache.Policies;
 
 /// <summary>
-/// Slots in a ring, each with a count of uses. A hit raises the count; the hand, in search of a victim, lowers every count it passes and takes the first slot that has none left.
+/// Slots in a ring, each with a count of uses. A hit raises the count; the hand, in search of a victim, lowers every count it passes and takes the first slot
+/// that has none left.
 /// </summary>
 /// <remarks>
-/// Sources: Corbató, "A paging experiment with the Multics system", 1968 (a count of at most 1); Smith, "Sequentiality and prefetching in database systems", ACM TODS 3(3), 1978 (more: GCLOCK).
-/// A record arrives with no uses: one that is never used again leaves within a turn of the hand.
+/// Sources: Corbató, "A paging experiment with the Multics system", 1968 (a count of at most 1); Smith, "Sequentiality and prefetching in database systems",
+/// ACM TODS 3(3), 1978 (more: GCLOCK). A record arrives with no uses: one that is never used again leaves within a turn of the hand.
 /// </remarks>
 /// <param name="slots">Records the cache holds.</param>
 /// <param name="vocabulary">Token ids.</param>

@@ -1,12 +1,14 @@
 namespace MeKi.RowCache.Policies;
 
 /// <summary>
-/// A small queue that most newcomers leave soon, a main queue for those that were used twice in it or came back while still remembered as ghosts; both first in, first out.
+/// A small queue that most newcomers leave soon, a main queue for those that were used twice in it or came back while still remembered as ghosts; both first
+/// in, first out.
 /// </summary>
 /// <remarks>
-/// Source: Yang, Zhang, Qiu, Yue, Vigfusson, "FIFO queues are all you need for cache eviction", SOSP 2023, algorithm 1: a tenth of the slots for the small queue, counts of at most 3,
-/// as many ghosts as the main queue has slots. Ghosts need no queue here: a token remembers which eviction from the small queue was its own. What the small queue promotes evicts nothing
-/// from the main queue: both have slots of one pool, and a small queue below its tenth makes the next victims come from the main one.
+/// Source: Yang, Zhang, Qiu, Yue, Vigfusson, "FIFO queues are all you need for cache eviction", SOSP 2023, algorithm 1: a tenth of the slots for the small
+/// queue, counts of at most 3, as many ghosts as the main queue has slots. Ghosts need no queue here: a token remembers which eviction from the small queue was
+/// its own. What the small queue promotes evicts nothing from the main queue: both have slots of one pool, and a small queue below its tenth makes the next
+/// victims come from the main one.
 /// </remarks>
 internal sealed class S3Fifo : ICachePolicy
 {

@@ -1,8 +1,8 @@
 namespace MeKi.RowCache.Policies;
 
 /// <summary>
-/// A queue by arrival with one bit of use. The hand moves from old to new, clears bits and evicts the first slot without one; unlike CLOCK's it leaves survivors where they are,
-/// so newcomers are judged sooner than what has survived before.
+/// A queue by arrival with one bit of use. The hand moves from old to new, clears bits and evicts the first slot without one; unlike CLOCK's it leaves
+/// survivors where they are, so newcomers are judged sooner than what has survived before.
 /// </summary>
 /// <remarks>Source: Zhang, Yang, Yue, Vigfusson, Rashmi, "SIEVE is simpler than LRU", NSDI 2024, algorithm 1.</remarks>
 internal sealed class Sieve(int slots, int vocabulary) : ICachePolicy

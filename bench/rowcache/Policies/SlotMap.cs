@@ -1,6 +1,8 @@
 namespace MeKi.RowCache.Policies;
 
-/// <summary>Which token lies in which slot. Token ids are small and dense, so the index is an array (608 KB for Qwen's vocabulary) and a look-up one load.</summary>
+/// <summary>
+/// Which token lies in which slot. Token ids are small and dense, so the index is an array (608 KB for Qwen's vocabulary) and a look-up one load.
+/// </summary>
 internal sealed class SlotMap
 {
     public const int None = -1;

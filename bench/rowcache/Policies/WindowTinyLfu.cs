@@ -3,11 +3,13 @@ using System.Runtime.InteropServices;
 namespace MeKi.RowCache.Policies;
 
 /// <summary>
-/// A small LRU window before a main cache in two segments (probation, protected). What falls out of the window enters the main cache only in place of something that is used less often.
+/// A small LRU window before a main cache in two segments (probation, protected). What falls out of the window enters the main cache only in place of something
+/// that is used less often.
 /// </summary>
 /// <remarks>
-/// Source: Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy", ACM ToS 13(4), 2017: W-TinyLFU with a window of a hundredth, four fifths of the rest protected,
-/// counts of at most 15 that are halved every 10 × slots accesses. Token ids are few, so each has a count of its own (152 KB) where the paper has a sketch with collisions.
+/// Source: Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy", ACM ToS 13(4), 2017: W-TinyLFU with a window of a hundredth, four
+/// fifths of the rest protected, counts of at most 15 that are halved every 10 × slots accesses. Token ids are few, so each has a count of its own (152 KB)
+/// where the paper has a sketch with collisions.
 /// </remarks>
 internal sealed class WindowTinyLfu : ICachePolicy
 {
@@ -59,7 +61,10 @@ internal sealed class WindowTinyLfu : ICachePolicy
         return false;
     }
 
-    /// <summary>The oldest of the window against the oldest on probation: the one that is used less often goes; the newcomer needs a place in the window, so its oldest moves on.</summary>
+    /// <summary>
+    /// The oldest of the window against the oldest on probation: the one that is used less often goes; the newcomer needs a place in the window, so its oldest
+    /// moves on.
+    /// </summary>
     private int Victim()
     {
         int candidate = _window.Oldest;

@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 namespace MeKi.Kernels.Allocation;
 
 /// <summary>
-/// Cuts native memory from large chunks, so that what is smaller than a huge page lies in one with its neighbours. A chunk goes back to the operating system when its last piece does; the
-/// memory of a piece that went before is not used again. Safe for any number of threads.
+/// Cuts native memory from large chunks, so that what is smaller than a huge page lies in one with its neighbours. A chunk goes back to the operating system
+/// when its last piece does; the memory of a piece that went before is not used again. Safe for any number of threads.
 /// </summary>
-/// <param name="chunkBytes">Bytes of a chunk; a larger piece has a chunk of its own. The system gives memory as it is touched, so what is left of a chunk costs addresses only.</param>
+/// <param name="chunkBytes">Bytes of a chunk; a larger piece has a chunk of its own. The system gives memory as it is touched, so what is left of a chunk costs
+/// addresses only.</param>
 /// <param name="hugePages">Whether to ask for huge pages (<see cref="HugePages"/>): memory is then given by 2 MB. Without, by 4 KB.</param>
 public sealed unsafe class Arena(long chunkBytes, bool hugePages)
 {

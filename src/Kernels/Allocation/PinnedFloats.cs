@@ -1,6 +1,9 @@
 namespace MeKi.Kernels.Allocation;
 
-/// <summary>Room for float32 numbers, which grows to the most ever asked for and never moves. It begins at a cache line: of rows that begin anywhere every second vector lies in two.</summary>
+/// <summary>
+/// Room for float32 numbers, which grows to the most ever asked for and never moves. It begins at a cache line: of rows that begin anywhere every second vector
+/// lies in two.
+/// </summary>
 internal sealed unsafe class PinnedFloats
 {
     private const int LineBytes = 64, LineFloats = LineBytes / sizeof(float);

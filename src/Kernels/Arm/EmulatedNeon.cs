@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels.Arm;
 
 /// <summary>
-/// The instructions' meaning, element by element as the architecture manual writes it: integers wrap, floats round to nearest with ties to even, subnormal numbers count
-/// (FPCR as .NET leaves it). Which NaN a calculation with NaN gives is the machine's own choice.
+/// The instructions' meaning, element by element as the architecture manual writes it: integers wrap, floats round to nearest with ties to even, subnormal
+/// numbers count (FPCR as .NET leaves it). Which NaN a calculation with NaN gives is the machine's own choice.
 /// </summary>
 internal readonly unsafe struct EmulatedNeon : INeon
 {

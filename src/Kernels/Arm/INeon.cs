@@ -4,9 +4,11 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels.Arm;
 
 /// <summary>
-/// The AdvSIMD instructions of the panel kernels that <see cref="Vector128"/> has no operation for, by the names .NET gives them; each member names its instruction.
-/// <see cref="HardwareNeon"/> is the instruction, <see cref="EmulatedNeon"/> its meaning in the architecture manual (DDI 0487) on any machine, so that the kernels which
-/// run on ARM64 are tested without one. What Vector128 means on every machine is one AdvSIMD instruction too: LDR, STR, AND, ORR, USHR, SSHR, SHL, ADD, SUB, FADD, FMUL, FDIV, FMAX, SCVTF.
+/// The AdvSIMD instructions of the panel kernels that <see cref="Vector128"/> has no operation for, by the names .NET gives them; each member names its
+/// instruction.
+/// <see cref="HardwareNeon"/> is the instruction, <see cref="EmulatedNeon"/> its meaning in the architecture manual (DDI 0487) on any machine, so that the
+/// kernels which run on ARM64 are tested without one. What Vector128 means on every machine is one AdvSIMD instruction too: LDR, STR, AND, ORR, USHR, SSHR,
+/// SHL, ADD, SUB, FADD, FMUL, FDIV, FMAX, SCVTF.
 /// </summary>
 internal unsafe interface INeon
 {
@@ -19,7 +21,10 @@ internal unsafe interface INeon
     /// <summary>LD1R (4S).</summary>
     static abstract Vector128<int> LoadAndReplicate(int* from);
 
-    /// <summary>SDOT (by element): adds to each 32-bit element the sum of the four products of its signed bytes and those of the right operand's element <paramref name="index"/>.</summary>
+    /// <summary>
+    /// SDOT (by element): adds to each 32-bit element the sum of the four products of its signed bytes and those of the right operand's element <paramref
+    /// name="index"/>.
+    /// </summary>
     static abstract Vector128<int> DotProductBySelectedQuadruplet(Vector128<int> addend, Vector128<sbyte> left, Vector128<sbyte> right, [ConstantExpected(Max = (byte)3)] byte index);
 
     /// <summary>SMULL (8H, 8B): the products of the lower eight signed bytes.</summary>

@@ -17,7 +17,9 @@ internal unsafe interface INeonDot
     static abstract Vector128<sbyte> NextFour<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
         where TNeon : struct, INeon;
 
-    /// <summary>Adds to each 32-bit lane the product of its four bytes and of those that were loaded for this index, a constant; none of these is −128.</summary>
+    /// <summary>
+    /// Adds to each 32-bit lane the product of its four bytes and of those that were loaded for this index, a constant; none of these is −128.
+    /// </summary>
     static abstract Vector128<sbyte> Add<TNeon>(Vector128<sbyte> sums, Vector128<sbyte> codes, Vector128<sbyte> four, int index)
         where TNeon : struct, INeon;
 }

@@ -206,8 +206,8 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<sbyte> MovedHalves(Vector128<int> upper) => ((upper >> 3) & Vector128.Create(unchecked((int)0x8FFFE000))).AsSByte();
 
-    // .NET 10 has no FCVTL for half precision. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN,
-    // whose exponent is larger by another 112.
+    // .NET 10 has no FCVTL for half precision. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were
+    // infinity or NaN, whose exponent is larger by another 112.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<sbyte> HalvesToSingle(Vector128<int> shifted)
     {

@@ -1,7 +1,8 @@
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// What attention does with one head's part of one page, in one instruction set; the same bits from every set, for any number of rows and however positions are cut:
+/// What attention does with one head's part of one page, in one instruction set; the same bits from every set, for any number of rows and however positions are
+/// cut:
 /// <code>
 /// scores   F16, F32   s ← fma(q, k, s) in the order of the columns
 ///          Q8_0       s ← fma(float(Σ code · code of q), d · a, s) in the order of the blocks, Σ exact in 32 bits
@@ -9,8 +10,8 @@ namespace MeKi.Kernels.KeyValues;
 /// values   F16, F32   y ← fma(w, v, y) in the order of the positions
 ///          Q8_0       y ← fma(w · d, code, y)
 /// </code>
-/// F16 is widened by moving bits, which leaves numbers too small by 2^112; queries and weights that meet it are larger by as much, which changes no bit of a product.
-/// A row is a query of one token and one head. Rows of scores lie <see cref="KeyValuePages.PageLength"/> floats apart.
+/// F16 is widened by moving bits, which leaves numbers too small by 2^112; queries and weights that meet it are larger by as much, which changes no bit of a
+/// product. A row is a query of one token and one head. Rows of scores lie <see cref="KeyValuePages.PageLength"/> floats apart.
 /// </summary>
 internal abstract unsafe class AttentionKernels
 {

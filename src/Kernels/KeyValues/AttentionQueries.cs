@@ -3,8 +3,9 @@ using System.Numerics.Tensors;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// The queries of some tokens as the kernels want them: the rows that share a KV head together, [KV heads][token][head of the group][columns], scaled as scores are (and by
-/// 2^112 for F16 keys), filled up with zeros to whole blocks; for Q8_0 keys in 8-bit blocks, interleaved by fours (<see cref="QuantizedActivations"/>).
+/// The queries of some tokens as the kernels want them: the rows that share a KV head together, [KV heads][token][head of the group][columns], scaled as scores
+/// are (and by 2^112 for F16 keys), filled up with zeros to whole blocks; for Q8_0 keys in 8-bit blocks, interleaved by fours (<see
+/// cref="QuantizedActivations"/>).
 /// </summary>
 internal sealed unsafe class AttentionQueries
 {

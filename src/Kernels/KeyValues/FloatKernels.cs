@@ -4,9 +4,9 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// Scores and weighted sums over keys and values in F16 or F32. One or two rows take them from the page and widen them in registers: eight registers of sums hide the latency
-/// of the multiply-add, and a page is read once from memory. More rows are tiles over what was widened once (<see cref="FloatTile{TWide}"/>). Both give the same bits: each score
-/// is one chain of multiply-adds over the columns, each sum one chain over the positions.
+/// Scores and weighted sums over keys and values in F16 or F32. One or two rows take them from the page and widen them in registers: eight registers of sums
+/// hide the latency of the multiply-add, and a page is read once from memory. More rows are tiles over what was widened once (<see cref="FloatTile{TWide}"/>).
+/// Both give the same bits: each score is one chain of multiply-adds over the columns, each sum one chain over the positions.
 /// </summary>
 internal static unsafe class FloatKernels<TVector, TWide, TPairs>
     where TVector : struct, IPanelVector<TVector>
@@ -121,7 +121,9 @@ internal static unsafe class FloatKernels<TVector, TWide, TPairs>
         }
     }
 
-    /// <summary>Widens sixteen columns of values, every other pair from the first, to [positions × 16], two positions at a time: room for one more where they are odd.</summary>
+    /// <summary>
+    /// Widens sixteen columns of values, every other pair from the first, to [positions × 16], two positions at a time: room for one more where they are odd.
+    /// </summary>
     public static void WidenValues(byte* values, int positions, float* to)
     {
         for (float* end = to + 16 * positions; to < end; to += 32, values += 4 * TPairs.Bytes)

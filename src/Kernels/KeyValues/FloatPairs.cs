@@ -4,8 +4,8 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// Sixteen values of a page as two times eight, <see cref="IKeyValueStorage"/>: of keys eight positions' two columns, of values eight columns and the eight after them. Two pairs at a time
-/// fill two vectors.
+/// Sixteen values of a page as two times eight, <see cref="IKeyValueStorage"/>: of keys eight positions' two columns, of values eight columns and the eight
+/// after them. Two pairs at a time fill two vectors.
 /// </summary>
 internal unsafe interface IFloatPairs
 {

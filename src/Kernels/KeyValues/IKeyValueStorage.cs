@@ -13,8 +13,8 @@ namespace MeKi.Kernels.KeyValues;
 /// values  F16, F32   [32 columns][position][16 columns]: 16 values, two vectors for a position
 ///         Q8_0       [32 columns]: scales of all positions, then 32 bytes for each
 /// </code>
-/// Sixteen values of F16 are eight 32-bit lanes, the first eight in the lower halves and the second eight in the upper ones: a shift and a mask make either float32.
-/// Sixteen of F32 are two vectors.
+/// Sixteen values of F16 are eight 32-bit lanes, the first eight in the lower halves and the second eight in the upper ones: a shift and a mask make either
+/// float32. Sixteen of F32 are two vectors.
 /// </summary>
 internal unsafe interface IKeyValueStorage
 {
@@ -43,7 +43,9 @@ internal unsafe interface IKeyValueStorage
     static abstract void LoadValue(byte* values, int position, int block, Span<float> x);
 }
 
-/// <summary>F16. What half precision cannot hold saturates, so that the kernels meet neither infinity nor NaN, which their widening would take for numbers.</summary>
+/// <summary>
+/// F16. What half precision cannot hold saturates, so that the kernels meet neither infinity nor NaN, which their widening would take for numbers.
+/// </summary>
 internal readonly unsafe struct HalfStorage : IKeyValueStorage
 {
     public static int BlockBytes => 64;

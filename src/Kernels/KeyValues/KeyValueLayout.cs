@@ -29,7 +29,8 @@ public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueForm
     public long PageBytes => checked(KeyValuePages.PageLength * BytesPerPosition);
 
     /// <summary>This layout, where the kernels can compute with it.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Sizes are not positive, a page is larger than 2 GB, or heads are too large for the format of their keys.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Sizes are not positive, a page is larger than 2 GB, or heads are too large for the format of their
+    /// keys.</exception>
     internal KeyValueLayout Checked()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(KvHeads, 1);
@@ -44,7 +45,10 @@ public sealed record KeyValueLayout(int KvHeads, int HeadDimension, KeyValueForm
         return this;
     }
 
-    /// <summary>Where in a page the first positions lie: what there is to save of a page that is not full. Whole groups of 32 positions, the largest that lie interleaved.</summary>
+    /// <summary>
+    /// Where in a page the first positions lie: what there is to save of a page that is not full. Whole groups of 32 positions, the largest that lie
+    /// interleaved.
+    /// </summary>
     /// <param name="positions">Positions, from 1 to <see cref="KeyValuePages.PageLength"/>.</param>
     public IEnumerable<(int Offset, int Length)> Parts(int positions)
     {

@@ -3,8 +3,9 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// Where the pages of a sequence's layers come from. The layers' pages of the same positions share a chunk. A sequence's first pages are given by the operating system as
-/// positions are stored, since many sequences are short; from the second on they are huge pages, which attention over a long sequence reads a tenth faster.
+/// Where the pages of a sequence's layers come from. The layers' pages of the same positions share a chunk. A sequence's first pages are given by the operating
+/// system as positions are stored, since many sequences are short; from the second on they are huge pages, which attention over a long sequence reads a tenth
+/// faster.
 /// </summary>
 /// <param name="layout">What a page holds.</param>
 /// <param name="layers">Layers that take their pages here.</param>

@@ -3,8 +3,9 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels.KeyValues;
 
 /// <summary>
-/// The keys and values of <see cref="KeyValuePages.PageLength"/> positions of one layer, in native memory: kernels hold addresses, and the memory goes back when
-/// the last sequence lets go of the page (and of those beside it: <see cref="KeyValueMemory"/>), not when a collection comes. Sequences that share a prefix share its pages; a page that is shared is only read.
+/// The keys and values of <see cref="KeyValuePages.PageLength"/> positions of one layer, in native memory: kernels hold addresses, and the memory goes back
+/// when the last sequence lets go of the page (and of those beside it: <see cref="KeyValueMemory"/>), not when a collection comes. Sequences that share a
+/// prefix share its pages; a page that is shared is only read.
 /// </summary>
 public sealed unsafe class KeyValuePage
 {

@@ -55,7 +55,9 @@ public sealed unsafe class KeyValuePages(KeyValueMemory memory) : IDisposable
         return fork;
     }
 
-    /// <summary>Stores one reserved position's keys and values, [KV heads · head dimension] each. Different positions may be stored by different threads.</summary>
+    /// <summary>
+    /// Stores one reserved position's keys and values, [KV heads · head dimension] each. Different positions may be stored by different threads.
+    /// </summary>
     public void Store(int position, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
         KeyValuePage page = _pages[position / PageLength];

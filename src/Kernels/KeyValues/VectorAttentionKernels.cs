@@ -144,7 +144,8 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
         }
     }
 
-    // Queries are split once for each page: a hundredth of what they are multiplied with there. Positions up to a multiple of 64 have scores, those beyond the last one nobody reads.
+    // Queries are split once for each page: a hundredth of what they are multiplied with there. Positions up to a multiple of 64 have scores, those beyond the
+    // last one nobody reads.
     private static void ScoreSplitTiles(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {
         const int Positions = 8 * SplitTile<TVector>.Panels;

@@ -2,7 +2,10 @@ using MeKi.Kernels.Allocation;
 
 namespace MeKi.Kernels.Panels;
 
-/// <summary>Room for a run of columns of two panels, or of eight in a quarter of the columns (<see cref="SplitTile{TVector}"/>), with codes as bytes and scales as floats or all as floats; a thread's own.</summary>
+/// <summary>
+/// Room for a run of columns of two panels, or of eight in a quarter of the columns (<see cref="SplitTile{TVector}"/>), with codes as bytes and scales as
+/// floats or all as floats; a thread's own.
+/// </summary>
 internal sealed unsafe class ExpandedPanels
 {
     /// <summary>Columns of a run of two panels: their 16 KB of codes stay in a first-level cache of 32 KB beside the tokens that stream past.</summary>

@@ -46,15 +46,16 @@ internal readonly unsafe struct BF16Floats : IPanelFloats
 }
 
 /// <summary>
-/// The products of panels of floats with float32 activations. Even and odd columns have accumulators of their own, added at the end: two chains of fused multiply-adds
-/// hide half of the instruction's latency of four cycles for one token, and memory the rest. One token and many give the same bits.
+/// The products of panels of floats with float32 activations. Even and odd columns have accumulators of their own, added at the end: two chains of fused
+/// multiply-adds hide half of the instruction's latency of four cycles for one token, and memory the rest. One token and many give the same bits.
 /// </summary>
 /// <remarks>
 /// Two panels by six tokens are a tile (<see cref="FloatTile{TWide}"/>). A run of columns is walked twice, the even ones first; widened to float32 they lie as
 /// <code>
-/// column 0: panel 0's 8 rows, panel 1's 8 rows | column 1: … | … | column 255        64 bytes a column, 16 KB beside 6 KB of activations in the first-level cache
+/// column 0: panel 0's 8 rows, panel 1's 8 rows | column 1: … | … | column 255 64 bytes a column, 16 KB beside 6 KB of activations in the first-level cache
 /// </code>
-/// One panel by four tokens over all columns took ten loads for eight multiply-adds, and a panel of 1,024 columns filled that cache by itself: a prompt of 512 tokens on F16 weights was half as fast.
+/// One panel by four tokens over all columns took ten loads for eight multiply-adds, and a panel of 1,024 columns filled that cache by itself: a prompt of 512
+/// tokens on F16 weights was half as fast.
 /// </remarks>
 internal static unsafe class FloatPanels<TVector, TFloats>
     where TVector : struct, IPanelVector<TVector>

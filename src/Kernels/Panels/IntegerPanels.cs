@@ -4,9 +4,10 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// The products of a panel of integer codes with quantised activations: <c>y[r] = Σ over groups g of (scale[g, r] · a[g]) · (Σ over the group's columns of sub-scale · code · x) − minimum[g, r] · (a[g] · Σ x)</c>,
-/// a and x the activation's scale and codes. The inner sum is exact in 32-bit integers and in float32 (32 columns · 255 · 127 &lt; 2^20; with sub-scales 32 · 32 · 128 · 127 &lt; 2^24);
-/// each group then adds to eight float32 lanes by one fused multiply-add, in the order of the columns. One token and four give the same bits.
+/// The products of a panel of integer codes with quantised activations: <c>y[r] = Σ over groups g of (scale[g, r] · a[g]) · (Σ over the group's columns of
+/// sub-scale · code · x) − minimum[g, r] · (a[g] · Σ x)</c>, a and x the activation's scale and codes. The inner sum is exact in 32-bit integers and in float32
+/// (32 columns · 255 · 127 &lt; 2^20; with sub-scales 32 · 32 · 128 · 127 &lt; 2^24); each group then adds to eight float32 lanes by one fused multiply-add, in
+/// the order of the columns. One token and four give the same bits.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -55,7 +56,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         {
             TCodes.Decode<TVector>(panel, decoded);
             TCodes.Decode<TVector>(panel + distance, decoded + DecodedFloats);
-            // Not total itself: it outlives the call of Decode, which no vector register does, and would be in memory for the whole loop, a chain of some 18 cycles a group.
+            // Not total itself: it outlives the call of Decode, which no vector register does, and would be in memory for the whole loop, a chain of some 18
+            // cycles a group.
             TVector running = total, otherRunning = other;
             for (int g = 0; g < TCodes.Groups; g++)
             {
@@ -88,7 +90,9 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         TVector.Store(other, (byte*)z);
     }
 
-    /// <summary>Decodes a run of blocks of two panels for several tokens, the panels alternating by vectors: codes as bytes, eight vectors of each panel for a group.</summary>
+    /// <summary>
+    /// Decodes a run of blocks of two panels for several tokens, the panels alternating by vectors: codes as bytes, eight vectors of each panel for a group.
+    /// </summary>
     /// <param name="panel">The run's first block in the first (0) or second (1) panel.</param>
     /// <param name="which">0 or 1.</param>
     /// <param name="blocks">Blocks of the run.</param>
@@ -125,9 +129,9 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     /// <param name="tokens">The tokens, from the first of these groups on.</param>
     /// <param name="y">The sums, [4 × 16].</param>
     /// <typeparam name="TKind">What kind of codes they are.</typeparam>
-    // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens took
-    // five loads for four and was bound by them.
-    // Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much, and a call in here costs a factor of five.
+    // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens
+    // took five loads for four and was bound by them. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much,
+    // and a call in here costs a factor of five.
     public static void MultiplyTile<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
         where TKind : struct, ITileKind<TVector>
     {

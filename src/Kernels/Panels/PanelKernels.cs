@@ -8,7 +8,9 @@ using MeKi.Kernels.X86;
 
 namespace MeKi.Kernels.Panels;
 
-/// <summary>The panel products of one instruction set. <see cref="Available"/> lists those this process can execute, the fastest first; products use the first.</summary>
+/// <summary>
+/// The panel products of one instruction set. <see cref="Available"/> lists those this process can execute, the fastest first; products use the first.
+/// </summary>
 internal abstract unsafe class PanelKernels
 {
     private static PanelKernels? s_selected;
@@ -36,7 +38,9 @@ internal abstract unsafe class PanelKernels
     /// <summary>The fuse of the same instruction set.</summary>
     public required FusionKernels Fusion { get; init; }
 
-    /// <summary>Every kernel set this process can execute, the fastest first; emulations of other machines' instructions and the scalar reference come last.</summary>
+    /// <summary>
+    /// Every kernel set this process can execute, the fastest first; emulations of other machines' instructions and the scalar reference come last.
+    /// </summary>
     public static IReadOnlyList<PanelKernels> Available { get; } = List();
 
     /// <summary>The set that products use.</summary>

@@ -4,8 +4,8 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// The products of eight Q8_0 panels and a token on machines that multiply unsigned bytes by signed ones, AVX2: the token's magnitudes are the unsigned ones, and its signs go to the codes, which stay as
-/// they are in the panel (<see cref="SplitTokens"/>). Same bits as <see cref="IntegerPanels{TVector, TCodes}"/>.
+/// The products of eight Q8_0 panels and a token on machines that multiply unsigned bytes by signed ones, AVX2: the token's magnitudes are the unsigned ones,
+/// and its signs go to the codes, which stay as they are in the panel (<see cref="SplitTokens"/>). Same bits as <see cref="IntegerPanels{TVector, TCodes}"/>.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -14,8 +14,9 @@ namespace MeKi.Kernels.Panels;
 /// magnitudes   |x|: c..c+3     |x|     …   |x|       one broadcast for eight panels
 /// signs        x &lt; 0 ? −1 : 0  likewise              another
 /// </code>
-/// A chunk of four columns is eight dot products: two broadcasts and four instructions for each, whose operands are all in registers or used once. Two panels by four tokens, where the signs of the codes
-/// went to the tokens, took 41 with the same arithmetic, and two vectors for each of codes: a loop in assembler took 1.08 times as long on Zen 3.
+/// A chunk of four columns is eight dot products: two broadcasts and four instructions for each, whose operands are all in registers or used once. Two panels
+/// by four tokens, where the signs of the codes went to the tokens, took 41 with the same arithmetic, and two vectors for each of codes: a loop in assembler
+/// took 1.08 times as long on Zen 3.
 /// </remarks>
 internal static unsafe class SplitTile<TVector>
     where TVector : struct, IPanelVector<TVector>

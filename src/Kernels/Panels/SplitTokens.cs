@@ -3,11 +3,12 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// The codes of <see cref="QuantizedActivations"/> as magnitudes and signs, −1 where a code is negative: <c>w · x = (w ^ sign) · |x| + (x &lt; 0 ? |x| : 0)</c>. What is added is the same for every w:
-/// sums over a block start with it.
+/// The codes of <see cref="QuantizedActivations"/> as magnitudes and signs, −1 where a code is negative: <c>w · x = (w ^ sign) · |x| + (x &lt; 0 ? |x| :
+/// 0)</c>. What is added is the same for every w: sums over a block start with it.
 /// </summary>
 /// <remarks>
-/// In runs of columns, as <see cref="SplitTile{TVector}"/> goes through them, all tokens of a run together: [run of 8 blocks][token][block], the last run shorter where it is.
+/// In runs of columns, as <see cref="SplitTile{TVector}"/> goes through them, all tokens of a run together: [run of 8 blocks][token][block], the last run
+/// shorter where it is.
 /// <code>
 /// codes    [column / 4][4 magnitudes, 4 signs], 64 bytes a block
 /// starts   Σ of the magnitudes of negative codes
@@ -16,7 +17,9 @@ namespace MeKi.Kernels.Panels;
 /// </remarks>
 internal sealed unsafe class SplitTokens
 {
-    /// <summary>Blocks of a run: with eight panels 16 KB of codes, which stay in a first-level cache of 32 KB. With 32 KB the loop is 1.08 times as slow.</summary>
+    /// <summary>
+    /// Blocks of a run: with eight panels 16 KB of codes, which stay in a first-level cache of 32 KB. With 32 KB the loop is 1.08 times as slow.
+    /// </summary>
     public const int RunBlocks = 2 * ExpandedPanels.MaxColumns / (PanelKernels.MostTilePanels * QuantizedActivations.BlockColumns);
 
     /// <summary>Bytes of four columns.</summary>

@@ -4,8 +4,8 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// What the tiles of integer formats differ in: the dot product of a chunk, and how two panels' integer sums join the float sums. Types, not branches: the just-in-time
-/// compiler would inline both sides of a branch before it knows the condition, and stop at its limit.
+/// What the tiles of integer formats differ in: the dot product of a chunk, and how two panels' integer sums join the float sums. Types, not branches: the
+/// just-in-time compiler would inline both sides of a branch before it knows the condition, and stop at its limit.
 /// </summary>
 internal unsafe interface ITileKind<TVector>
     where TVector : struct, IPanelVector<TVector>

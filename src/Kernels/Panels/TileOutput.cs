@@ -3,8 +3,9 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// Where the products of some panels by several tokens go: neighbouring columns of the output, cut at its right border. A tile's results go there when its last columns are multiplied:
-/// a pass of its own behind the last tile took 3.6 % of a prompt's time, most of it cache lines that came from memory, and of that about half is left here.
+/// Where the products of some panels by several tokens go: neighbouring columns of the output, cut at its right border. A tile's results go there when its last
+/// columns are multiplied: a pass of its own behind the last tile took 3.6 % of a prompt's time, most of it cache lines that came from memory, and of that
+/// about half is left here.
 /// </summary>
 /// <param name="first">The first token's results.</param>
 /// <param name="stride">Distance of the tokens.</param>

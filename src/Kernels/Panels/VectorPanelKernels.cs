@@ -66,7 +66,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
-    // The tile's inner loop with its weights in registers or the first-level cache. The activations change from step to step, so that no product is computed once and kept.
+    // The tile's inner loop with its weights in registers or the first-level cache. The activations change from step to step, so that no product is computed
+    // once and kept.
     public override int DotProducts(int steps)
     {
         sbyte* x = stackalloc sbyte[256];
@@ -133,8 +134,8 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
-    // A panel of a run's first half and one of its second are two streams of memory, which a core reads faster than one, 1.15 to 1.18 times for Q8_0, Q6_K and Q4_K. Neighbours would be two streams
-    // that end and begin again with every panel: 0.8 times. Of an odd number the last is computed twice.
+    // A panel of a run's first half and one of its second are two streams of memory, which a core reads faster than one, 1.15 to 1.18 times for Q8_0, Q6_K and
+    // Q4_K. Neighbours would be two streams that end and begin again with every panel: 0.8 times. Of an odd number the last is computed twice.
     private static int Second(int panel, int half, int count) => Math.Min(panel + half, count - 1);
 
     private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace MeKi.Kernels.Processors;
 
-/// <summary>The CPU time that control groups grant this process, as a number of processors: <c>cpu.max</c> of version 2, <c>cpu.cfs_quota_us</c> of version 1.</summary>
+/// <summary>
+/// The CPU time that control groups grant this process, as a number of processors: <c>cpu.max</c> of version 2, <c>cpu.cfs_quota_us</c> of version 1.
+/// </summary>
 internal static class ProcessorQuota
 {
     /// <summary>The tightest quota of the process's group and the groups above it that can be seen, rounded up; null where none is set.</summary>
@@ -22,7 +24,9 @@ internal static class ProcessorQuota
         return quota is null ? null : Math.Max(1, (int)Math.Min(Math.Ceiling(quota.Value), int.MaxValue));
     }
 
-    /// <summary>The mounted hierarchies that limit CPU time: lines of mountinfo (proc(5)) are <c>id parent device root point options … - type source options</c>.</summary>
+    /// <summary>
+    /// The mounted hierarchies that limit CPU time: lines of mountinfo (proc(5)) are <c>id parent device root point options … - type source options</c>.
+    /// </summary>
     private static IEnumerable<Mount> Mounts(string root)
     {
         foreach (string line in KernelFile.Lines(Path.Combine(root, "proc/self/mountinfo")))

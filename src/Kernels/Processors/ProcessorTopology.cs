@@ -3,22 +3,26 @@ using System.Globalization;
 namespace MeKi.Kernels.Processors;
 
 /// <summary>
-/// How many of the machine's processors are worth a thread of their own when a model decodes. Each token ends in some hundred barriers, and a barrier is as late as its slowest
-/// thread: an efficiency core or a second hardware thread of a busy core adds to the wait, hardly to the memory bandwidth that decoding lives on.
+/// How many of the machine's processors are worth a thread of their own when a model decodes. Each token ends in some hundred barriers, and a barrier is as
+/// late as its slowest thread: an efficiency core or a second hardware thread of a busy core adds to the wait, hardly to the memory bandwidth that decoding
+/// lives on.
 /// </summary>
-/// <remarks>Work without barriers, such as encoding a checkpoint, takes every processor instead: <see cref="Environment.ProcessorCount"/>, which knows affinity and quota too.</remarks>
+/// <remarks>
+/// Work without barriers, such as encoding a checkpoint, takes every processor instead: <see cref="Environment.ProcessorCount"/>, which knows affinity and
+/// quota too.
+/// </remarks>
 public static class ProcessorTopology
 {
     // Linux's limit is 8,192 processors; a list that names more is none.
     private const int MostProcessors = 8_192;
 
-    // Of the largest capacity. The middle cores of three-class chips stand at 0.75 to 0.95 of it, the small ones at 0.25 to 0.58 (RK3588: 530 / 1024 = 0.52 before its
-    // clock counts, 0.4 with it; A311D: 592 / 1024 = 0.58): two thirds lies between with room on both sides.
+    // Of the largest capacity. The middle cores of three-class chips stand at 0.75 to 0.95 of it, the small ones at 0.25 to 0.58 (RK3588: 530 / 1024 = 0.52
+    // before its clock counts, 0.4 with it; A311D: 592 / 1024 = 0.58): two thirds lies between with room on both sides.
     private const double PerformanceShare = 2 / 3.0;
 
     /// <summary>
-    /// The physical cores of the machine's large classes among the processors this process may use, at most as many as its CPU quota pays for; at least 1. Where the system does
-    /// not say, and outside Linux, <see cref="Environment.ProcessorCount"/>.
+    /// The physical cores of the machine's large classes among the processors this process may use, at most as many as its CPU quota pays for; at least 1.
+    /// Where the system does not say, and outside Linux, <see cref="Environment.ProcessorCount"/>.
     /// </summary>
     public static int PerformanceCores() => OperatingSystem.IsLinux() ? PerformanceCores("/", Environment.ProcessorCount) : Environment.ProcessorCount;
 

@@ -3,7 +3,9 @@ using MeKi.Quant;
 
 namespace MeKi.Kernels.Rows;
 
-/// <summary>The fuse of one instruction set: <c>v = e ∘ act(g)</c> (<see cref="Fusion"/>) straight from a stored row to the form in which a product takes its input.</summary>
+/// <summary>
+/// The fuse of one instruction set: <c>v = e ∘ act(g)</c> (<see cref="Fusion"/>) straight from a stored row to the form in which a product takes its input.
+/// </summary>
 internal abstract class FusionKernels
 {
     /// <summary>Fuses one token's row to floats, for weights of floats; any number of columns.</summary>

@@ -4,10 +4,12 @@ using MeKi.Quant;
 namespace MeKi.Kernels.Rows;
 
 /// <summary>
-/// The fuse of one token: its stored row is decoded, meets the gate's values and goes to the out-projection's input, 32 columns at a time in registers and 128 bytes of stack.
-/// Nothing but the row and the gate is read from memory, nothing but the input written.
+/// The fuse of one token: its stored row is decoded, meets the gate's values and goes to the out-projection's input, 32 columns at a time in registers and 128
+/// bytes of stack. Nothing but the row and the gate is read from memory, nothing but the input written.
 /// </summary>
-/// <remarks>Each value is decoded, activated and fused with the roundings of the scalar reference, in lanes that never meet: the same bits on every instruction set.</remarks>
+/// <remarks>
+/// Each value is decoded, activated and fused with the roundings of the scalar reference, in lanes that never meet: the same bits on every instruction set.
+/// </remarks>
 internal static unsafe class GatherAdd<TVector, TRow, TFusion>
     where TVector : struct, IPanelVector<TVector>
     where TRow : struct, IRowValues

@@ -7,8 +7,8 @@ namespace MeKi.Kernels.Rows;
 /// The gate's activations, in vectors and one value at a time, with the same bits: <c>sigmoid(x) = 1 / (1 + exp(−x))</c> and <c>SiLU(x) = x · sigmoid(x)</c>.
 /// </summary>
 /// <remarks>
-/// exp is <see cref="ExpPolynomial"/>'s; 1 + exp and the quotient round once each: sigmoid is within 2.5e-7 of its value, relative, where |x| ≤ 86 (a test walks through it). Beyond, x counts as ±86: sigmoid is then off by less than
-/// 5e-38, and SiLU below −86 is −3.9e-36, that of −∞ too.
+/// exp is <see cref="ExpPolynomial"/>'s; 1 + exp and the quotient round once each: sigmoid is within 2.5e-7 of its value, relative, where |x| ≤ 86 (a test
+/// walks through it). Beyond, x counts as ±86: sigmoid is then off by less than 5e-38, and SiLU below −86 is −3.9e-36, that of −∞ too.
 /// </remarks>
 internal static class Logistic
 {

@@ -3,7 +3,9 @@ using MeKi.Quant;
 
 namespace MeKi.Kernels.Scalar;
 
-/// <summary>The fuse in plain loops: the row is decoded, then fused value by value. The meaning of the vector kernels, with which it agrees to the last bit.</summary>
+/// <summary>
+/// The fuse in plain loops: the row is decoded, then fused value by value. The meaning of the vector kernels, with which it agrees to the last bit.
+/// </summary>
 internal sealed unsafe class ScalarFusionKernels : FusionKernels
 {
     [ThreadStatic]

@@ -7,8 +7,8 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels.Scalar;
 
 /// <summary>
-/// The panel products in plain loops over canonical blocks taken out of the panels: the meaning of the vector kernels, with which they agree to the last bit, and what runs
-/// where the machine has none of their instruction sets.
+/// The panel products in plain loops over canonical blocks taken out of the panels: the meaning of the vector kernels, with which they agree to the last bit,
+/// and what runs where the machine has none of their instruction sets.
 /// </summary>
 /// <remarks>
 /// <code>

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace MeKi.Kernels.Vectors;
 
 /// <summary>
-/// exp(z) = 2^n · exp(r) in vectors and one value at a time, with the same bits: n = round(z / ln 2), |r| ≤ ln 2 / 2; exp(r) is the polynomial of degree 7 of Cephes' <c>expf</c>
-/// (S. Moshier, netlib.org/cephes, single/expf.c, stated peak error 1.7e-7), evaluated by fused multiply-adds. ln 2 is subtracted in two parts of which the first has nine bits, so that
-/// its product with n is exact.
+/// exp(z) = 2^n · exp(r) in vectors and one value at a time, with the same bits: n = round(z / ln 2), |r| ≤ ln 2 / 2; exp(r) is the polynomial of degree 7 of
+/// Cephes' <c>expf</c> (S. Moshier, netlib.org/cephes, single/expf.c, stated peak error 1.7e-7), evaluated by fused multiply-adds. ln 2 is subtracted in two
+/// parts of which the first has nine bits, so that its product with n is exact.
 /// </summary>
 internal static class ExpPolynomial
 {

@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 namespace MeKi.Kernels.Vectors;
 
 /// <summary>
-/// Products of six rows and sixteen columns in float32, of operands that lie in the first-level caches: what prompts' attention and products of float weights are made of. Each element is
-/// one chain of multiply-adds in the order of k.
+/// Products of six rows and sixteen columns in float32, of operands that lie in the first-level caches: what prompts' attention and products of float weights
+/// are made of. Each element is one chain of multiply-adds in the order of k.
 /// </summary>
 /// <remarks>
-/// Neither product is inlined: where a caller had two of these loops the compiler of ARM64 moved up to ten of the sums between registers in every step, 50 to 54 instructions instead of 45 or 46.
+/// Neither product is inlined: where a caller had two of these loops the compiler of ARM64 moved up to ten of the sums between registers in every step, 50 to
+/// 54 instructions instead of 45 or 46.
 /// </remarks>
 internal static unsafe class FloatTile<TWide>
     where TWide : struct, IWideVector<TWide>
@@ -33,7 +34,8 @@ internal static unsafe class FloatTile<TWide>
     public static void Add(float* a, nint strideA, nint stepA, float* b, nint strideB, float* c, nint strideC, int depth) =>
         Run(a, strideA, stepA, b, strideB, c, strideC, depth, add: true);
 
-    // Twelve registers of sums, two of B's row and a broadcast are fifteen of AVX2's sixteen. Eight sums, of four rows, just hide the latency of the multiply-add and reached half its rate.
+    // Twelve registers of sums, two of B's row and a broadcast are fifteen of AVX2's sixteen. Eight sums, of four rows, just hide the latency of the
+    // multiply-add and reached half its rate.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Run(float* a, nint strideA, nint stepA, float* b, nint strideB, float* c, nint strideC, int depth, bool add)
     {

@@ -1,8 +1,8 @@
 namespace MeKi.Kernels.Vectors;
 
 /// <summary>
-/// The vocabulary panel kernels are written in: 256 bits seen as eight lanes, one for each row of a panel. A lane is four bytes, one 32-bit integer or one float32.
-/// Each instruction set implements it once and each kernel is written once; the just-in-time compiler sees through both.
+/// The vocabulary panel kernels are written in: 256 bits seen as eight lanes, one for each row of a panel. A lane is four bytes, one 32-bit integer or one
+/// float32. Each instruction set implements it once and each kernel is written once; the just-in-time compiler sees through both.
 /// </summary>
 /// <remarks>Every operation is exact or rounds as IEEE 754 says, so a kernel's result has the same bits on every implementation.</remarks>
 /// <typeparam name="TSelf">The implementation.</typeparam>
@@ -44,13 +44,18 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>Bytes shifted left; bits that cross a byte's border are unspecified, so a mask follows.</summary>
     static abstract TSelf ShiftLeft(TSelf bytes, int bits);
 
-    /// <summary>How many dot products of unsigned codes of so many bits a partial sum holds before <see cref="Widen"/>; of codes around zero it holds as many as of codes one bit shorter.</summary>
+    /// <summary>
+    /// How many dot products of unsigned codes of so many bits a partial sum holds before <see cref="Widen"/>; of codes around zero it holds as many as of
+    /// codes one bit shorter.
+    /// </summary>
     static abstract int DotsPerSum(int codeBits);
 
     /// <summary>What a partial sum begins with: two 16-bit numbers, the first for the first two columns of every four, the second for the others.</summary>
     static abstract TSelf StartPartial(int* packed);
 
-    /// <summary>The first four of sixteen signed bytes for every lane, for dot products with the index 0. All sixteen may be read: SDOT picks its four from sixteen.</summary>
+    /// <summary>
+    /// The first four of sixteen signed bytes for every lane, for dot products with the index 0. All sixteen may be read: SDOT picks its four from sixteen.
+    /// </summary>
     static abstract TSelf Four(sbyte* x);
 
     /// <summary>The bytes <paramref name="x"/> + 4 · <paramref name="index"/> instead, for dot products with that index, a constant below 4.</summary>
@@ -77,7 +82,10 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>What <see cref="AddSignedDot"/> wants to know of the codes, computed once for several tokens.</summary>
     static abstract TSelf Magnitudes(TSelf codes);
 
-    /// <summary>Adds to each 32-bit lane the product of its four signed codes and the four signed bytes of <see cref="Four"/>, none −128, offset as <see cref="SignedOffsetShift"/> says.</summary>
+    /// <summary>
+    /// Adds to each 32-bit lane the product of its four signed codes and the four signed bytes of <see cref="Four"/>, none −128, offset as <see
+    /// cref="SignedOffsetShift"/> says.
+    /// </summary>
     static abstract TSelf AddSignedDot(TSelf sums, TSelf codes, TSelf magnitudes, TSelf four, int index);
 
     /// <summary>k where <see cref="AddSignedDot"/> computes with codes larger by 2^k, to be corrected with the sum of x; 0 where it does not.</summary>
@@ -87,7 +95,8 @@ internal unsafe interface IPanelVector<TSelf>
     static abstract bool SplitsTokens { get; }
 
     /// <summary>
-    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SplitTokens"/>; only where <see cref="SplitsTokens"/>.
+    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SplitTokens"/>;
+    /// only where <see cref="SplitsTokens"/>.
     /// </summary>
     /// <param name="sums">The sums.</param>
     /// <param name="codes">32 signed codes.</param>
@@ -125,10 +134,16 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>c − a · b, rounded once, with a in memory.</summary>
     static abstract TSelf NegatedMultiplyAdd(float* a, TSelf b, TSelf c);
 
-    /// <summary><c>integers · (scales · a) + y</c>, rounded as <see cref="Multiply"/> and <see cref="MultiplyAdd"/> do: scales and y are operands in memory where the machine has such.</summary>
+    /// <summary>
+    /// <c>integers · (scales · a) + y</c>, rounded as <see cref="Multiply"/> and <see cref="MultiplyAdd"/> do: scales and y are operands in memory where the
+    /// machine has such.
+    /// </summary>
     static abstract TSelf ScaledSum(TSelf integers, float* scales, TSelf a, float* y);
 
-    /// <summary>The larger of both in one instruction; NaN where <paramref name="b"/> is. Unspecified: where only <paramref name="a"/> is NaN, and which zero +0 and −0 give.</summary>
+    /// <summary>
+    /// The larger of both in one instruction; NaN where <paramref name="b"/> is. Unspecified: where only <paramref name="a"/> is NaN, and which zero +0 and −0
+    /// give.
+    /// </summary>
     static abstract TSelf MaxNative(TSelf a, TSelf b);
 
     /// <summary>The half-precision number in the lower half of every lane, times 2^−112, exactly; finite ones only.</summary>

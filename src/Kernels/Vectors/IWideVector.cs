@@ -1,8 +1,8 @@
 namespace MeKi.Kernels.Vectors;
 
 /// <summary>
-/// Sixteen lanes, for attention and products of floats: one register of AVX-512 or two of <see cref="IPanelVector{TSelf}"/>, whose operations these are. Each lane has the bits that it
-/// would have there.
+/// Sixteen lanes, for attention and products of floats: one register of AVX-512 or two of <see cref="IPanelVector{TSelf}"/>, whose operations these are. Each
+/// lane has the bits that it would have there.
 /// </summary>
 /// <typeparam name="TSelf">The implementation.</typeparam>
 internal unsafe interface IWideVector<TSelf>

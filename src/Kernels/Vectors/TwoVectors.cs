@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace MeKi.Kernels.Vectors;
 
-/// <summary>Sixteen lanes in two registers of eight. The compiler keeps both fields in registers: the code is that of kernels written with two vectors.</summary>
+/// <summary>
+/// Sixteen lanes in two registers of eight. The compiler keeps both fields in registers: the code is that of kernels written with two vectors.
+/// </summary>
 internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVector>>
     where TVector : struct, IPanelVector<TVector>
 {

@@ -147,7 +147,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> HighHalves(Avx2Vector<TDot> halves) => new((halves._bits.AsInt32() >> 3).AsByte() & Vector256.Create(0x8FFFE000).AsByte());
 
-    // .NET 10 has no class for VCVTPH2PS. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or NaN.
+    // .NET 10 has no class for VCVTPH2PS. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or
+    // NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadHalves(byte* from)
     {

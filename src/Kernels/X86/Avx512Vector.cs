@@ -7,8 +7,9 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.X86;
 
 /// <summary>
-/// Sixteen lanes in one register of AVX-512 (F, BW). Where the machine has none the runtime computes each operation by halves, with the same bits, so that the kernels run in tests on
-/// any x64 machine. Dot products take |w| and x with w's sign, as <see cref="MultiplyAddAdjacentDot"/> does; .NET 10 has no class for AVX512-VNNI.
+/// Sixteen lanes in one register of AVX-512 (F, BW). Where the machine has none the runtime computes each operation by halves, with the same bits, so that the
+/// kernels run in tests on any x64 machine. Dot products take |w| and x with w's sign, as <see cref="MultiplyAddAdjacentDot"/> does; .NET 10 has no class for
+/// AVX512-VNNI.
 /// </summary>
 internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector<Avx512Vector>
 {

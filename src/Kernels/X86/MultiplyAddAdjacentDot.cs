@@ -6,12 +6,14 @@ namespace MeKi.Kernels.X86;
 
 /// <summary>
 /// Plain AVX2. VPMADDUBSW adds two products in 16 bits: codes below 16 leave 2 · 15 · 127 = 3,810, so eight dot products fit below 32,768; codes below 32 four,
-/// codes around zero as many as those one bit shorter, because a sum that ends within 16 bits may leave them on its way. Signed codes go in as |w| against x with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones
-/// widens, by sub-scales it multiplies as well.
+/// codes around zero as many as those one bit shorter, because a sum that ends within 16 bits may leave them on its way. Signed codes go in as |w| against x
+/// with w's sign: 2 · 128 · 127 = 32,512 fits once. VPMADDWD by ones widens, by sub-scales it multiplies as well.
 /// </summary>
 /// <remarks>
-/// VPSIGNB, which gives x the sign of w, is executed where the multiplications are. With several tokens the magnitudes are x's, and VPXOR with −1 where x is negative, on any of four pipes of Zen 3, gives w its sign:
-/// <c>|x| · (w ^ −1) = −|x| · w − |x|</c>. What is missing is the same for every w (<see cref="Panels.SplitTokens"/>); 2 · 127 · −128 = −32,512 fits. A dot product takes 1.1 to 1.2 cycles instead of 1.4 on registers.
+/// VPSIGNB, which gives x the sign of w, is executed where the multiplications are. With several tokens the magnitudes are x's, and VPXOR with −1 where x is
+/// negative, on any of four pipes of Zen 3, gives w its sign:
+/// <c>|x| · (w ^ −1) = −|x| · w − |x|</c>. What is missing is the same for every w (<see cref="Panels.SplitTokens"/>); 2 · 127 · −128 = −32,512 fits. A dot
+/// product takes 1.1 to 1.2 cycles instead of 1.4 on registers.
 /// </remarks>
 internal readonly unsafe struct MultiplyAddAdjacentDot : IByteDot
 {

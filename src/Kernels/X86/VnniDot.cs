@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace MeKi.Kernels.X86;
 
 /// <summary>
-/// AVX-VNNI: VPDPBUSD adds four products to a 32-bit lane in one instruction. Its first operand is unsigned, so signed codes go in larger by 128, which flipping the
-/// upper bit does.
+/// AVX-VNNI: VPDPBUSD adds four products to a 32-bit lane in one instruction. Its first operand is unsigned, so signed codes go in larger by 128, which
+/// flipping the upper bit does.
 /// </summary>
 /// <typeparam name="TInstruction">The instruction, or its meaning in other instructions for machines without it.</typeparam>
 internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
@@ -65,7 +65,10 @@ internal readonly struct HardwareVnni : IVnniInstruction
     public static Vector256<int> MultiplyWideningAndAdd(Vector256<int> addend, Vector256<byte> left, Vector256<sbyte> right) => AvxVnni.MultiplyWideningAndAdd(addend, left, right);
 }
 
-/// <summary>The instruction's meaning in AVX2, so that the VNNI kernels run in tests on any x64 machine: bytes widened to 16 bits, which VPMADDWD multiplies without saturating.</summary>
+/// <summary>
+/// The instruction's meaning in AVX2, so that the VNNI kernels run in tests on any x64 machine: bytes widened to 16 bits, which VPMADDWD multiplies without
+/// saturating.
+/// </summary>
 internal readonly struct EmulatedVnni : IVnniInstruction
 {
     public static bool IsSupported => Avx2.IsSupported;

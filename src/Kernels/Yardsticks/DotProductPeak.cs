@@ -4,8 +4,8 @@ using MeKi.Kernels.Panels;
 namespace MeKi.Kernels.Yardsticks;
 
 /// <summary>
-/// The yardstick of matrix products over integer codes: signed bytes times signed bytes, four to a 32-bit lane, by the selected kernels' own instructions, on registers and the
-/// first lines of the first-level cache. VPDPBUSD and SDOT are that in one instruction, plain AVX2 takes four.
+/// The yardstick of matrix products over integer codes: signed bytes times signed bytes, four to a 32-bit lane, by the selected kernels' own instructions, on
+/// registers and the first lines of the first-level cache. VPDPBUSD and SDOT are that in one instruction, plain AVX2 takes four.
 /// </summary>
 /// <param name="pool">The threads to compute with.</param>
 public sealed class DotProductPeak(ComputePool pool) : Region

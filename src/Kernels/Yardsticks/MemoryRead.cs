@@ -5,12 +5,12 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels.Yardsticks;
 
 /// <summary>
-/// The yardstick of streaming kernels: reads a buffer far larger than the caches once, both halves of each thread's chunks front to back, and does nothing else.
-/// What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
+/// The yardstick of streaming kernels: reads a buffer far larger than the caches once, both halves of each thread's chunks front to back, and does nothing
+/// else. What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
 /// </summary>
 /// <remarks>
-/// Two streams a core, as products by one token have (<see cref="Panels.VectorPanelKernels{TVector, TWide}"/>): on Zen 3 two threads read 38.2 GB/s with them, 32.1 with one, 30.0 with two and software prefetching, 31.8 with four,
-/// medians of 61 passes in turn.
+/// Two streams a core, as products by one token have (<see cref="Panels.VectorPanelKernels{TVector, TWide}"/>): on Zen 3 two threads read 38.2 GB/s with them,
+/// 32.1 with one, 30.0 with two and software prefetching, 31.8 with four, medians of 61 passes in turn.
 /// </remarks>
 public sealed unsafe class MemoryRead : Region, IDisposable
 {

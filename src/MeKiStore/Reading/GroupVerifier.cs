@@ -4,14 +4,15 @@ using MeKi.Store.Storage;
 namespace MeKi.Store.Reading;
 
 /// <summary>
-/// Checks each group of records against its CRC-32C once, after the first record of it was read. A group is 1 to 5 MB for a record of 4 to 20 KB: to check before use would
-/// make the first token of each group wait for 256 records. So rows are used at once, and groups are checked behind, in order of first use, by one thread that takes
-/// at most 0.25 % of a core's and the device's time: after each piece it rests 399 times as long as the piece took. Regions wait for the thread
-/// that was interrupted, so that 1 % of a core may be 1 % of a token, half of what the branch may cost with its weights. Damage is then reported for every later use of the group.
+/// Checks each group of records against its CRC-32C once, after the first record of it was read. A group is 1 to 5 MB for a record of 4 to 20 KB: to check
+/// before use would make the first token of each group wait for 256 records. So rows are used at once, and groups are checked behind, in order of first use, by
+/// one thread that takes at most 0.25 % of a core's and the device's time: after each piece it rests 399 times as long as the piece took. Regions wait for the
+/// thread that was interrupted, so that 1 % of a core may be 1 % of a token, half of what the branch may cost with its weights. Damage is then reported for
+/// every later use of the group.
 /// </summary>
 /// <remarks>
-/// The rate adapts to the device: 4 to 16 MB/s on the disk of the development machine, 0.1 MB/s on an SD card that reads 40 MB/s, whose group of 1 MB is checked in 10 s.
-/// Who wants certainty before use runs <c>meki verify</c>.
+/// The rate adapts to the device: 4 to 16 MB/s on the disk of the development machine, 0.1 MB/s on an SD card that reads 40 MB/s, whose group of 1 MB is
+/// checked in 10 s. Who wants certainty before use runs <c>meki verify</c>.
 /// </remarks>
 internal sealed class GroupVerifier : IDisposable
 {
@@ -93,7 +94,8 @@ internal sealed class GroupVerifier : IDisposable
             }
             catch (Exception failure) when (failure is RowFileException or ObjectDisposedException)
             {
-                // The device failed here and may not the next time: who needs a record learns it from the record's own read. The group is checked after its next use.
+                // The device failed here and may not the next time: who needs a record learns it from the record's own read. The group is checked after its
+                // next use.
                 Volatile.Write(ref _used[group], false);
                 continue;
             }

@@ -6,8 +6,9 @@ namespace MeKi.Store.Reading;
 internal delegate void ReadRun(ReadOnlySpan<RecordSlot> run, Span<byte> staging);
 
 /// <summary>
-/// The threads that read, and the records they are to read, in the order of the requests. Threads of their own: the thread pool comes to a read late when all cores compute.
-/// They start as there is work for them; one suffices to decode. Requests are sorted by place in the file, so a worker finds neighbours next in the queue and reads them at once.
+/// The threads that read, and the records they are to read, in the order of the requests. Threads of their own: the thread pool comes to a read late when all
+/// cores compute. They start as there is work for them; one suffices to decode. Requests are sorted by place in the file, so a worker finds neighbours next in
+/// the queue and reads them at once.
 /// </summary>
 /// <param name="stride">Bytes of a record.</param>
 /// <param name="read">Does the reading.</param>
@@ -68,7 +69,9 @@ internal sealed class ReadQueue(int stride, ReadRun read, Func<Thread, bool> sta
         }
     }
 
-    /// <summary>Ends the threads, after the reads in progress. Records still in the queue stay requested: who needs one reads it, and learns that the store is closed.</summary>
+    /// <summary>
+    /// Ends the threads, after the reads in progress. Records still in the queue stay requested: who needs one reads it, and learns that the store is closed.
+    /// </summary>
     public void Dispose()
     {
         lock (_gate)

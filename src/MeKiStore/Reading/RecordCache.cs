@@ -1,12 +1,13 @@
 namespace MeKi.Store.Reading;
 
 /// <summary>
-/// The records in memory and on their way, for all leases of a store. A record is found here from the moment it is asked for, so that two requests for it cost one
-/// read. A record that a lease has is not evicted. Safe for any number of threads.
+/// The records in memory and on their way, for all leases of a store. A record is found here from the moment it is asked for, so that two requests for it cost
+/// one read. A record that a lease has is not evicted. Safe for any number of threads.
 /// </summary>
 /// <remarks>
-/// Where leases have all of the budget, further records go to slots of the lease that asks: a batch larger than the budget works. The bound of all row memory is thus the budget plus,
-/// for each session, two batches (one computing, one being read ahead) of at most MeKiSession.BatchTokens records: 2 × 256 × 3,712 B = 1.9 MB for the 0.6B model's int8 rows.
+/// Where leases have all of the budget, further records go to slots of the lease that asks: a batch larger than the budget works. The bound of all row memory
+/// is thus the budget plus, for each session, two batches (one computing, one being read ahead) of at most MeKiSession.BatchTokens records: 2 × 256 × 3,712 B =
+/// 1.9 MB for the 0.6B model's int8 rows.
 /// </remarks>
 internal sealed class RecordCache
 {
@@ -73,8 +74,8 @@ internal sealed class RecordCache
         if (hits < tokens.Length)
         {
             _reads.Start();
-            // The caller goes on to compute on every core, and a thread that was woken may then wait out a time slice of 3 ms before it asks the device: of the reads that a token had to
-            // wait for, one in two had not begun after 1 ms; with this, one in eight.
+            // The caller goes on to compute on every core, and a thread that was woken may then wait out a time slice of 3 ms before it asks the device: of the
+            // reads that a token had to wait for, one in two had not begun after 1 ms; with this, one in eight.
             Thread.Yield();
         }
         return hits;
@@ -201,7 +202,8 @@ internal sealed class RecordCache
     private void ReleaseOwn(RecordSlot slot, Stack<RecordSlot> own, int most)
     {
         Forget(slot);
-        // One that is being read is left to the reader; who waited for it has gone. A lease keeps no more than its batch has: it may be the last to let go of slots that another lease brought.
+        // One that is being read is left to the reader; who waited for it has gone. A lease keeps no more than its batch has: it may be the last to let go of
+        // slots that another lease brought.
         if ((slot.State == RecordState.Failed || slot.TryVacate()) && own.Count < most)
             own.Push(slot);
     }

@@ -2,7 +2,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Store.Storage;
 
-/// <summary>Positional reads from a file. The operating system is told that access is random: it does not read ahead, which would cost a slow device more than the record.</summary>
+/// <summary>
+/// Positional reads from a file. The operating system is told that access is random: it does not read ahead, which would cost a slow device more than the
+/// record.
+/// </summary>
 internal sealed class FileSource : RecordSource
 {
     private readonly SafeFileHandle _file;

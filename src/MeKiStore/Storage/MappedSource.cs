@@ -4,10 +4,12 @@ using Microsoft.Win32.SafeHandles;
 namespace MeKi.Store.Storage;
 
 /// <summary>
-/// Reads through a memory map: a read is a copy out of the page cache, without a system call where the page is present. A page that is not is fetched by the fault,
-/// with what the operating system chooses to read around it.
+/// Reads through a memory map: a read is a copy out of the page cache, without a system call where the page is present. A page that is not is fetched by the
+/// fault, with what the operating system chooses to read around it.
 /// </summary>
-/// <remarks>A file that another process shortens while it is mapped ends this process with a bus error when the lost pages are read; no check can prevent that.</remarks>
+/// <remarks>
+/// A file that another process shortens while it is mapped ends this process with a bus error when the lost pages are read; no check can prevent that.
+/// </remarks>
 internal sealed class MappedSource : RecordSource
 {
     private readonly MemoryMappedFile _map;

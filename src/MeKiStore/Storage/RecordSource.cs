@@ -1,6 +1,8 @@
 namespace MeKi.Store.Storage;
 
-/// <summary>The bytes of a row file, wherever they come from. Any number of threads may read at once; a read that has begun ends before the source closes.</summary>
+/// <summary>
+/// The bytes of a row file, wherever they come from. Any number of threads may read at once; a read that has begun ends before the source closes.
+/// </summary>
 internal abstract class RecordSource : IDisposable
 {
     /// <summary>The row file.</summary>

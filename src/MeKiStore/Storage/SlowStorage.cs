@@ -1,6 +1,8 @@
 namespace MeKi.Store.Storage;
 
-/// <summary>Another source at the pace of a slower device. Reads beyond the device's depth wait for one before them, and the bytes of all pass one bus.</summary>
+/// <summary>
+/// Another source at the pace of a slower device. Reads beyond the device's depth wait for one before them, and the bytes of all pass one bus.
+/// </summary>
 internal sealed class SlowStorage : RecordSource
 {
     private readonly RecordSource _source;

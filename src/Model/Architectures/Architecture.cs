@@ -4,8 +4,8 @@ using MeKi.Model.Layers;
 namespace MeKi.Model.Architectures;
 
 /// <summary>
-/// One family of models: what its files tell, which tensors it has, and what a layer computes. Reading and writing files, counting bytes, identities and quantisation follow
-/// from the tables; nothing outside this folder knows a family.
+/// One family of models: what its files tell, which tensors it has, and what a layer computes. Reading and writing files, counting bytes, identities and
+/// quantisation follow from the tables; nothing outside this folder knows a family.
 /// </summary>
 internal abstract class Architecture
 {

@@ -4,7 +4,9 @@ using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Architectures;
 
-/// <summary>One row of an architecture's table of configuration: how a property is called in GGUF (after the architecture's prefix) and in <c>config.json</c>.</summary>
+/// <summary>
+/// One row of an architecture's table of configuration: how a property is called in GGUF (after the architecture's prefix) and in <c>config.json</c>.
+/// </summary>
 internal abstract record ConfigKey(string? Gguf, string? Json)
 {
     /// <summary>Reads the property from a GGUF file's metadata.</summary>

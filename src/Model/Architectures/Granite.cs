@@ -1,6 +1,9 @@
 namespace MeKi.Model.Architectures;
 
-/// <summary>Granite 3, dense (IBM): layers of <see cref="Llama"/> with four multipliers, of the embedding, of what each block adds, of attention's scores and of the logits.</summary>
+/// <summary>
+/// Granite 3, dense (IBM): layers of <see cref="Llama"/> with four multipliers, of the embedding, of what each block adds, of attention's scores and of the
+/// logits.
+/// </summary>
 internal sealed class Granite : Llama
 {
     public override string Name => "granite";

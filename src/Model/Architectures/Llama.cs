@@ -6,8 +6,8 @@ using static MeKi.Model.Architectures.TensorTable;
 namespace MeKi.Model.Architectures;
 
 /// <summary>
-/// Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Grattafiori et al., arXiv 2407.21783), and what has their layers: TinyLlama, SmolLM2, Mistral 7B. In GGUF files of the
-/// family the rows of q and k are reordered, so that rotary pairs are neighbours.
+/// Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Grattafiori et al., arXiv 2407.21783), and what has their layers: TinyLlama, SmolLM2, Mistral 7B. In GGUF
+/// files of the family the rows of q and k are reordered, so that rotary pairs are neighbours.
 /// </summary>
 internal class Llama : Architecture
 {

@@ -3,8 +3,8 @@ using static MeKi.Model.Architectures.TensorTable;
 namespace MeKi.Model.Architectures;
 
 /// <summary>
-/// Phi 3, 3.5 and 4 mini (Abdin et al., arXiv 2404.14219): layers of <see cref="Llama"/> whose q, k and v lie in one tensor, gate and up in another, with factors of the rotary
-/// frequencies for long contexts (LongRoPE, Ding et al., arXiv 2402.13753).
+/// Phi 3, 3.5 and 4 mini (Abdin et al., arXiv 2404.14219): layers of <see cref="Llama"/> whose q, k and v lie in one tensor, gate and up in another, with
+/// factors of the rotary frequencies for long contexts (LongRoPE, Ding et al., arXiv 2402.13753).
 /// </summary>
 internal sealed class Phi3 : Llama
 {

@@ -5,8 +5,8 @@ using static MeKi.Model.Architectures.TensorTable;
 namespace MeKi.Model.Architectures;
 
 /// <summary>
-/// "MeKi: Memory-based Expert Knowledge Injection for Efficient LLM Scaling" (Ding et al., arXiv 2602.03359): <see cref="Qwen3"/> with a branch that brings one stored row for
-/// each token and layer. Equation numbers are the paper's.
+/// "MeKi: Memory-based Expert Knowledge Injection for Efficient LLM Scaling" (Ding et al., arXiv 2602.03359): <see cref="Qwen3"/> with a branch that brings one
+/// stored row for each token and layer. Equation numbers are the paper's.
 /// </summary>
 internal sealed class Qwen3MeKi : Qwen3
 {

@@ -21,7 +21,9 @@ internal sealed class SmolLM3 : Llama
 
     public override IReadOnlyList<int> ReadWindows(JsonPlace json, int layers) => SlidingWindows.ReadQwen(json, layers);
 
-    /// <summary>Which layers do not turn queries and keys: in GGUF always every fourth, in <c>config.json</c> a list of ones (turned) and zeros, or an interval.</summary>
+    /// <summary>
+    /// Which layers do not turn queries and keys: in GGUF always every fourth, in <c>config.json</c> a list of ones (turned) and zeros, or an interval.
+    /// </summary>
     private sealed record RotatedLayersKey() : ConfigKey(null, "no_rope_layers")
     {
         public override void Read(GgufKeys gguf, ModelConfig config) => config.UnturnedLayers = Every(4, config.Layers);

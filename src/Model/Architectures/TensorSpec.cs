@@ -42,7 +42,9 @@ internal sealed record TensorSpec(Role Role, TensorName Gguf, TensorName? Huggin
     /// <summary>Whether only checkpoints have it: what it says is folded into rows, or into the configuration, when a model is written.</summary>
     public bool OnlyInCheckpoints { get; init; }
 
-    /// <summary>Whether the rows of each head, in GGUF, are reordered so that rotary pairs are neighbours (llama.cpp's converter does it for <c>llama</c>).</summary>
+    /// <summary>
+    /// Whether the rows of each head, in GGUF, are reordered so that rotary pairs are neighbours (llama.cpp's converter does it for <c>llama</c>).
+    /// </summary>
     public bool PairsRows { get; init; }
 
     /// <summary>The name in GGUF.</summary>

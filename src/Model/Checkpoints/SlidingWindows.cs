@@ -50,7 +50,9 @@ internal static class SlidingWindows
         return layers is <= 0 or > ModelConfig.MaxLayers ? [] : Of(window, [.. Enumerable.Repeat(true, layers)]);
     }
 
-    /// <summary>GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.</summary>
+    /// <summary>
+    /// GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.
+    /// </summary>
     /// <exception cref="ModelFileException">A key has another type.</exception>
     public static IReadOnlyList<int> Read(GgufMetadata metadata, string a, int layers)
     {

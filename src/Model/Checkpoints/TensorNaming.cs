@@ -75,7 +75,9 @@ internal sealed class DemoNaming : HuggingFaceNaming
     }
 }
 
-/// <summary>The state dict of the released Megatron training code: q, k, v stacked per KV group, gate and up stacked, pre-norms inside the linears they feed.</summary>
+/// <summary>
+/// The state dict of the released Megatron training code: q, k, v stacked per KV group, gate and up stacked, pre-norms inside the linears they feed.
+/// </summary>
 internal sealed class MegatronNaming : TensorNaming
 {
     public override string Name => "Megatron";

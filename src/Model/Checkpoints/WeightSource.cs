@@ -89,7 +89,9 @@ internal abstract class WeightSource : IDisposable
         return present;
     }
 
-    /// <summary>Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.</summary>
+    /// <summary>
+    /// Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.
+    /// </summary>
     /// <param name="config">The model.</param>
     /// <param name="ofNoUse">Tensors that may be there; a name that ends in a dot is what such names begin with.</param>
     /// <exception cref="ModelFileException">There is such a tensor.</exception>

@@ -32,7 +32,9 @@ public sealed record ConversionResult(string ModelPath, long ModelBytes, string?
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }
 
-/// <summary>Converts a Hugging Face checkpoint to the pair <c>model.gguf</c> and <c>model.rows</c> (docs/formats.md). The same input gives the same bytes.</summary>
+/// <summary>
+/// Converts a Hugging Face checkpoint to the pair <c>model.gguf</c> and <c>model.rows</c> (docs/formats.md). The same input gives the same bytes.
+/// </summary>
 public static class Converter
 {
     /// <summary>Converts a checkpoint.</summary>

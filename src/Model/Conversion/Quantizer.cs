@@ -15,8 +15,8 @@ namespace MeKi.Model.Conversion;
 public sealed record QuantizationResult(string ModelPath, long ModelBytes, string? RowsPath, long RowsBytes);
 
 /// <summary>
-/// Stores the matrices of a converted model, or of a GGUF file of any architecture that runs, in other block formats. Metadata, tokenizer, identity, vectors, the order of the
-/// tensors and the expert rows stay as they are. Streams blocks of rows on all cores; the same input gives the same bytes.
+/// Stores the matrices of a converted model, or of a GGUF file of any architecture that runs, in other block formats. Metadata, tokenizer, identity, vectors,
+/// the order of the tensors and the expert rows stay as they are. Streams blocks of rows on all cores; the same input gives the same bytes.
 /// </summary>
 public static class Quantizer
 {
@@ -28,7 +28,8 @@ public static class Quantizer
     /// <param name="recipe">Formats of the matrices.</param>
     /// <param name="requantize">Whether matrices that are quantised already may lose once more.</param>
     /// <param name="panels">
-    /// Whether the matrices of a dense model, too, are stored in panels, which are mapped and multiplied as they lie, but which no other engine reads. A MeKi model's always are.
+    /// Whether the matrices of a dense model, too, are stored in panels, which are mapped and multiplied as they lie, but which no other engine reads. A MeKi
+    /// model's always are.
     /// </param>
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>

@@ -17,7 +17,9 @@ internal sealed class RowBlocks
     private byte[] _block = [];
     private byte[] _interleaved = [];
 
-    /// <summary>The most threads that encode: by default every processor, small cores and second hardware threads too, since nobody waits at a barrier for the slowest.</summary>
+    /// <summary>
+    /// The most threads that encode: by default every processor, small cores and second hardware threads too, since nobody waits at a barrier for the slowest.
+    /// </summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Encodes all rows.</summary>

@@ -5,8 +5,9 @@ using MeKi.Quant;
 namespace MeKi.Model.Conversion;
 
 /// <summary>
-/// Which block format each matrix of a model is stored in: what <c>llama-quantize</c> chooses for the type of that name without an importance matrix, which spends more bits where a
-/// model is most sensitive. <c>q4_k</c> and <c>q5_k</c> are one format for all matrices, as with its <c>--pure</c>. Vectors and norms are no matter of a recipe; they stay as they are.
+/// Which block format each matrix of a model is stored in: what <c>llama-quantize</c> chooses for the type of that name without an importance matrix, which
+/// spends more bits where a model is most sensitive. <c>q4_k</c> and <c>q5_k</c> are one format for all matrices, as with its <c>--pure</c>. Vectors and norms
+/// are no matter of a recipe; they stay as they are.
 /// </summary>
 public sealed class WeightRecipe
 {
@@ -46,11 +47,15 @@ public sealed class WeightRecipe
     /// <summary>The name as users write it: <c>q4_k_m</c>.</summary>
     public string Name { get; }
 
-    /// <summary>The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.</summary>
+    /// <summary>
+    /// The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.
+    /// </summary>
     /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
     public static implicit operator WeightRecipe(GgmlType type) => Of(type);
 
-    /// <summary>The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.</summary>
+    /// <summary>
+    /// The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.
+    /// </summary>
     /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
     public static WeightRecipe Of(GgmlType type)
     {

@@ -9,7 +9,8 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
     private readonly TokenDistribution _distribution = new(model.Config.VocabularySize);
 
     /// <summary>Scores a continuation. A sequence longer than the context loses its beginning.</summary>
-    /// <exception cref="EvaluationException">There is nothing to score, nothing before it, or the continuation alone exceeds the context; without a place.</exception>
+    /// <exception cref="EvaluationException">There is nothing to score, nothing before it, or the continuation alone exceeds the context; without a
+    /// place.</exception>
     public ContinuationScore Score(Continuation request, CancellationToken cancellationToken)
     {
         (int[] context, int[] continuation) = Encode(model.RequiredTokenizer, request.Context, request.Text);
@@ -35,7 +36,10 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
 
     public void Dispose() => _pass.Dispose();
 
-    /// <summary>A context and its continuation in one, without the beginning of what is too long. The last token is predicted, not read: one more than the context length fits.</summary>
+    /// <summary>
+    /// A context and its continuation in one, without the beginning of what is too long. The last token is predicted, not read: one more than the context
+    /// length fits.
+    /// </summary>
     internal static int[] Fit(int[] context, int[] continuation, int contextLength)
     {
         int[] tokens = [.. context, .. continuation];

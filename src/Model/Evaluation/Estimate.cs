@@ -4,7 +4,8 @@ namespace MeKi.Model.Evaluation;
 
 /// <summary>A mean over a sample and how far it may be off.</summary>
 /// <param name="Mean">The sample's mean.</param>
-/// <param name="StandardError">Standard error of the mean, <c>sqrt(Σ(x − mean)² / (n − 1) / n)</c>; for zeros and ones that is <c>sqrt(p(1 − p) / (n − 1))</c>. NaN for one value.</param>
+/// <param name="StandardError">Standard error of the mean, <c>sqrt(Σ(x − mean)² / (n − 1) / n)</c>; for zeros and ones that is <c>sqrt(p(1 − p) / (n − 1))</c>.
+/// NaN for one value.</param>
 public readonly record struct Estimate(double Mean, double StandardError)
 {
     /// <summary>The estimate from a sample.</summary>

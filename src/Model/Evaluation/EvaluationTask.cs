@@ -20,7 +20,9 @@ public sealed class EvaluationTask
         /// <summary>And <c>acc_norm</c>: the same with log-likelihoods divided by the choices' characters.</summary>
         AccuracyAndNormalized,
 
-        /// <summary><c>acc</c>: is every token of the one continuation the likeliest? And <c>perplexity</c>: exp(−mean log-likelihood of the continuations).</summary>
+        /// <summary>
+        /// <c>acc</c>: is every token of the one continuation the likeliest? And <c>perplexity</c>: exp(−mean log-likelihood of the continuations).
+        /// </summary>
         GreedyAndPerplexity,
     }
 
@@ -111,7 +113,9 @@ public sealed class EvaluationTask
 /// <summary>A model's scores in a task.</summary>
 /// <param name="Task">The task's name.</param>
 /// <param name="Questions">Questions asked.</param>
-/// <param name="Accuracy"><c>acc</c>, 0 to 1: share of the questions whose right choice is the likeliest; for lambada_openai, whose word is the greedy one.</param>
-/// <param name="NormalizedAccuracy"><c>acc_norm</c>, 0 to 1: the same with log-likelihoods divided by the choices' characters; null where the harness does not report it.</param>
+/// <param name="Accuracy"><c>acc</c>, 0 to 1: share of the questions whose right choice is the likeliest; for lambada_openai, whose word is the greedy
+/// one.</param>
+/// <param name="NormalizedAccuracy"><c>acc_norm</c>, 0 to 1: the same with log-likelihoods divided by the choices' characters; null where the harness does not
+/// report it.</param>
 /// <param name="Perplexity">exp(−mean log-likelihood of the last words); lambada_openai only.</param>
 public sealed record TaskResult(string Task, int Questions, Estimate Accuracy, Estimate? NormalizedAccuracy, double? Perplexity);

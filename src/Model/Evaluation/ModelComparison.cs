@@ -92,7 +92,8 @@ public static class ModelComparison
 /// <param name="KlPercentile99">The KL divergence that 99 % of the positions do not exceed, in nats.</param>
 /// <param name="KlMaximum">The largest KL divergence, in nats.</param>
 /// <param name="TopAgreement">Share of the positions, 0 to 1, at which both models find the same token likeliest.</param>
-/// <param name="LogitRms">Root of the mean squared difference of the logits, over positions and vocabulary; a shift of all logits counts, though it changes no probability.</param>
+/// <param name="LogitRms">Root of the mean squared difference of the logits, over positions and vocabulary; a shift of all logits counts, though it changes no
+/// probability.</param>
 /// <param name="Reference">Perplexity of A on the same positions.</param>
 /// <param name="Candidate">Perplexity of B on the same positions.</param>
 public sealed record ComparisonResult(

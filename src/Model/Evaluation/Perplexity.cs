@@ -71,6 +71,8 @@ public sealed record PerplexityResult(Estimate NegativeLogLikelihood, int Tokens
     /// <summary>exp(mean negative log-likelihood).</summary>
     public double Perplexity => FixedMath.Exp(NegativeLogLikelihood.Mean);
 
-    /// <summary>Standard error of <see cref="Perplexity"/>, to first order: it times the standard error of the negative log-likelihood, as llama.cpp prints it.</summary>
+    /// <summary>
+    /// Standard error of <see cref="Perplexity"/>, to first order: it times the standard error of the negative log-likelihood, as llama.cpp prints it.
+    /// </summary>
     public double StandardError => Perplexity * NegativeLogLikelihood.StandardError;
 }

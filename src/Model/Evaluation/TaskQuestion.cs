@@ -9,7 +9,8 @@ internal sealed record TaskQuestion(int Line, IReadOnlyList<Continuation> Contin
 /// <summary>A text whose likelihood after a context is asked for.</summary>
 /// <param name="Context">What precedes; may be empty.</param>
 /// <param name="Text">What is scored.</param>
-/// <param name="ChoiceLength">Characters (Unicode code points) of the choice as the data set has it, without what joins it to the context: <c>acc_norm</c> divides by it.</param>
+/// <param name="ChoiceLength">Characters (Unicode code points) of the choice as the data set has it, without what joins it to the context: <c>acc_norm</c>
+/// divides by it.</param>
 internal sealed record Continuation(string Context, string Text, int ChoiceLength);
 
 /// <summary>What a model says of a continuation.</summary>

@@ -122,8 +122,8 @@ public sealed unsafe class MappedFile : IDisposable
     }
 
     /// <summary>
-    /// Has the operating system put a part of the file where the first use would otherwise fault it in, 16 pages at a time: reads a byte of each page. Ends early once the file is disposed.
-    /// A reference must be held.
+    /// Has the operating system put a part of the file where the first use would otherwise fault it in, 16 pages at a time: reads a byte of each page. Ends
+    /// early once the file is disposed. A reference must be held.
     /// </summary>
     internal void Touch(long offset, long length)
     {

@@ -42,16 +42,21 @@ public sealed record GenerationOptions
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
     /// <summary>
-    /// Goes on at the end of the model's context: the first <see cref="KeepTokens"/> tokens stay, of the others the older half is forgotten and the rest is computed anew
-    /// at its new place, as a session that was never told more. That costs as many tokens of prefill as it makes room for tokens: at most one for each generated token.
-    /// A prompt longer than the context is refused all the same.
+    /// Goes on at the end of the model's context: the first <see cref="KeepTokens"/> tokens stay, of the others the older half is forgotten and the rest is
+    /// computed anew at its new place, as a session that was never told more. That costs as many tokens of prefill as it makes room for tokens: at most one for
+    /// each generated token. A prompt longer than the context is refused all the same.
     /// </summary>
     public bool ContextShift { get; init; }
 
-    /// <summary>How many tokens of the prompt a <see cref="ContextShift"/> never forgets; −1 for all. Where these fill the context, its end ends the text.</summary>
+    /// <summary>
+    /// How many tokens of the prompt a <see cref="ContextShift"/> never forgets; −1 for all. Where these fill the context, its end ends the text.
+    /// </summary>
     public int KeepTokens { get; init; }
 
-    /// <summary>Told how far the prompt is: at its begin and after every <see cref="MeKiSession.BatchTokens"/> tokens, from another thread. Cancellation is heeded as often.</summary>
+    /// <summary>
+    /// Told how far the prompt is: at its begin and after every <see cref="MeKiSession.BatchTokens"/> tokens, from another thread. Cancellation is heeded as
+    /// often.
+    /// </summary>
     public IProgress<PromptProgress>? PromptProgress { get; init; }
 
     /// <summary>Called once, when a generation that began has ended for whatever reason.</summary>

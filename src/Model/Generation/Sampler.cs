@@ -3,7 +3,10 @@ using MeKi.Kernels;
 
 namespace MeKi.Model.Generation;
 
-/// <summary>Chooses the next token from logits. One instance per generation: it knows the tokens so far, and keeps what choosing needs, so that a token allocates nothing.</summary>
+/// <summary>
+/// Chooses the next token from logits. One instance per generation: it knows the tokens so far, and keeps what choosing needs, so that a token allocates
+/// nothing.
+/// </summary>
 internal sealed class Sampler(GenerationOptions options)
 {
     // llama.cpp's default window.
@@ -95,8 +98,8 @@ internal sealed class Sampler(GenerationOptions options)
     }
 
     /// <summary>
-    /// The top p of the vocabulary, in no order. Probabilities are summed by bins of the logit first, so that only the bin in which the sum is reached has to be sorted: to sort all of
-    /// 151,936 logits takes 33 ms, as long as a model of 0.6B takes for the token.
+    /// The top p of the vocabulary, in no order. Probabilities are summed by bins of the logit first, so that only the bin in which the sum is reached has to
+    /// be sorted: to sort all of 151,936 logits takes 33 ms, as long as a model of 0.6B takes for the token.
     /// </summary>
     private int TakeNucleus(ReadOnlySpan<float> logits, float max)
     {

@@ -113,7 +113,8 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
     /// <summary>Every layer's weights, or null where the source is folded or has no branch.</summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="config">Its sizes.</param>
-    /// <param name="pool">Packs the projections once and for all, to run the model; null where each is to be packed as it is used, to fold it in little memory.</param>
+    /// <param name="pool">Packs the projections once and for all, to run the model; null where each is to be packed as it is used, to fold it in little
+    /// memory.</param>
     public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config, ComputePool? pool)
     {
         if (!config.HasMeKi || !source.Has(Spec(config, Role.MixNorm), 0))

@@ -12,7 +12,9 @@ internal sealed record Linear(PanelMatrix Weight, float[]? Bias = null, float Sc
     public bool IsPlain => Bias is null && Scale == 1;
 }
 
-/// <summary>One product of a region: an input, [n × columns], a matrix, and where the result goes, [n × rows]. Without a matrix there is nothing to do.</summary>
+/// <summary>
+/// One product of a region: an input, [n × columns], a matrix, and where the result goes, [n × rows]. Without a matrix there is nothing to do.
+/// </summary>
 internal readonly record struct Product(ActivationMatrix Input, Linear? Linear, ActivationMatrix Output)
 {
     public static implicit operator Product((ActivationMatrix Input, Linear? Linear, ActivationMatrix Output) product) => new(product.Input, product.Linear, product.Output);

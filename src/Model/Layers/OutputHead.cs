@@ -3,7 +3,8 @@ using MeKi.Kernels;
 namespace MeKi.Model.Layers;
 
 /// <summary>
-/// Logits = W_head · h. Those of a single token come in two parts, so that a guess at the next token, the likeliest of the first part, is there while the second is computed.
+/// Logits = W_head · h. Those of a single token come in two parts, so that a guess at the next token, the likeliest of the first part, is there while the
+/// second is computed.
 /// </summary>
 /// <remarks>Of English text and of C# all ids of Qwen's vocabulary lie in its first three quarters, 98 to 99 % in its first half.</remarks>
 internal sealed class OutputHead

@@ -6,8 +6,8 @@ using MeKi.Model.Architectures;
 namespace MeKi.Model.Layers;
 
 /// <summary>
-/// One forward pass over a batch of tokens, which may be of several sequences: the activations, and the operations that an architecture's layer is a list of. Products run over
-/// all tokens, attention over each sequence's. For one thread at a time.
+/// One forward pass over a batch of tokens, which may be of several sequences: the activations, and the operations that an architecture's layer is a list of.
+/// Products run over all tokens, attention over each sequence's. For one thread at a time.
 /// </summary>
 internal sealed class Pass
 {
@@ -76,7 +76,8 @@ internal sealed class Pass
     /// <summary>Runs a batch and appends it to its sequences' caches.</summary>
     /// <param name="tokens">Ids within the vocabulary, those of all segments in order, [n], at most <see cref="MaxBatch"/>.</param>
     /// <param name="segments">Whose they are.</param>
-    /// <param name="next">The tokens that follow, where that is known: their rows are read meanwhile. Empty: the likeliest next token's are, once it can be guessed.</param>
+    /// <param name="next">The tokens that follow, where that is known: their rows are read meanwhile. Empty: the likeliest next token's are, once it can be
+    /// guessed.</param>
     /// <param name="logits">Receives the logits of the wanted tokens, [wanted × V].</param>
     /// <param name="cancellationToken">Ends waiting for rows.</param>
     public void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, Span<float> logits, CancellationToken cancellationToken)
@@ -127,8 +128,8 @@ internal sealed class Pass
     }
 
     /// <summary>
-    /// Queries, keys and values of h: normalised by head and turned, where the layer does that; keys and values go to the cache. After the last layer whose keys and values
-    /// anybody reads, tokens whose logits nobody wants leave the pass.
+    /// Queries, keys and values of h: normalised by head and turned, where the layer does that; keys and values go to the cache. After the last layer whose
+    /// keys and values anybody reads, tokens whose logits nobody wants leave the pass.
     /// </summary>
     public void QueriesKeysValues(ActivationMatrix h, LayerWeights w, TokenRowBranch? branch = null)
     {

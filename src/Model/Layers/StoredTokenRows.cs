@@ -30,7 +30,8 @@ internal sealed class StoredTokenRows(RowStore store, ComputePool pool) : TokenR
     public override void Await(int layer)
     {
         _layer = layer;
-        // Workers look for work for half a millisecond before they sleep, and meanwhile the thread that reads may have no core: that was what most waits waited for.
+        // Workers look for work for half a millisecond before they sleep, and meanwhile the thread that reads may have no core: that was what most waits waited
+        // for.
         if (!_current.Arrived)
             pool.Rest();
         _current.Await();

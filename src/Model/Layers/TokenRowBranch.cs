@@ -4,8 +4,9 @@ using MeKi.Model.Architectures;
 namespace MeKi.Model.Layers;
 
 /// <summary>
-/// The branch that brings a row for each token and layer: <c>y = RMSNorm(W_o (e ∘ act(W_g h)))</c> (paper, equations 4 to 6 and 17), added to the residual stream. It joins its
-/// two products to the regions of the block it stands beside, and its steps to those between them, so that it has no barrier of its own; after a block it has regions of its own.
+/// The branch that brings a row for each token and layer: <c>y = RMSNorm(W_o (e ∘ act(W_g h)))</c> (paper, equations 4 to 6 and 17), added to the residual
+/// stream. It joins its two products to the regions of the block it stands beside, and its steps to those between them, so that it has no barrier of its own;
+/// after a block it has regions of its own.
 /// </summary>
 /// <param name="config">Which variant.</param>
 /// <param name="rows">Where e comes from.</param>

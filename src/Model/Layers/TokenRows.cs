@@ -3,8 +3,8 @@ using MeKi.Quant;
 namespace MeKi.Model.Layers;
 
 /// <summary>
-/// Where the token-row branch gets the vectors e of a batch's tokens, one for each token and layer: rows read from storage, or computed from a checkpoint's training form.
-/// An instance serves one sequence.
+/// Where the token-row branch gets the vectors e of a batch's tokens, one for each token and layer: rows read from storage, or computed from a checkpoint's
+/// training form. An instance serves one sequence.
 /// </summary>
 internal abstract class TokenRows : IDisposable
 {
@@ -19,7 +19,8 @@ internal abstract class TokenRows : IDisposable
     public abstract void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Makes the batch's rows of a layer ready, on the thread that began it: a thread that waited within a region would keep all other sequences of the model from computing.
+    /// Makes the batch's rows of a layer ready, on the thread that began it: a thread that waited within a region would keep all other sequences of the model
+    /// from computing.
     /// </summary>
     public abstract void Await(int layer);
 

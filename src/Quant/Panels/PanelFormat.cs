@@ -1,6 +1,9 @@
 namespace MeKi.Quant.Panels;
 
-/// <summary>The table of panel formats. A panel is eight rows; its blocks follow each other as the blocks of a row do. A format can be multiplied by when it stands here.</summary>
+/// <summary>
+/// The table of panel formats. A panel is eight rows; its blocks follow each other as the blocks of a row do. A format can be multiplied by when it stands
+/// here.
+/// </summary>
 public sealed class PanelFormat
 {
     /// <summary>Rows of a panel: the 32-bit lanes of a 256-bit vector.</summary>

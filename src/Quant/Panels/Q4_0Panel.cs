@@ -4,7 +4,8 @@ namespace MeKi.Quant.Panels;
 /// Eight rows of Q4_0, 32 columns.
 /// <code>
 /// byte 0..15     d of rows 0..7, half precision
-/// byte 16..143   four vectors of 32 bytes: vector c holds columns 4·c .. 4·c + 3 in the low halves and columns 16 + 4·c .. in the high halves, four bytes of each row
+/// byte 16..143 four vectors of 32 bytes: vector c holds columns 4·c .. 4·c + 3 in the low halves and columns 16 + 4·c .. in the high halves, four bytes of
+/// each row
 /// </code>
 /// </summary>
 public readonly struct Q4_0Panel : IPanelFormat

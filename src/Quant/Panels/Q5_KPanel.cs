@@ -8,7 +8,8 @@ namespace MeKi.Quant.Panels;
 /// byte 0..15       d of rows 0..7, half precision
 /// byte 16..31      dmin of rows 0..7, half precision
 /// byte 32..127     scales and minima, see PanelScales
-/// byte 128..1407   per sub-block four vectors of the codes' low four bits, as in Q4_0Panel, and one of their fifth bits: bit c of byte 4·r + j belongs to column 4·c + j
+/// byte 128..1407 per sub-block four vectors of the codes' low four bits, as in Q4_0Panel, and one of their fifth bits: bit c of byte 4·r + j belongs to column
+/// 4·c + j
 /// </code>
 /// </summary>
 public readonly struct Q5_KPanel : IPanelFormat

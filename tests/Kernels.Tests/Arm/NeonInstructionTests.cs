@@ -4,7 +4,9 @@ using static MeKi.Kernels.Tests.Arm.PseudoCode;
 
 namespace MeKi.Kernels.Tests.Arm;
 
-/// <summary>Every AdvSIMD instruction of the kernels, in every implementation that this process can execute, against the operation in the architecture manual.</summary>
+/// <summary>
+/// Every AdvSIMD instruction of the kernels, in every implementation that this process can execute, against the operation in the architecture manual.
+/// </summary>
 public class NeonInstructionTests
 {
     private const int Rounds = 2_000;

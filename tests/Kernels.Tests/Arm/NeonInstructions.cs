@@ -5,7 +5,9 @@ using MeKi.Kernels.Arm;
 
 namespace MeKi.Kernels.Tests.Arm;
 
-/// <summary>One implementation of the AdvSIMD instructions behind a name that a theory can show; operands and results are the registers' 8 or 16 bytes.</summary>
+/// <summary>
+/// One implementation of the AdvSIMD instructions behind a name that a theory can show; operands and results are the registers' 8 or 16 bytes.
+/// </summary>
 internal abstract class NeonInstructions(string name)
 {
     /// <summary>The implementations this process can execute: the emulation everywhere, the instructions on ARM64.</summary>

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace MeKi.Kernels.Tests.Arm;
 
 /// <summary>
-/// The notation of the architecture manual's pseudo-code (DDI 0487, "Shared pseudocode"): elements of a register as integers without bounds, cut to their width when they are written.
-/// Floats are calculated as fractions of integers and rounded at the end.
+/// The notation of the architecture manual's pseudo-code (DDI 0487, "Shared pseudocode"): elements of a register as integers without bounds, cut to their width
+/// when they are written. Floats are calculated as fractions of integers and rounded at the end.
 /// </summary>
 internal static class PseudoCode
 {
@@ -24,7 +24,10 @@ internal static class PseudoCode
             register[e * width / 8 + i] = (byte)((value >> (8 * i)) & 0xFF);
     }
 
-    /// <summary>FPMulAdd(addend, left, right) of finite numbers, rounding to nearest with ties to even; a result of zero is positive unless both terms are negative zeros.</summary>
+    /// <summary>
+    /// FPMulAdd(addend, left, right) of finite numbers, rounding to nearest with ties to even; a result of zero is positive unless both terms are negative
+    /// zeros.
+    /// </summary>
     public static float FPMulAdd(float addend, float left, float right)
     {
         BigInteger sum = Multiples(left) * Multiples(right) + (Multiples(addend) << -SmallestExponent);

@@ -76,13 +76,16 @@ internal sealed record AttentionCase(
     }
 
     /// <summary>
-    /// Attention in float64 over what the kernels multiply, [tokens × heads · dimension]: keys and values as they are stored, and the query times 1 / √D in float32, in 8-bit blocks where keys are.
-    /// What remains is how sums, weights and products are rounded; with u = 2^−24, n positions seen and P pages:
+    /// Attention in float64 over what the kernels multiply, [tokens × heads · dimension]: keys and values as they are stored, and the query times 1 / √D in
+    /// float32, in 8-bit blocks where keys are. What remains is how sums, weights and products are rounded; with u = 2^−24, n positions seen and P pages:
     /// <code>
-    /// score      a chain of C multiply-adds, or of C / 32 whose factor is rounded too: |ŝ − s| ≤ δ = (C or C/32 + 1) u Σ|q k|; 0 for Large, where every partial sum is a multiple of 1/16 below 2^20
-    /// weight     exp(s − m) in parts, one for the page and one for each join; the differences add up to m − s, each rounded: ŵ = w (1 + ρ) with |ρ| ≤ r = exp(δ + u (m − s) + 1.2e-7 P) − 1
+    /// score a chain of C multiply-adds, or of C / 32 whose factor is rounded too: |ŝ − s| ≤ δ = (C or C/32 + 1) u Σ|q k|; 0 for Large, where every partial sum
+    /// is a multiple of 1/16 below 2^20
+    /// weight exp(s − m) in parts, one for the page and one for each join; the differences add up to m − s, each rounded: ŵ = w (1 + ρ) with |ρ| ≤ r = exp(δ +
+    /// u (m − s) + 1.2e-7 P) − 1
     /// softmax    with R = Σ p r, and because weights add up to 1:  |Σ (p̂ − p) v| = |Σ (p̂ − p) (v − y)| ≤ Σ p (r + R) |v − y| / (1 − R)
-    /// sums       numerator: at most 256 multiply-adds in a page, one product of weight and scale, two roundings a join; denominator: 32 + 8 additions, two a join; one division
+    /// sums numerator: at most 256 multiply-adds in a page, one product of weight and scale, two roundings a join; denominator: 32 + 8 additions, two a join;
+    /// one division
     /// </code>
     /// Weights below e^−87 are zero. Second order is 1 %.
     /// </summary>
@@ -170,8 +173,8 @@ internal sealed record AttentionCase(
         return prepared;
     }
 
-    // 24 times a code, or the next smaller code that some float times 1 / √D rounds to: with factors 1/128, sums of 256 products are multiples of 3/16 below 2^20. For 3 · 127 there is one at
-    // every dimension, so that the scale of 8-bit blocks, 24, is exact too.
+    // 24 times a code, or the next smaller code that some float times 1 / √D rounds to: with factors 1/128, sums of 256 products are multiples of 3/16 below
+    // 2^20. For 3 · 127 there is one at every dimension, so that the scale of 8-bit blocks, 24, is exact too.
     private float Unscaled(int code)
     {
         float scale = 1 / MathF.Sqrt(Dimension);

@@ -5,7 +5,9 @@ using MeKi.Kernels.Panels;
 
 namespace MeKi.Kernels.Tests.KeyValues;
 
-/// <summary>Attention in every instruction set against a float64 softmax over all positions, and all sets, cuts and threads against each other, bit for bit.</summary>
+/// <summary>
+/// Attention in every instruction set against a float64 softmax over all positions, and all sets, cuts and threads against each other, bit for bit.
+/// </summary>
 public class AttentionTests
 {
     // Both sides of a page, of 32 positions that are scored together and of eight lanes.
@@ -86,7 +88,10 @@ public class AttentionTests
                 AssertCut(sample, cache, whole, step, threads: 2);
         }));
 
-    /// <summary>Tiles walk through all pages; tokens that are fewer than a tile hold results of some pages at a time. 40 pages are one region for a token, four for twelve.</summary>
+    /// <summary>
+    /// Tiles walk through all pages; tokens that are fewer than a tile hold results of some pages at a time. 40 pages are one region for a token, four for
+    /// twelve.
+    /// </summary>
     [Theory]
     [InlineData(int.MaxValue)]
     [InlineData(7_001)]
@@ -190,7 +195,8 @@ public class AttentionTests
         Expectation[] expected = sample.Expected(cache, queries);
         for (int i = 0; i < actual.Length; i++)
         {
-            // Values are up to 1: a bound near that would let pass anything. Typical are 1e-5; products that add up to thousands, Dominant with F32, gave 0.4 %.
+            // Values are up to 1: a bound near that would let pass anything. Typical are 1e-5; products that add up to thousands, Dominant with F32, gave 0.4
+            // %.
             Assert.True(expected[i].Bound < 0.02, $"value {i} has a bound of {expected[i].Bound}, {sample}");
             Assert.True(Math.Abs(expected[i].Value - actual[i]) <= expected[i].Bound, $"value {i}: {actual[i]} is not within {expected[i].Bound} of {expected[i].Value}, {sample}");
         }

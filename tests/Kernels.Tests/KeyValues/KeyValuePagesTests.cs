@@ -106,7 +106,8 @@ public class KeyValuePagesTests
     {
         for (int i = 0; i < stored.Length; i++)
         {
-            // A block's step is its largest magnitude / 127, rounded to half precision (2^−11, at least 2^−25): half a step, and 127 times the step's own error.
+            // A block's step is its largest magnitude / 127, rounded to half precision (2^−11, at least 2^−25): half a step, and 127 times the step's own
+            // error.
             int block = i / dimension * dimension + i % dimension / 32 * 32;
             float largest = stored.Skip(block).Take(Math.Min(32, dimension - i % dimension / 32 * 32)).Max(MathF.Abs);
             double bound = format == KeyValueFormat.Q8_0 ? largest / 254.0 * 1.001 + 127 * Math.Max(largest / 127 / 2048, 1.0 / (1 << 25)) : 0;

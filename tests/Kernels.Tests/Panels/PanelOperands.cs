@@ -5,8 +5,8 @@ using MeKi.Quant.Panels;
 namespace MeKi.Kernels.Tests.Panels;
 
 /// <summary>
-/// A panel matrix at any address and some tokens, and the products of any kernel set with them. The bytes around the panels are 0xFF, NaN in every float format, so what a kernel
-/// reads beyond them it cannot use unseen; results lie between marks that no kernel may change.
+/// A panel matrix at any address and some tokens, and the products of any kernel set with them. The bytes around the panels are 0xFF, NaN in every float
+/// format, so what a kernel reads beyond them it cannot use unseen; results lie between marks that no kernel may change.
 /// </summary>
 internal sealed unsafe class PanelOperands : IDisposable
 {

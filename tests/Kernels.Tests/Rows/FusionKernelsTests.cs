@@ -7,7 +7,9 @@ using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests.Rows;
 
-/// <summary>The fuse of every kernel set, row type and fusion: its formula in float64, the scalar kernels' bits, and nothing written beside its place.</summary>
+/// <summary>
+/// The fuse of every kernel set, row type and fusion: its formula in float64, the scalar kernels' bits, and nothing written beside its place.
+/// </summary>
 public unsafe class FusionKernelsTests
 {
     private const int Block = QuantizedActivations.BlockColumns, Margin = 64;

@@ -2,7 +2,10 @@ using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Tests.Vectors;
 
-/// <summary>The checks of one implementation of the vocabulary, each operation against a loop over its bytes or lanes. Generic code behind a name that a theory can show.</summary>
+/// <summary>
+/// The checks of one implementation of the vocabulary, each operation against a loop over its bytes or lanes. Generic code behind a name that a theory can
+/// show.
+/// </summary>
 internal abstract class VectorCheck(string name)
 {
     public string Name => name;

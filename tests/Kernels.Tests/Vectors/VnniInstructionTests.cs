@@ -3,7 +3,9 @@ using MeKi.Kernels.X86;
 
 namespace MeKi.Kernels.Tests.Vectors;
 
-/// <summary>VPDPBUSD and its emulation against its definition: four products of unsigned and signed bytes added to 32 bits, wrapping, never saturating.</summary>
+/// <summary>
+/// VPDPBUSD and its emulation against its definition: four products of unsigned and signed bytes added to 32 bits, wrapping, never saturating.
+/// </summary>
 public class VnniInstructionTests
 {
     [Avx2Theory]

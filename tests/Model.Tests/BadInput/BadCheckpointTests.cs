@@ -7,7 +7,9 @@ using MeKi.Tests;
 
 namespace MeKi.Model.Tests.BadInput;
 
-/// <summary>Checkpoints that are incomplete or damaged: refused alike when loaded and when converted, with the file and the place, and nothing is written.</summary>
+/// <summary>
+/// Checkpoints that are incomplete or damaged: refused alike when loaded and when converted, with the file and the place, and nothing is written.
+/// </summary>
 public sealed class BadCheckpointTests : IDisposable
 {
     private const string Query = "model.layers.1.self_attn.q_proj.weight";

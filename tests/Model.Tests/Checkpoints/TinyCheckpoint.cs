@@ -24,8 +24,8 @@ internal sealed class CheckpointTensor(long[] shape, float[] values)
 }
 
 /// <summary>
-/// A small MeKi checkpoint with seeded random weights, written as a Hugging Face folder. A tensor's values depend on its name alone, so that two checkpoints that
-/// differ in their naming, stacking or padding are the same model.
+/// A small MeKi checkpoint with seeded random weights, written as a Hugging Face folder. A tensor's values depend on its name alone, so that two checkpoints
+/// that differ in their naming, stacking or padding are the same model.
 /// </summary>
 internal sealed record TinyCheckpoint
 {

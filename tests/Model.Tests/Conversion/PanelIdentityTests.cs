@@ -7,7 +7,9 @@ using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Tests.Conversion;
 
-/// <summary>Panels packed when a model is loaded and panels that <c>meki quantize --panels</c> wrote are the same weights: every logit has the same bits.</summary>
+/// <summary>
+/// Panels packed when a model is loaded and panels that <c>meki quantize --panels</c> wrote are the same weights: every logit has the same bits.
+/// </summary>
 public sealed class PanelIdentityTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

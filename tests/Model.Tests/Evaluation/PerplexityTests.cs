@@ -39,8 +39,8 @@ public class PerplexityTests
 
     private static readonly string Folder = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
 
-    // The float64 pass computes with activations as they are. So does the engine where weights are floats: those of the demo, decoded, are the same operands, and the bounds are
-    // those of float32 arithmetic. Where weights are q8_0 the engine rounds activations to 8 bits, half a step of max|x| / 127 each.
+    // The float64 pass computes with activations as they are. So does the engine where weights are floats: those of the demo, decoded, are the same operands,
+    // and the bounds are those of float32 arithmetic. Where weights are q8_0 the engine rounds activations to 8 bits, half a step of max|x| / 127 each.
     [Theory]
     [InlineData(GgmlType.F32, 1e-4, 1e-3)]
     [InlineData(GgmlType.Q8_0, 1e-3, 3e-3)]
@@ -148,7 +148,8 @@ public class PerplexityTests
         Assert.True(Math.Abs(result.Perplexity / expected - 1) < 0.003, $"{file}: {result.Perplexity:f4} where llama.cpp has {expected:f4}");
     }
 
-    // The demo has 6 layers of rounded keys and values. The text is an excerpt of Shakespeare, 40 kB: on the 187 tokens above rounding alone moves perplexity by up to 0.6 %.
+    // The demo has 6 layers of rounded keys and values. The text is an excerpt of Shakespeare, 40 kB: on the 187 tokens above rounding alone moves perplexity
+    // by up to 0.6 %.
     [Theory]
     [InlineData(KeyValueFormat.F16, KeyValueFormat.F16)]
     [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.Q8_0)]

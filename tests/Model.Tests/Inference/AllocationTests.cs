@@ -48,7 +48,8 @@ public sealed class AllocationTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiSession session = model.CreateSession();
         float[] logits = new float[model.Config.VocabularySize];
         int[] prompt = TinyModel.Tokens(Prompt);
-        // The runtime itself may allocate in the midst of it: a thread for its pool, a message of the test host. What a token allocated would be there each time.
+        // The runtime itself may allocate in the midst of it: a thread for its pool, a message of the test host. What a token allocated would be there each
+        // time.
         (long thread, long process) least = (long.MaxValue, long.MaxValue);
         for (int attempt = 0; attempt < 100 && least != (0, 0); attempt++)
         {

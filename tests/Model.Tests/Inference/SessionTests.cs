@@ -250,8 +250,8 @@ public sealed class SessionTests(TinyModel tiny) : IClassFixture<TinyModel>
         });
     }
 
-    /// <summary>With the branch, records of the rows that a pass reads must not go to another session meanwhile: the second session asks for others all the time, and there is room for none but
-    /// those in use.</summary>
+    /// <summary>With the branch, records of the rows that a pass reads must not go to another session meanwhile: the second session asks for others all the
+    /// time, and there is room for none but those in use.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -7,7 +7,9 @@ using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Tests.Reference;
 
-/// <summary>Writes a GGUF file of F32 tensors as the Hugging Face folder it could have come from: transformers' names and order of rows, from tables of its own.</summary>
+/// <summary>
+/// Writes a GGUF file of F32 tensors as the Hugging Face folder it could have come from: transformers' names and order of rows, from tables of its own.
+/// </summary>
 internal static class HuggingFaceFolder
 {
     private static readonly (string Gguf, string HuggingFace)[] Names =

@@ -111,7 +111,10 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
         waited.Add((model.StoreCounters.WaitTime - before).TotalSeconds / tokens.Length);
     }
 
-    /// <summary>Rests after a token as long as the slower machine would still compute. Time that the token waited for rows is not made up for: there, it would come on top.</summary>
+    /// <summary>
+    /// Rests after a token as long as the slower machine would still compute. Time that the token waited for rows is not made up for: there, it would come on
+    /// top.
+    /// </summary>
     private static void WaitUntil(long begin, double seconds)
     {
         for (double left; (left = seconds - Stopwatch.GetElapsedTime(begin).TotalSeconds) > 0;)

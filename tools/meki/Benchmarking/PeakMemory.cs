@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace MeKi.Tool.Benchmarking;
 
-/// <summary>The peak resident memory of this process since it was last reset (Linux: proc(5), <c>clear_refs</c> 5 and <c>VmHWM</c>); elsewhere since it began.</summary>
+/// <summary>
+/// The peak resident memory of this process since it was last reset (Linux: proc(5), <c>clear_refs</c> 5 and <c>VmHWM</c>); elsewhere since it began.
+/// </summary>
 internal static class PeakMemory
 {
     public static long ResidentBytes

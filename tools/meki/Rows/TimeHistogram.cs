@@ -1,6 +1,8 @@
 namespace MeKi.Tool.Rows;
 
-/// <summary>Times counted in classes 3 % apart, from 0.1 µs to hours: quantiles of any number of measurements without keeping them. For any number of threads.</summary>
+/// <summary>
+/// Times counted in classes 3 % apart, from 0.1 µs to hours: quantiles of any number of measurements without keeping them. For any number of threads.
+/// </summary>
 internal sealed class TimeHistogram
 {
     private const double Least = 1e-7;
