@@ -12,7 +12,13 @@ public sealed record LoadOptions
     /// Threads that compute, from 1 to <see cref="ComputePool.MaxThreads"/>; null takes one for each physical performance core that this process may use (<see
     /// cref="Kernels.Processors.ProcessorTopology"/>).
     /// </summary>
-    public int? Threads { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is neither.</exception>
+    public int? Threads
+    {
+        get;
+        init => field = value is not (< 1 or > ComputePool.MaxThreads) ? value
+            : throw new ArgumentOutOfRangeException(nameof(Threads), value, $"{nameof(Threads)} must be from 1 to {ComputePool.MaxThreads}.");
+    }
 
     /// <summary>
     /// Leaves the MeKi branch out: the same weights without the injection and without the row file. For measuring what the branch costs; the text suffers.
@@ -29,13 +35,13 @@ public sealed record LoadOptions
     public bool CopyWeights { get; init; }
 
     /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
-    public RowStoreOptions Rows { get; init; } = new();
+    public RowStoreOptions Rows { get; init => field = value ?? throw new ArgumentNullException(nameof(Rows)); } = new();
 
     /// <summary>How sessions keep keys.</summary>
-    public KeyValueFormat KeyFormat { get; init; } = KeyValueFormat.F16;
+    public KeyValueFormat KeyFormat { get; init => field = Known(value, nameof(KeyFormat)); } = KeyValueFormat.F16;
 
     /// <summary>How sessions keep values.</summary>
-    public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
+    public KeyValueFormat ValueFormat { get; init => field = Known(value, nameof(ValueFormat)); } = KeyValueFormat.F16;
 
     /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
@@ -43,15 +49,6 @@ public sealed record LoadOptions
     /// </summary>
     public ILogger? Logger { get; init; }
 
-    internal LoadOptions Checked()
-    {
-        if (Threads is < 1 or > ComputePool.MaxThreads)
-            throw new ArgumentOutOfRangeException(nameof(Threads), Threads, $"{nameof(Threads)} must be from 1 to {ComputePool.MaxThreads}.");
-        if (!Enum.IsDefined(KeyFormat))
-            throw new ArgumentOutOfRangeException(nameof(KeyFormat), KeyFormat, "There is no such format of the KV cache.");
-        if (!Enum.IsDefined(ValueFormat))
-            throw new ArgumentOutOfRangeException(nameof(ValueFormat), ValueFormat, "There is no such format of the KV cache.");
-        ArgumentNullException.ThrowIfNull(Rows);
-        return this;
-    }
+    private static KeyValueFormat Known(KeyValueFormat format, string name) =>
+        Enum.IsDefined(format) ? format : throw new ArgumentOutOfRangeException(name, format, "There is no such format of the KV cache.");
 }

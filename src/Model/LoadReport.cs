@@ -1,6 +1,5 @@
 using System.Globalization;
 using MeKi.Kernels;
-using MeKi.Model.Checkpoints;
 using MeKi.Quant;
 
 namespace MeKi.Model;
@@ -39,23 +38,23 @@ public sealed record LoadReport
         $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
         + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
 
-    internal static LoadReport Of(MeKiModel model, WeightSource source, IEnumerable<PanelMatrix> matrices, bool copied, TimeSpan time)
+    internal static LoadReport Of(LoadedModel model, bool copied, TimeSpan time)
     {
-        PanelMatrix[] all = [.. matrices];
+        PanelMatrix[] all = [.. model.Matrices];
         long inPlace = all.Where(matrix => matrix.OwnedBytes == 0).Sum(matrix => matrix.Panels * matrix.PanelBytes);
         return new()
         {
-            Path = source.Path,
+            Path = model.Source.Path,
             MappedBytes = copied ? 0 : inPlace,
             PackedBytes = all.Sum(matrix => matrix.OwnedBytes) + (copied ? inPlace : 0),
             Reencoded = [.. all.Where(matrix => matrix.ReencodedFrom is not null)
                 .GroupBy(matrix => (From: matrix.ReencodedFrom!.Value, To: matrix.Format.Block.Type))
                 .OrderBy(group => group.Key)
                 .Select(group => new ReencodedWeights(group.Key.From, group.Key.To, group.Count(), group.Sum(matrix => matrix.OwnedBytes)))],
-            Threads = model.Threads,
+            Threads = model.Pool.Threads,
             Kernels = model.Kernels,
             LoadTime = time,
-            Warnings = KernelSelection.Warning is { } slow ? [.. source.Warnings, slow] : [.. source.Warnings],
+            Warnings = KernelSelection.Warning is { } slow ? [.. model.Source.Warnings, slow] : [.. model.Source.Warnings],
         };
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using MeKi.Model.Checkpoints;
 using MeKi.Model.Generation;
 using MeKi.Model.Layers;
 
@@ -11,21 +10,16 @@ namespace MeKi.Model;
 /// </summary>
 public sealed class MeKiSession : IDisposable
 {
-    private readonly MeKiModel _model;
+    private readonly LoadedModel _model;
     private readonly Pass _pass;
-    private readonly WeightSource _source;
     private readonly KvCache _cache;
     private readonly List<int> _tokens;
     private readonly SessionGate _gate;
 
-    /// <param name="model">The model.</param>
-    /// <param name="pass">Computes for this session alone.</param>
-    /// <param name="cache">The sequence so far; the session's from now on.</param>
-    /// <param name="tokens">Its tokens.</param>
-    /// <param name="source">What keeps the weights in place.</param>
-    internal MeKiSession(MeKiModel model, Pass pass, KvCache cache, ReadOnlySpan<int> tokens, WeightSource source)
+    // The files are held open; the cache is the session's from now on.
+    private MeKiSession(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens)
     {
-        (_model, _pass, _cache, _source, _tokens) = (model, pass, cache, source, [.. tokens]);
+        (_model, _pass, _cache, _tokens) = (model, model.CreatePass(), cache, [.. tokens]);
         _gate = new(Free);
     }
 
@@ -44,11 +38,31 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Bytes of keys and values held, those that are shared with other sessions included.</summary>
     public long KvCacheBytes => _cache.ByteLength;
 
+    /// <summary>Starts an empty sequence.</summary>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    internal static MeKiSession Create(LoadedModel model)
+    {
+        using LoadedModel.Hold hold = model.HoldOpen();
+        return new(model, new(model.Config, model.KeyValues), []);
+    }
+
+    /// <summary>Continues a saved one.</summary>
+    /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    internal static MeKiSession Load(LoadedModel model, string path)
+    {
+        using LoadedModel.Hold hold = model.HoldOpen();
+        (KvCache cache, int[] tokens) = SessionFile.Read(path, model.DescribeSession(0), model.Config);
+        return new(model, cache, tokens);
+    }
+
     /// <summary>Appends tokens and computes the logits of the last of them.</summary>
     /// <param name="tokens">Token ids, [n]; any number.</param>
     /// <param name="logits">
     /// Receives the logits of the last k tokens, [k × vocabulary], the oldest first. Its length says k, from 0 (none) to n.
     /// </param>
+    /// <param name="progress">Told the session's <see cref="Position"/> and what it will be, at the begin and after every <see cref="BatchTokens"/>
+    /// tokens.</param>
     /// <param name="cancellationToken">Ends the work between two batches of <see cref="BatchTokens"/>, or where it waits for rows. The tokens are then not
     /// appended.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary; the message says which.</exception>
@@ -58,17 +72,26 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> asked to stop.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
+    public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using Use use = new(this, SessionUser.Call);
-        Append(tokens, [], logits, cancellationToken);
+        int before = Position;
+        try
+        {
+            Append(tokens, logits, progress, cancellationToken);
+        }
+        catch
+        {
+            Cut(before);
+            throw;
+        }
     }
 
-    /// <summary>Likewise, in a generation, and told which tokens come after these, so that their rows are read meanwhile.</summary>
-    internal void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
+    /// <summary>Likewise for a pass of a generation: where it ends early, the batches that are complete stay.</summary>
+    internal void ForwardInGeneration(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         using Use use = new(this, SessionUser.Pass);
-        Append(tokens, following, logits, cancellationToken);
+        Append(tokens, logits, progress, cancellationToken);
     }
 
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
@@ -103,7 +126,7 @@ public sealed class MeKiSession : IDisposable
     /// token is always left to be computed, since its logits are not kept.
     /// </summary>
     /// <param name="prompt">Token ids.</param>
-    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward(ReadOnlySpan{int}, Span{float}, CancellationToken)"/>.</returns>
+    /// <returns>How many tokens were kept; pass those after them to <see cref="Forward"/>.</returns>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public int Reuse(ReadOnlySpan<int> prompt) => Reuse(prompt, SessionUser.Call);
@@ -126,20 +149,21 @@ public sealed class MeKiSession : IDisposable
     {
         using Use use = new(this, SessionUser.Call);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        return _model.Continue(_cache.Fork(length), Tokens[..length]);
+        return new(_model, _cache.Fork(length), Tokens[..length]);
     }
 
     /// <summary>
-    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync(string, GenerationOptions?, CancellationToken)"/> does, in this session: what the prompt and
-    /// the session have in common is not computed again, and the session holds the prompt and the generated tokens afterwards. From the first
-    /// <c>MoveNextAsync</c> until the enumerator is disposed, as <c>await foreach</c> does at its end however it ends, the session takes no other call and no
-    /// second generation.
+    /// Continues a prompt as <see cref="MeKiModel.GenerateAsync(string, GenerationOptions?, IProgress{WorkProgress}?, CancellationToken)"/> does, in this
+    /// session: what the prompt and the session have in common is not computed again, and the session holds the prompt and the generated tokens afterwards.
+    /// From the first <c>MoveNextAsync</c> until the enumerator is disposed, as <c>await foreach</c> does at its end however it ends, the session takes no
+    /// other call and no second generation.
     /// </summary>
     /// <param name="prompt">The whole text to continue.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
-    /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
+    /// <param name="progress">Told how far the prompt is: at its begin and after every <see cref="BatchTokens"/> tokens, from another thread.</param>
+    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens, which the session
+    /// then holds.</param>
+    /// <exception cref="ArgumentException">The prompt has no tokens.</exception>
     /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
     /// begins.</exception>
@@ -147,15 +171,17 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
     /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
-    public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        TextGeneration.Of(_model, this, prompt, options, cancellationToken);
+    public TextGeneration GenerateAsync(
+        string prompt, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(_model, this, prompt, options, progress, cancellationToken);
 
     /// <summary>Likewise for a prompt that is tokens already.</summary>
     /// <param name="prompt">Token ids, [n], at least one; copied. No token is added to them.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <param name="cancellationToken">Ends the generation after the token in progress, or a prompt after <see cref="BatchTokens"/> tokens.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range, or a token id outside the vocabulary.</exception>
-    /// <exception cref="ArgumentException">The prompt has no tokens, or a stop string is empty.</exception>
+    /// <param name="progress">As for a text.</param>
+    /// <param name="cancellationToken">As for a text.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary.</exception>
+    /// <exception cref="ArgumentException">The prompt has no tokens.</exception>
     /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer, or the session is in use: at the call, or when the enumeration
     /// begins.</exception>
@@ -163,8 +189,9 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="InvalidLogitsException">While enumerating: the logits are not numbers that a token could be chosen from.</exception>
     /// <exception cref="MeKi.Store.RowFileException">While enumerating: rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">While enumerating: the token asked to stop.</exception>
-    public IAsyncEnumerable<string> GenerateAsync(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        TextGeneration.Of(_model, this, prompt, options, cancellationToken);
+    public TextGeneration GenerateAsync(
+        ReadOnlySpan<int> prompt, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        TextGeneration.Of(_model, this, prompt, options, progress, cancellationToken);
 
     /// <summary>
     /// Writes the session to a file (docs/formats.md), from which <see cref="MeKiModel.LoadSession"/> continues it. The file is there as a whole or not at all.
@@ -194,33 +221,30 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Throws what a call would throw now.</summary>
     internal void ThrowIfInUse() => _gate.ThrowIfInUse();
 
-    private void Append(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
+    private void Append(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        int before = _cache.Length;
-        try
-        {
-            Check(tokens, logits);
-            Run(tokens, following, logits, cancellationToken);
-            _tokens.AddRange(tokens);
-        }
-        catch
-        {
-            _cache.Length = before;
-            throw;
-        }
-    }
-
-    private void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> following, Span<float> logits, CancellationToken cancellationToken)
-    {
-        int vocabulary = _model.Config.VocabularySize, unwanted = tokens.Length - logits.Length / vocabulary;
+        Check(tokens, logits);
+        int vocabulary = _model.Config.VocabularySize, unwanted = tokens.Length - logits.Length / vocabulary, total = Position + tokens.Length;
+        progress?.Report(new("prompt", Position, total, "tokens"));
         for (int first = 0, n; first < tokens.Length; first += n)
         {
             cancellationToken.ThrowIfCancellationRequested();
             n = Math.Min(BatchTokens, tokens.Length - first);
             int wanted = Math.Clamp(first + n - unwanted, 0, n);
-            ReadOnlySpan<int> next = first + n < tokens.Length ? tokens.Slice(first + n, Math.Min(BatchTokens, tokens.Length - first - n)) : following;
+            ReadOnlySpan<int> batch = tokens.Slice(first, n), next = tokens.Slice(first + n, Math.Min(BatchTokens, tokens.Length - first - n));
             Span<float> of = wanted == 0 ? [] : logits.Slice((first + n - wanted - unwanted) * vocabulary, wanted * vocabulary);
-            _pass.Run(tokens.Slice(first, n), [new(_cache, n, wanted)], next, of, cancellationToken);
+            int before = Position;
+            try
+            {
+                _pass.Run(batch, [new(_cache, n, wanted)], next, of, cancellationToken);
+            }
+            catch
+            {
+                _cache.Length = before;
+                throw;
+            }
+            _tokens.AddRange(batch);
+            progress?.Report(new("prompt", Position, total, "tokens"));
         }
     }
 
@@ -251,18 +275,19 @@ public sealed class MeKiSession : IDisposable
     {
         private readonly MeKiSession _session;
         private readonly SessionUser _user;
+        private readonly LoadedModel.Hold _files;
 
         public Use(MeKiSession session, SessionUser user)
         {
             (_session, _user) = (session, user);
-            ObjectDisposedException.ThrowIf(!session._source.TryAddReference(), typeof(MeKiModel));
+            _files = session._model.HoldOpen();
             try
             {
                 session._gate.Enter(Before, user);
             }
             catch
             {
-                session._source.ReleaseReference();
+                _files.Dispose();
                 throw;
             }
         }
@@ -272,7 +297,7 @@ public sealed class MeKiSession : IDisposable
         public void Dispose()
         {
             _session._gate.Leave(_user, Before);
-            _session._source.ReleaseReference();
+            _files.Dispose();
         }
     }
 }

@@ -4,7 +4,6 @@ using MeKi.Kernels;
 using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model;
-using MeKi.Model.Evaluation;
 using MeKi.Tool.Benchmarking;
 using MeKi.Tool.Rows;
 
@@ -66,7 +65,7 @@ internal static class BenchCommand
         int done = 0, total = cases.Count * (repetitions + 1);
         List<BenchmarkResult> results = [];
         foreach (IGrouping<int, BenchmarkCase> group in cases.GroupBy(item => item.Threads))
-            results.AddRange(run.Run(group.Key, [.. group], () => progress.Report(new EvaluationProgress("bench", ++done, total, "runs")), cancellation));
+            results.AddRange(run.Run(group.Key, [.. group], () => progress.Report(new("bench", ++done, total, "runs")), cancellation));
         return results;
     }
 

@@ -26,7 +26,7 @@ internal static class InspectCommand
 
     private static void Inspect(string path)
     {
-        string[] files = [.. new[] { MeKiModel.ModelFileName, MeKiModel.RowFileName }.Select(name => Path.Combine(path, name)).Where(File.Exists)];
+        string[] files = [.. new[] { ModelFiles.ModelName, ModelFiles.RowName }.Select(name => Path.Combine(path, name)).Where(File.Exists)];
         foreach (string file in files.Length > 0 ? files : [path])
         {
             ResultTable table = new(false, false);

@@ -13,6 +13,14 @@ internal static class ModelLoading
         return model;
     }
 
+    /// <exception cref="ModelFileException">As for <see cref="MeKiModel.Load"/>, like the others that it throws.</exception>
+    public static async Task<MeKiModel> LoadAsync(string path, LoadOptions options, CancellationToken cancellation)
+    {
+        MeKiModel model = await MeKiModel.LoadAsync(path, options, cancellationToken: cancellation).ConfigureAwait(false);
+        Warn(model.LoadReport.Warnings);
+        return model;
+    }
+
     public static void Warn(IEnumerable<string> warnings)
     {
         foreach (string warning in warnings)

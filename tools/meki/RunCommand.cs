@@ -75,23 +75,20 @@ internal static class RunCommand
         int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool stats, CancellationToken cancellation)
     {
         using RowMeter meter = new();
-        // Loading cannot be cancelled, only left; there is nothing yet to be kept.
-        using MeKiModel model = await Task.Run(() => ModelLoading.Load(path, load), CancellationToken.None).WaitAsync(cancellation).ConfigureAwait(false);
+        using MeKiModel model = await ModelLoading.LoadAsync(path, load, cancellation).ConfigureAwait(false);
         // What loading left behind goes back to the system: this process makes little garbage from here on, so that the collector would not come for it.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using MeKiSession session = cache?.Load(model) ?? model.CreateSession();
         using PromptBar bar = new();
-        GenerationStatistics? statistics = null;
-        options = options with { PromptProgress = bar, Completed = done => statistics = done };
+        TextGeneration generation = ids is null
+            ? session.GenerateAsync(text, options, bar, cancellation)
+            : session.GenerateAsync(ids, options, bar, cancellation);
         TextOutput output = new(cancellation);
         // Not before it is computed: the bar would draw over it.
         string before = text;
         try
         {
-            IAsyncEnumerable<string> pieces = ids is null
-                ? session.GenerateAsync(text, options, cancellation)
-                : session.GenerateAsync(ids, options, cancellation);
-            await foreach (string piece in pieces.ConfigureAwait(false))
+            await foreach (string piece in generation.ConfigureAwait(false))
             {
                 await output.WriteAsync(before + piece).ConfigureAwait(false);
                 before = "";
@@ -106,6 +103,7 @@ internal static class RunCommand
         finally
         {
             // A prompt that took minutes is kept, too, where its continuation was interrupted.
+            GenerationStatistics? statistics = generation.Statistics;
             if (session.Position > 0)
                 cache?.Save(session);
             if (stats)

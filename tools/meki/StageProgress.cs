@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using MeKi.Model.Conversion;
-using MeKi.Model.Evaluation;
+using MeKi.Model;
 using static System.FormattableString;
 
 namespace MeKi.Tool;
@@ -9,7 +8,7 @@ namespace MeKi.Tool;
 /// Shows how far a long operation is, on standard error: a bar with rate and time left that redraws itself on a terminal, a plain line for every tenth
 /// elsewhere.
 /// </summary>
-internal sealed class StageProgress : IProgress<ConversionProgress>, IProgress<EvaluationProgress>, IDisposable
+internal sealed class StageProgress : IProgress<WorkProgress>, IDisposable
 {
     private const int BarWidth = 30;
     private static readonly TimeSpan Redraw = TimeSpan.FromMilliseconds(100);
@@ -32,9 +31,11 @@ internal sealed class StageProgress : IProgress<ConversionProgress>, IProgress<E
     internal static bool AllowsEscapeSequences(string? terminal, string? noColor) =>
         string.IsNullOrEmpty(noColor) && (terminal is not (null or "" or "dumb") || (terminal is null && OperatingSystem.IsWindows()));
 
-    public void Report(ConversionProgress value) => Show(value.Stage, value.Done, value.Total, static bytes => Invariant($"{bytes / 1e6:n1} MB"));
-
-    public void Report(EvaluationProgress value) => Show(value.Stage, value.Done, value.Total, units => Invariant($"{units:n0} {value.Unit}"));
+    public void Report(WorkProgress value)
+    {
+        string Quantity(double units) => value.Unit == "bytes" ? Invariant($"{units / 1e6:n1} MB") : Invariant($"{units:n0} {value.Unit}");
+        Show(value.Stage, value.Done, value.Total, Quantity);
+    }
 
     public void Dispose() => EndLine();
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Model;
-using MeKi.Model.Conversion;
 using MeKi.Store;
 
 namespace MeKi.Tool;
@@ -22,11 +21,11 @@ internal static class VerifyCommand
     private static void Verify(string path, CancellationToken cancellation)
     {
         if (Directory.Exists(path))
-            path = Path.Combine(path, MeKiModel.RowFileName);
+            path = Path.Combine(path, ModelFiles.RowName);
         IReadOnlyList<RowFileException> damage;
         long bytes = 0;
         using (StageProgress progress = new())
-            damage = RowFileCheck.Run(path, (done, total) => progress.Report(new ConversionProgress("verify", done, bytes = total)), cancellation);
+            damage = RowFileCheck.Run(path, (done, total) => progress.Report(new("verify", done, bytes = total)), cancellation);
         if (damage.Count > 0)
         {
             string named = string.Join("; ", damage.Take(MostNamed).Select(group => group.Place));

@@ -20,7 +20,7 @@ internal static class CheckpointScan
     private const int BlockBytes = 1 << 20;
 
     /// <exception cref="ModelFileException">A weight is NaN or infinite.</exception>
-    public static ModelIdentity Run(HuggingFaceCheckpoint checkpoint, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    public static ModelIdentity Run(HuggingFaceCheckpoint checkpoint, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         SafetensorsTensor[] tensors = [.. checkpoint.Tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
         byte[][] hashes = new byte[tensors.Length][];

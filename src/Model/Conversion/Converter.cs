@@ -14,7 +14,7 @@ namespace MeKi.Model.Conversion;
 public sealed record ConverterOptions
 {
     /// <summary>Formats of the backbone's matrices.</summary>
-    public WeightRecipe WeightType { get; init; } = GgmlType.Q8_0;
+    public WeightRecipe WeightType { get; init; } = WeightRecipe.Of(GgmlType.Q8_0);
 
     /// <summary>Type of the expert rows.</summary>
     public RowType RowType { get; init; } = RowType.Int8;
@@ -46,7 +46,7 @@ public static class Converter
     /// <exception cref="ModelFileException">The checkpoint is damaged or unsupported, a weight is not finite, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Convert(
-        string checkpoint, string folder, ConverterOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+        string checkpoint, string folder, ConverterOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(checkpoint);
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -63,14 +63,14 @@ public static class Converter
     }
 
     private static ConversionResult ConvertOnAllCores(
-        string checkpoint, string folder, ConverterOptions options, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        string checkpoint, string folder, ConverterOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
         string tokenizerPath = Path.Combine(checkpoint, TokenizerJson.FileName);
         Tokenizer? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath) : null;
         tokenizer?.CheckFits(source.Config, source.Path);
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
-        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
+        GgufMetadata metadata = new(Path.Combine(folder, ModelFiles.ModelName));
         ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
@@ -95,11 +95,11 @@ public static class Converter
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFiles.RowName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
     }
 
     private static void WriteRows(
-        RowFileWriter writer, HuggingFaceCheckpoint source, TrainingFormLayer[] layers, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        RowFileWriter writer, HuggingFaceCheckpoint source, TrainingFormLayer[] layers, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         // Every processor: a fold's regions are long, of many tokens each, and their chunks are claimed by whoever is free.
         using ComputePool pool = new(Environment.ProcessorCount);

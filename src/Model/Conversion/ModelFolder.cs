@@ -7,9 +7,6 @@ namespace MeKi.Model.Conversion;
 /// <summary>The folder that receives <c>model.gguf</c> and <c>model.rows</c>: both whole, or nothing.</summary>
 internal static class ModelFolder
 {
-    /// <summary>Where the rows of a model file lie: beside it, those of a model in several files beside the first without its number.</summary>
-    public static string RowsOf(string modelPath) => GgufSplit.CommonName(modelPath) + ".rows";
-
     /// <summary>Refuses to replace a file that is read, by whatever name it is known.</summary>
     /// <param name="modelPath">The model file to be written; its rows lie beside it.</param>
     /// <param name="inputs">Files that are read.</param>
@@ -18,7 +15,7 @@ internal static class ModelFolder
     {
         foreach (string input in inputs)
         {
-            foreach (string output in new[] { modelPath, RowsOf(modelPath) })
+            foreach (string output in new[] { modelPath, ModelFiles.RowsOf(modelPath) })
             {
                 if (FileIdentity.Same(input, output))
                     throw new ModelFileException(output, "", $"is the input{(input == output ? "" : $" '{input}' by another name")}", "Choose another output");
@@ -26,7 +23,7 @@ internal static class ModelFolder
         }
     }
 
-    /// <summary>Writes <see cref="MeKiModel.ModelFileName"/> and <see cref="MeKiModel.RowFileName"/>.</summary>
+    /// <summary>Writes <see cref="ModelFiles.ModelName"/> and <see cref="ModelFiles.RowName"/>.</summary>
     /// <param name="folder">See the other overload.</param>
     /// <param name="model">The model file.</param>
     /// <param name="layout">The row file; null for a model without one.</param>
@@ -36,7 +33,7 @@ internal static class ModelFolder
     /// <exception cref="ModelFileException">The files cannot be written.</exception>
     public static (long ModelBytes, long RowsBytes) Write(
         string folder, GgufWriter model, RowFileLayout? layout, Action<RowFileWriter> writeRows, CancellationToken cancellationToken) =>
-        Write(Path.Combine(folder, MeKiModel.ModelFileName), model, layout?.FileBytes, stream =>
+        Write(Path.Combine(folder, ModelFiles.ModelName), model, layout?.FileBytes, stream =>
         {
             RowFileWriter rows = new(stream, layout!);
             writeRows(rows);
@@ -63,7 +60,7 @@ internal static class ModelFolder
         {
             Directory.CreateDirectory(folder);
             using PendingFile modelFile = new(modelPath, model.TotalBytes);
-            using PendingFile? rowFile = rowsBytes is null ? null : new(RowsOf(modelPath), rowsBytes.Value);
+            using PendingFile? rowFile = rowsBytes is null ? null : new(ModelFiles.RowsOf(modelPath), rowsBytes.Value);
             model.WriteTo(modelFile.Stream, cancellationToken);
             modelFile.Complete();
             if (rowFile is not null)

@@ -39,14 +39,14 @@ public static class Quantizer
     /// <exception cref="RowFileException">The row file is missing, damaged or another model's.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static QuantizationResult Quantize(string input, string output, WeightRecipe recipe, bool requantize = false, bool panels = false,
-        IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+        IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(input);
         ArgumentException.ThrowIfNullOrEmpty(output);
         ArgumentNullException.ThrowIfNull(recipe);
         (string from, string to) = (ModelFile(input, isFolder: Directory.Exists(input)), ModelFile(output, isFolder: !IsFileName(output)));
         using GgufModel source = GgufModel.Open(from);
-        ModelFolder.RefuseInputs(to, source.Files.Select(file => file.Path).Append(ModelFolder.RowsOf(from)));
+        ModelFolder.RefuseInputs(to, source.Files.Select(file => file.Path).Append(ModelFiles.RowsOf(from)));
         List<BackboneTensor> parts = BackboneTensor.List(source.Config, recipe, panels || source.Config.HasMeKi);
         // Refuses a model of which a part is missing, before the work.
         foreach (BackboneTensor part in parts)
@@ -54,7 +54,7 @@ public static class Quantizer
         Dictionary<string, BackboneTensor> matrices = parts.Where(part => !part.IsVector).ToDictionary(part => part.Name);
         if (!requantize)
             CheckIsOriginal(source, matrices);
-        using RowStore? rows = source.Identity is { } identity ? MeKiModel.OpenRows(ModelFolder.RowsOf(from), source, identity) : null;
+        using RowStore? rows = source.Identity is null ? null : ModelFiles.OpenRows(source);
         try
         {
             return Write(source, rows, to, recipe, matrices, progress, cancellationToken);
@@ -68,7 +68,7 @@ public static class Quantizer
     }
 
     private static QuantizationResult Write(
-        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> matrices, IProgress<ConversionProgress>? progress,
+        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> matrices, IProgress<WorkProgress>? progress,
         CancellationToken cancellationToken)
     {
         GgufMetadata metadata = new(to);
@@ -86,7 +86,7 @@ public static class Quantizer
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
         (long modelBytes, long rowsBytes) = ModelFolder.Write(to, writer, rows?.Layout.FileBytes, stream => Copy(rows!, stream, progress, cancellationToken), cancellationToken);
-        return new(to, modelBytes, rows is null ? null : ModelFolder.RowsOf(to), rowsBytes);
+        return new(to, modelBytes, rows is null ? null : ModelFiles.RowsOf(to), rowsBytes);
     }
 
     private static GgufTensorSource TensorSource(
@@ -133,14 +133,14 @@ public static class Quantizer
         }
     }
 
-    private static void Copy(RowStore rows, Stream to, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    private static void Copy(RowStore rows, Stream to, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         long done = 0, total = rows.Layout.FileBytes;
         StreamBytes.Copy((offset, bytes) => rows.Source.ReadFully(bytes, offset), total, to, bytes => progress?.Report(new("rows", done += bytes, total)),
             cancellationToken);
     }
 
-    private static string ModelFile(string path, bool isFolder) => isFolder ? Path.Combine(path, MeKiModel.ModelFileName) : path;
+    private static string ModelFile(string path, bool isFolder) => isFolder ? Path.Combine(path, ModelFiles.ModelName) : path;
 
     private static bool IsFileName(string path) => !Directory.Exists(path) && path.EndsWith(GgufExtension, StringComparison.OrdinalIgnoreCase);
 }

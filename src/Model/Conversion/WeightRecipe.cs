@@ -51,12 +51,6 @@ public sealed class WeightRecipe
     /// The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.
     /// </summary>
     /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
-    public static implicit operator WeightRecipe(GgmlType type) => Of(type);
-
-    /// <summary>
-    /// The recipe that has a format's name: that format for all matrices; the head in Q6_K for a format of four to six bits that is no K format.
-    /// </summary>
-    /// <exception cref="NotSupportedException">The engine does not encode the type.</exception>
     public static WeightRecipe Of(GgmlType type)
     {
         string name = BlockFormat.Of(type).Name;

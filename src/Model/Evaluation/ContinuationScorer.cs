@@ -1,3 +1,4 @@
+using MeKi.Model.Generation;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Evaluation;
@@ -13,7 +14,7 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
     /// place.</exception>
     public ContinuationScore Score(Continuation request, CancellationToken cancellationToken)
     {
-        (int[] context, int[] continuation) = Encode(model.RequiredTokenizer, request.Context, request.Text);
+        (int[] context, int[] continuation) = Encode(model.Loaded.RequiredTokenizer, request.Context, request.Text);
         if (context.Length == 0)
             throw new EvaluationException("", "", "the context has no tokens");
         if (continuation.Length == 0)

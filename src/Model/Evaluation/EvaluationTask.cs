@@ -62,7 +62,7 @@ public sealed class EvaluationTask
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public TaskResult Evaluate(
-        MeKiModel model, string path, int? limit = null, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellationToken = default)
+        MeKiModel model, string path, int? limit = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrEmpty(path);

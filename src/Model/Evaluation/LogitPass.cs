@@ -31,7 +31,7 @@ internal sealed class LogitPass : IDisposable
     {
         _session.Truncate(0);
         _tokens = tokens;
-        _session.Forward(tokens.AsSpan(0, first), [], cancellationToken);
+        _session.Forward(tokens.AsSpan(0, first), [], cancellationToken: cancellationToken);
         _firstHeld = first;
     }
 
@@ -44,7 +44,7 @@ internal sealed class LogitPass : IDisposable
             int count = Math.Min(_chunk, _tokens.Length - position);
             if (_logits.Length < count * _vocabulary)
                 _logits = new float[count * _vocabulary];
-            _session.Forward(_tokens.AsSpan(position, count), _logits.AsSpan(0, count * _vocabulary), cancellationToken);
+            _session.Forward(_tokens.AsSpan(position, count), _logits.AsSpan(0, count * _vocabulary), cancellationToken: cancellationToken);
         }
         return _logits.AsSpan((position - _firstHeld) * _vocabulary, _vocabulary);
     }

@@ -1,3 +1,4 @@
+using MeKi.Model.Generation;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Evaluation;
@@ -23,14 +24,14 @@ public static class ModelComparison
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ComparisonResult Compare(
         MeKiModel reference, MeKiModel candidate, EvaluationText text, int window = Perplexity.DefaultWindow,
-        IProgress<EvaluationProgress>? progress = null, CancellationToken cancellationToken = default)
+        IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(reference);
         ArgumentNullException.ThrowIfNull(candidate);
         ArgumentNullException.ThrowIfNull(text);
         CheckVocabularies(reference, candidate);
         int contextLength = Math.Min(reference.Config.ContextLength, candidate.Config.ContextLength);
-        TextWindows windows = TextWindows.Cut(reference.RequiredTokenizer, text, contextLength, window, stride: null);
+        TextWindows windows = TextWindows.Cut(reference.Loaded.RequiredTokenizer, text, contextLength, window, stride: null);
 
         double[] divergences = new double[windows.Scored], agreements = new double[windows.Scored];
         double[] referenceLosses = new double[windows.Scored], candidateLosses = new double[windows.Scored];
@@ -74,7 +75,7 @@ public static class ModelComparison
     {
         if (reference.Config.VocabularySize != candidate.Config.VocabularySize)
             throw Different($"{reference.Config.VocabularySize} tokens against {candidate.Config.VocabularySize}");
-        (Tokenizer left, Tokenizer right) = (reference.RequiredTokenizer, candidate.RequiredTokenizer);
+        (Tokenizer left, Tokenizer right) = (reference.Loaded.RequiredTokenizer, candidate.Loaded.RequiredTokenizer);
         if (left.VocabularySize != right.VocabularySize)
             throw Different($"{left.VocabularySize} tokens in the tokenizer against {right.VocabularySize}");
         for (int id = 0; id < left.VocabularySize; id++)

@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Generation;
 
 namespace MeKi.Model.Evaluation;
 
@@ -38,11 +39,11 @@ public static class Perplexity
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static PerplexityResult Measure(
         MeKiModel model, EvaluationText text, int window = DefaultWindow, int? stride = null,
-        IProgress<EvaluationProgress>? progress = null, CancellationToken cancellationToken = default)
+        IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(text);
-        TextWindows windows = TextWindows.Cut(model.RequiredTokenizer, text, model.Config.ContextLength, window, stride);
+        TextWindows windows = TextWindows.Cut(model.Loaded.RequiredTokenizer, text, model.Config.ContextLength, window, stride);
         double[] losses = new double[windows.Scored];
         TokenDistribution distribution = new(model.Config.VocabularySize);
         using LogitPass pass = new(model);

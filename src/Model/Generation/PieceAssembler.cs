@@ -7,15 +7,35 @@ namespace MeKi.Model.Generation;
 internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string> stopStrings)
 {
     private readonly StringBuilder _held = new();
+    private string _certain = "";
+    private List<GeneratedToken> _tokens = [];
 
     /// <summary>Whether a stop string has appeared; nothing follows it.</summary>
     public bool Stopped { get; private set; }
 
-    /// <summary>Adds a token; returns the text that is now certain, possibly none.</summary>
-    public string Push(int token) => Add(decoder.Append(token), flush: false);
+    /// <summary>Adds a token.</summary>
+    public void Push(GeneratedToken token)
+    {
+        _tokens.Add(token);
+        _certain = Add(decoder.Append(token.Id), flush: false);
+    }
 
-    /// <summary>Ends the text: returns what was held back. An incomplete character at the end becomes U+FFFD.</summary>
-    public string Finish() => Stopped ? "" : Add(decoder.Finish(), flush: true);
+    /// <summary>Gives the text that has become certain, if there is any.</summary>
+    public bool TryTake(out TextPiece piece)
+    {
+        piece = new(_certain, _tokens);
+        if (_certain.Length == 0)
+            return false;
+        (_certain, _tokens) = ("", []);
+        return true;
+    }
+
+    /// <summary>Ends the text: gives what was held back, if there is any. An incomplete character at the end becomes U+FFFD.</summary>
+    public bool TryFinish(out TextPiece piece)
+    {
+        piece = new(Stopped ? "" : Add(decoder.Finish(), flush: true), _tokens);
+        return !Stopped && (piece.Text.Length > 0 || piece.Tokens.Count > 0);
+    }
 
     private string Add(ReadOnlySpan<char> characters, bool flush)
     {

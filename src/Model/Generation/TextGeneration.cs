@@ -4,21 +4,20 @@ using MeKi.Model.Tokenization;
 namespace MeKi.Model.Generation;
 
 /// <summary>
-/// Generates each time that it is enumerated: sample, prefetch the token's rows, hand out its text while its forward pass runs. In a session that is given,
-/// which holds the prompt and what was generated afterwards, or in one of its own.
+/// A continuation of a prompt, piece by piece. It is generated each time that it is enumerated, in the session that was given, which holds the prompt and what
+/// was generated afterwards, or in one of its own; <see cref="Statistics"/> tells how it went.
 /// </summary>
-internal sealed class TextGeneration : IAsyncEnumerable<string>
+public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
 {
-    // A session takes a batch at a time, so that cancellation during a long prompt is heeded within one.
-    private const int PrefillChunk = MeKiSession.BatchTokens;
-
-    private readonly MeKiModel _model;
+    private readonly LoadedModel _model;
     private readonly MeKiSession? _session;
     private readonly int[] _prompt;
     private readonly GenerationOptions _options;
+    private readonly IProgress<WorkProgress>? _progress;
     private readonly CancellationToken _cancellation;
 
-    private TextGeneration(MeKiModel model, MeKiSession? session, int[] prompt, GenerationOptions options, CancellationToken cancellationToken)
+    private TextGeneration(
+        LoadedModel model, MeKiSession? session, int[] prompt, GenerationOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         if (prompt.Length == 0)
             throw new ArgumentException("The prompt has no tokens, and the model has none to start a text with.", nameof(prompt));
@@ -26,43 +25,48 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
             throw new ContextOverflowException(prompt.Length, 0, model.Config.ContextLength);
         if (prompt is [int first, int second, ..] && first == second && first == model.RequiredTokenizer.BosId && model.Logger is { } logger)
             GenerationLog.TwoBeginnings(logger, first);
-        (_model, _session, _prompt, _options, _cancellation) = (model, session, prompt, options, cancellationToken);
+        (_model, _session, _prompt, _options, _progress, _cancellation) = (model, session, prompt, options, progress, cancellationToken);
     }
 
-    /// <summary>Checks what can be known before the work: the options, the model, the session, the prompt.</summary>
-    public static TextGeneration Of(MeKiModel model, MeKiSession? session, string prompt, GenerationOptions? options, CancellationToken cancellationToken)
+    /// <summary>Facts of the enumeration that ended last, for whatever reason; null before one has.</summary>
+    public GenerationStatistics? Statistics { get; private set; }
+
+    /// <summary>Generates.</summary>
+    /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
+    public IAsyncEnumerator<TextPiece> GetAsyncEnumerator(CancellationToken cancellationToken = default) => RunAsync(cancellationToken);
+
+    /// <summary>Checks what can be known before the work: the model, the session, the prompt.</summary>
+    internal static TextGeneration Of(LoadedModel model, MeKiSession? session, string prompt,
+        GenerationOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        GenerationOptions settings = Ready(model, session, options);
-        return new(model, session, model.RequiredTokenizer.Encode(prompt, parseSpecial: settings.ParseSpecialTokens), settings, cancellationToken);
+        Tokenizer tokenizer = Ready(model, session);
+        options ??= new();
+        return new(model, session, tokenizer.Encode(prompt, parseSpecial: options.ParseSpecialTokens), options, progress, cancellationToken);
     }
 
     /// <summary>Likewise for a prompt of tokens.</summary>
-    public static TextGeneration Of(
-        MeKiModel model, MeKiSession? session, ReadOnlySpan<int> prompt, GenerationOptions? options, CancellationToken cancellationToken)
+    internal static TextGeneration Of(LoadedModel model, MeKiSession? session, ReadOnlySpan<int> prompt,
+        GenerationOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        GenerationOptions settings = Ready(model, session, options);
+        Ready(model, session);
         model.CheckTokens(prompt, nameof(prompt));
-        return new(model, session, prompt.ToArray(), settings, cancellationToken);
+        return new(model, session, prompt.ToArray(), options ?? new(), progress, cancellationToken);
     }
 
-    public IAsyncEnumerator<string> GetAsyncEnumerator(CancellationToken cancellationToken = default) => RunAsync(cancellationToken);
-
-    private static GenerationOptions Ready(MeKiModel model, MeKiSession? session, GenerationOptions? options)
+    // Pieces are text.
+    private static Tokenizer Ready(LoadedModel model, MeKiSession? session)
     {
-        GenerationOptions settings = (options ?? new()).Checked();
-        model.ThrowIfDisposed();
+        using LoadedModel.Hold hold = model.HoldOpen();
         session?.ThrowIfInUse();
-        // Pieces are text.
-        _ = model.RequiredTokenizer;
-        return settings;
+        return model.RequiredTokenizer;
     }
 
-    private async IAsyncEnumerator<string> RunAsync(CancellationToken enumeration)
+    private async IAsyncEnumerator<TextPiece> RunAsync(CancellationToken enumeration)
     {
         // The third reason to stop: the consumer leaves.
         using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(_cancellation, enumeration);
-        MeKiSession session = _session ?? _model.CreateSession();
+        MeKiSession session = _session ?? MeKiSession.Create(_model);
         session.BeginGeneration();
         Stopwatch prefill = new(), decode = new();
         FinishReason reason = FinishReason.Abandoned;
@@ -71,19 +75,18 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         Task forward = Task.CompletedTask;
         try
         {
-            Sampler sampler = new(_options);
             Tokenizer tokenizer = _model.RequiredTokenizer;
+            TokenChoice choice = new(_options, tokenizer.VocabularySize);
             PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true), _options.StopStrings);
             float[] logits = new float[_model.Config.VocabularySize];
-            Array.ForEach(_prompt, sampler.Accept);
+            Array.ForEach(_prompt, choice.Accept);
             Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
             await Heed(prompt, enumeration).ConfigureAwait(false);
             reused = await prompt.ConfigureAwait(false);
             while (generated < _options.MaxTokens)
             {
                 ThrowIfCancelled(enumeration);
-                // Rows beyond the tokenizer are padding: no token has them.
-                int token = sampler.Sample(logits.AsSpan(0, tokenizer.VocabularySize));
+                int token = choice.Next(session.Tokens, logits);
                 if (tokenizer.IsEndOfText(token))
                 {
                     reason = FinishReason.EndOfSequence;
@@ -93,14 +96,13 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
                 bool last = ++generated == _options.MaxTokens || full;
                 if (!last)
                     session.Prefetch(token, SessionUser.Pass);
-                sampler.Accept(token);
-                string piece = pieces.Push(token);
+                pieces.Push(choice.Accepted(token));
                 if (!last && !pieces.Stopped)
                 {
                     passes++;
                     forward = Task.Run(() => Decode(session, keep, token, logits, decode, left.Token), CancellationToken.None);
                 }
-                if (piece.Length > 0)
+                if (pieces.TryTake(out TextPiece piece))
                     yield return piece;
                 if (last || pieces.Stopped)
                 {
@@ -111,8 +113,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
             }
             if (_options.MaxTokens == 0)
                 reason = FinishReason.Length;
-            string rest = pieces.Finish();
-            if (rest.Length > 0)
+            if (pieces.TryFinish(out TextPiece rest))
                 yield return rest;
         }
         finally
@@ -123,7 +124,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
             session.EndGeneration();
             if (_session is null)
                 session.Dispose();
-            _options.Completed?.Invoke(new(_prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason, reused));
+            Statistics = new(_prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason, reused);
         }
     }
 
@@ -154,7 +155,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
     {
         time.Start();
         int reused = session.Reuse(_prompt, SessionUser.Pass);
-        Forward(session, _prompt.AsSpan(reused), logits, _options.PromptProgress, cancellationToken);
+        session.ForwardInGeneration(_prompt.AsSpan(reused), logits, _progress, cancellationToken);
         time.Stop();
         return reused;
     }
@@ -164,7 +165,7 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
         time.Start();
         if (session.Position == session.ContextLength)
             Shift(session, keep, cancellationToken);
-        session.Forward([token], [], logits, cancellationToken);
+        session.ForwardInGeneration([token], logits, null, cancellationToken);
         time.Stop();
     }
 
@@ -174,22 +175,6 @@ internal sealed class TextGeneration : IAsyncEnumerable<string>
     {
         int[] rest = session.Tokens[(keep + Dropped(session, keep))..].ToArray();
         session.Truncate(keep, SessionUser.Pass);
-        Forward(session, rest, [], null, cancellationToken);
-    }
-
-    private static void Forward(
-        MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, IProgress<PromptProgress>? progress, CancellationToken cancellationToken)
-    {
-        int total = session.Position + tokens.Length;
-        progress?.Report(new(session.Position, total));
-        while (tokens.Length > 0)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int count = Math.Min(PrefillChunk, tokens.Length);
-            ReadOnlySpan<int> following = tokens[count..];
-            session.Forward(tokens[..count], following[..Math.Min(PrefillChunk, following.Length)], following.Length == 0 ? logits : [], cancellationToken);
-            tokens = following;
-            progress?.Report(new(session.Position, total));
-        }
+        session.ForwardInGeneration(rest, [], null, cancellationToken);
     }
 }

@@ -37,9 +37,23 @@ internal sealed class ModelWeights
     public long BytesPerToken => Embedding.RowBytes + Layers.Sum(layer => layer.ByteLength) + sizeof(float) * FinalNorm.Length + Head.Weight.ByteLength;
 
     /// <summary>Loads all that a forward pass uses.</summary>
+    /// <param name="source">Where from.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="pool">Packs.</param>
+    /// <param name="loaded">Told how many layers are there, and of how many.</param>
     /// <exception cref="ModelFileException">A tensor is missing, or has another shape or an undecodable type.</exception>
-    public static ModelWeights Load(WeightSource source, ModelConfig config, ComputePool pool) => new(config, LayerWeights.Load(source, config, layer: null, pool),
-        [.. Enumerable.Range(0, config.Layers).Select(layer => LayerWeights.Load(source, config, layer, pool))]);
+    public static ModelWeights Load(WeightSource source, ModelConfig config, ComputePool pool, Action<int, int> loaded)
+    {
+        LayerWeights globals = LayerWeights.Load(source, config, layer: null, pool);
+        LayerWeights[] layers = new LayerWeights[config.Layers];
+        for (int layer = 0; layer < layers.Length; layer++)
+        {
+            loaded(layer, layers.Length);
+            layers[layer] = LayerWeights.Load(source, config, layer, pool);
+        }
+        loaded(layers.Length, layers.Length);
+        return new(config, globals, layers);
+    }
 }
 
 /// <summary>The weights of one layer, or of none, by role. Shapes are [output × input].</summary>

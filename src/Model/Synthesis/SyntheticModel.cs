@@ -13,7 +13,7 @@ namespace MeKi.Model.Synthesis;
 public sealed record SyntheticModelOptions
 {
     /// <summary>Formats of the backbone's matrices.</summary>
-    public WeightRecipe WeightType { get; init; } = GgmlType.Q8_0;
+    public WeightRecipe WeightType { get; init; } = WeightRecipe.Of(GgmlType.Q8_0);
 
     /// <summary>m of the MeKi branch, which brings a row file; 0 for a dense model.</summary>
     public int MemoryDimension { get; init; }
@@ -46,7 +46,7 @@ public static class SyntheticModel
     /// <exception cref="ModelFileException">The output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Write(SyntheticShape shape, string folder, SyntheticModelOptions? options = null,
-        IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+        IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -56,7 +56,7 @@ public static class SyntheticModel
         ModelConfig config = shape.Config(options.MemoryDimension);
         ModelIdentity identity = new(SHA256.HashData(Encoding.UTF8.GetBytes($"synthetic {config.ToSyntheticText()} {options.Seed}")));
 
-        GgufMetadata metadata = new(Path.Combine(folder, MeKiModel.ModelFileName));
+        GgufMetadata metadata = new(Path.Combine(folder, ModelFiles.ModelName));
         GgufModel.WriteConfig(config, metadata);
         metadata["general.name"] = $"synthetic {shape.Name}";
         metadata[GgufModel.IdentityKey] = identity.ToString();
@@ -78,7 +78,7 @@ public static class SyntheticModel
         };
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
             rows => WriteRows(rows, blocks, options.Seed, progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, MeKiModel.RowFileName), rowsBytes, identity);
+        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFiles.RowName), rowsBytes, identity);
     }
 
     // Deviation 1/√columns keeps what passes a matrix at the size it had. The weights of norms are 1. The embedding, whose rows are looked up, is also the
@@ -99,7 +99,7 @@ public static class SyntheticModel
 
     // Deviation 1: folded rows leave an RMSNorm.
     private static void WriteRows(
-        RowFileWriter writer, RowBlocks blocks, int seed, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        RowFileWriter writer, RowBlocks blocks, int seed, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         RowFileLayout layout = writer.Layout;
         ulong[] streams = [.. Enumerable.Range(0, layout.Layers).Select(layer => RandomRow.Stream(seed, $"rows.{layer}"))];

@@ -64,7 +64,7 @@ public abstract class Tokenizer
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
-            path = Path.Combine(path, File.Exists(Path.Combine(path, MeKiModel.ModelFileName)) ? MeKiModel.ModelFileName : TokenizerJson.FileName);
+            path = Path.Combine(path, File.Exists(Path.Combine(path, ModelFiles.ModelName)) ? ModelFiles.ModelName : TokenizerJson.FileName);
         if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             return TokenizerJson.Load(path);
         using GgufFile file = GgufFile.Open(path);

@@ -225,15 +225,15 @@ public sealed class BadCheckpointTests : IDisposable
     public void Weight_beyond_half_precision()
     {
         new TinyCheckpoint { Damage = tensors => tensors[Query].Values[63 * 64 + 1] = -70_000 }.Write(_folder["c"]);
-        ConversionRefused(new() { WeightType = GgmlType.F16 }, $"{_folder["c"]}: tensor '{Query}': the value -70000 at row 63, column 1 is beyond the range of");
-        Assert.True(File.Exists(Converter.Convert(_folder["c"], _folder["out"], new() { WeightType = GgmlType.F32 }).ModelPath));
+        ConversionRefused(new() { WeightType = WeightRecipe.Of(GgmlType.F16) }, $"{_folder["c"]}: tensor '{Query}': the value -70000 at row 63, column 1 is beyond the range of");
+        Assert.True(File.Exists(Converter.Convert(_folder["c"], _folder["out"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) }).ModelPath));
     }
 
     [Fact]
     public void Weight_beyond_the_scale_of_q8_0()
     {
         new TinyCheckpoint { Damage = tensors => tensors[Query].Values[0] = 9e6f }.Write(_folder["c"]);
-        ConversionRefused(new() { WeightType = GgmlType.Q8_0 }, "row 0, column 0 is beyond the range of");
+        ConversionRefused(new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0) }, "row 0, column 0 is beyond the range of");
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class TolerantShapeTests : IDisposable
     public void A_gguf_model_with_dimensions_of_one_is_the_model_without(GgmlType type)
     {
         string checkpoint = new TinyCheckpoint().Write(_folder["c"]);
-        ConversionResult original = Converter.Convert(checkpoint, _folder["a"], new() { WeightType = type });
+        ConversionResult original = Converter.Convert(checkpoint, _folder["a"], new() { WeightType = WeightRecipe.Of(type) });
         Directory.CreateDirectory(_folder["b"]);
         using (GgufFile file = GgufFile.Open(original.ModelPath))
         using (FileStream stream = File.Create(_folder["b/model.gguf"]))
@@ -33,8 +33,8 @@ public sealed class TolerantShapeTests : IDisposable
         }
         File.Copy(original.RowsPath!, _folder["b/model.rows"]);
         Assert.Equal(Logits(_folder["a"]), Logits(_folder["b"]));
-        Quantizer.Quantize(_folder["b"], _folder["q"], GgmlType.Q4_0, requantize: true);
-        Quantizer.Quantize(_folder["a"], _folder["p"], GgmlType.Q4_0, requantize: true);
+        Quantizer.Quantize(_folder["b"], _folder["q"], WeightRecipe.Of(GgmlType.Q4_0), requantize: true);
+        Quantizer.Quantize(_folder["a"], _folder["p"], WeightRecipe.Of(GgmlType.Q4_0), requantize: true);
         Assert.Equal(Logits(_folder["p"]), Logits(_folder["q"]));
     }
 

@@ -158,7 +158,7 @@ public sealed class CheckpointVariantTests : IDisposable
     public void Prompt_and_single_tokens_of_every_placement_agree_to_the_bit_in_small_types(string fusion, string placement)
     {
         string path = new TinyCheckpoint { Fusion = fusion, Placement = placement }.Write(_folder[$"{_written++}"]), converted = Path.Combine(path, "converted");
-        Converter.Convert(path, converted, new() { WeightType = GgmlType.Q8_0, RowType = RowType.Int4 });
+        Converter.Convert(path, converted, new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0), RowType = RowType.Int4 });
         using MeKiModel model = MeKiModel.Load(converted);
         float[] prompt = GoldenAssert.AllLogits(model, Tokens), single = new float[prompt.Length];
         using MeKiSession session = model.CreateSession();
@@ -216,7 +216,7 @@ public sealed class CheckpointVariantTests : IDisposable
         if (convert)
         {
             string converted = Path.Combine(path, "converted");
-            Converter.Convert(path, converted, new() { WeightType = weights, RowType = rows });
+            Converter.Convert(path, converted, new() { WeightType = WeightRecipe.Of(weights), RowType = rows });
             path = converted;
         }
         using MeKiModel model = MeKiModel.Load(path, GoldenAssert.Exact);

@@ -51,7 +51,7 @@ internal sealed class HostileFiles : IDisposable
     public string Folded(Action<GgufDraft> change)
     {
         string folder = NewPath();
-        string path = Converter.Convert(Folder(MeKi), folder, new() { WeightType = GgmlType.F32, RowType = RowType.F32 }).ModelPath;
+        string path = Converter.Convert(Folder(MeKi), folder, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 }).ModelPath;
         GgufDraft draft = GgufDraft.Read(path);
         change(draft);
         draft.Write(path);
@@ -102,7 +102,7 @@ internal sealed class HostileFiles : IDisposable
         if (File.Exists(Path.Combine(path, "config.json")))
             Refused(() => Converter.Convert(path, output), path, words);
         else
-            Refused(() => Quantizer.Quantize(path, output, GgmlType.Q8_0), path, words);
+            Refused(() => Quantizer.Quantize(path, output, WeightRecipe.Of(GgmlType.Q8_0)), path, words);
         Assert.False(Directory.Exists(output));
     }
 

@@ -13,7 +13,7 @@ public sealed class TinyModel : IDisposable
     public TinyModel()
     {
         new TinyCheckpoint { Tied = false }.Write(Checkpoint);
-        Converter.Convert(Checkpoint, Converted, new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert(Checkpoint, Converted, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
     }
 
     public string Checkpoint => _folder["checkpoint"];

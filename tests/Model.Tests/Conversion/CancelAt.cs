@@ -1,9 +1,7 @@
-using MeKi.Model.Conversion;
-
 namespace MeKi.Model.Tests.Conversion;
 
 /// <summary>Cancels a conversion at one of its reports.</summary>
-internal sealed class CancelAt(int report, Action<ConversionProgress>? seen = null) : IProgress<ConversionProgress>, IDisposable
+internal sealed class CancelAt(int report, Action<WorkProgress>? seen = null) : IProgress<WorkProgress>, IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly Lock _lock = new();
@@ -16,7 +14,7 @@ internal sealed class CancelAt(int report, Action<ConversionProgress>? seen = nu
 
     public void Dispose() => _source.Dispose();
 
-    public void Report(ConversionProgress value)
+    public void Report(WorkProgress value)
     {
         lock (_lock)
         {

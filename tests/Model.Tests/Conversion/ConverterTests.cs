@@ -21,7 +21,7 @@ public sealed class ConverterTests : IDisposable
     public void The_same_checkpoint_gives_the_same_bytes(GgmlType weights, RowType rows)
     {
         string checkpoint = new TinyCheckpoint { ProjectionNorm = true }.Write(_folder["c"]);
-        ConverterOptions options = new() { WeightType = weights, RowType = rows };
+        ConverterOptions options = new() { WeightType = WeightRecipe.Of(weights), RowType = rows };
         ConversionResult first = Converter.Convert(checkpoint, _folder["first"], options);
         ConversionResult second = Converter.Convert(checkpoint + Path.DirectorySeparatorChar, _folder["second"], options);
         Assert.Equal(first.Identity, second.Identity);
@@ -54,7 +54,7 @@ public sealed class ConverterTests : IDisposable
     public void A_new_pair_replaces_the_old()
     {
         Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["out"]);
-        ConversionResult second = Converter.Convert(new TinyCheckpoint { Seed = 2 }.Write(_folder["d"]), _folder["out"], new() { WeightType = GgmlType.F16 });
+        ConversionResult second = Converter.Convert(new TinyCheckpoint { Seed = 2 }.Write(_folder["d"]), _folder["out"], new() { WeightType = WeightRecipe.Of(GgmlType.F16) });
         using RowStore rows = RowStore.Open(second.RowsPath!);
         Assert.Equal(second.Identity, rows.Layout.Identity);
         using MeKiModel model = MeKiModel.Load(_folder["out"]);
@@ -105,7 +105,7 @@ public sealed class ConverterTests : IDisposable
     [Fact]
     public void Progress_reaches_its_end_in_every_stage()
     {
-        Dictionary<string, ConversionProgress> last = [];
+        Dictionary<string, WorkProgress> last = [];
         using CancelAt progress = new(int.MaxValue, report => last[report.Stage] = report.Done >= last.GetValueOrDefault(report.Stage).Done ? report : last[report.Stage]);
         Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["out"], null, progress);
         Assert.Equal(3, last.Count);

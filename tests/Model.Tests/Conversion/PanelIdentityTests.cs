@@ -22,9 +22,9 @@ public sealed class PanelIdentityTests : IDisposable
     [MemberData(nameof(Types))]
     public void Logits_have_the_same_bits_whenever_panels_were_packed(GgmlType type)
     {
-        SyntheticModel.Write(SyntheticShape.Of("tiny"), _folder["original"], new() { WeightType = GgmlType.F32 });
-        Quantizer.Quantize(_folder["original"], _folder["rows"], type);
-        Quantizer.Quantize(_folder["original"], _folder["panels"], type, panels: true);
+        SyntheticModel.Write(SyntheticShape.Of("tiny"), _folder["original"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) });
+        Quantizer.Quantize(_folder["original"], _folder["rows"], WeightRecipe.Of(type));
+        Quantizer.Quantize(_folder["original"], _folder["panels"], WeightRecipe.Of(type), panels: true);
         using (GgufFile file = GgufFile.Open(_folder["panels/model.gguf"]))
             Assert.Contains(file.Tensors, tensor => tensor.Type == PanelFormat.Find(type)!.TensorType);
         using MeKiModel atLoad = MeKiModel.Load(_folder["rows"]), atQuantize = MeKiModel.Load(_folder["panels"]);

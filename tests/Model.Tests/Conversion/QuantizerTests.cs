@@ -71,9 +71,9 @@ public sealed class QuantizerTests : IDisposable
     public void Names_of_files_and_folders()
     {
         string original = Original();
-        QuantizationResult file = Quantizer.Quantize(Path.Combine(original, "model.gguf"), Path.Combine(original, "small.gguf"), GgmlType.Q4_0);
+        QuantizationResult file = Quantizer.Quantize(Path.Combine(original, "model.gguf"), Path.Combine(original, "small.gguf"), WeightRecipe.Of(GgmlType.Q4_0));
         Assert.Equal((Path.Combine(original, "small.gguf"), Path.Combine(original, "small.rows")), (file.ModelPath, file.RowsPath));
-        QuantizationResult folder = Quantizer.Quantize(original, _folder["deep/er"], GgmlType.Q4_0);
+        QuantizationResult folder = Quantizer.Quantize(original, _folder["deep/er"], WeightRecipe.Of(GgmlType.Q4_0));
         Assert.Equal((Path.Combine(_folder["deep/er"], "model.gguf"), Path.Combine(_folder["deep/er"], "model.rows")), (folder.ModelPath, folder.RowsPath));
         using MeKiModel model = MeKiModel.Load(file.ModelPath);
         Assert.Equal(File.ReadAllBytes(file.ModelPath), File.ReadAllBytes(folder.ModelPath));
@@ -83,15 +83,15 @@ public sealed class QuantizerTests : IDisposable
     public void A_quantised_model_is_refused_unless_it_is_allowed()
     {
         Checkpoint.Write(_folder["c"]);
-        string quantized = Path.GetDirectoryName(Converter.Convert(_folder["c"], _folder["q8"], new() { WeightType = GgmlType.Q8_0 }).ModelPath)!;
-        ModelFileException failure = Assert.Throws<ModelFileException>(() => Quantizer.Quantize(quantized, _folder["out"], GgmlType.Q4_0));
+        string quantized = Path.GetDirectoryName(Converter.Convert(_folder["c"], _folder["q8"], new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0) }).ModelPath)!;
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => Quantizer.Quantize(quantized, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0)));
         Assert.Contains("tensor 'token_embd.weight': is quantised already, to Q8_0", failure.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["out"]));
-        Quantizer.Quantize(quantized, _folder["out"], GgmlType.Q4_0, requantize: true);
+        Quantizer.Quantize(quantized, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0), requantize: true);
         using MeKiModel model = MeKiModel.Load(_folder["out"]);
 
         // What has the type already is copied.
-        QuantizationResult same = Quantizer.Quantize(quantized, _folder["same"], GgmlType.Q8_0);
+        QuantizationResult same = Quantizer.Quantize(quantized, _folder["same"], WeightRecipe.Of(GgmlType.Q8_0));
         Assert.Equal(File.ReadAllBytes(Path.Combine(quantized, "model.gguf")), File.ReadAllBytes(same.ModelPath));
     }
 
@@ -124,7 +124,7 @@ public sealed class QuantizerTests : IDisposable
     [InlineData("blk.1.extra.weight", 3, 5)]
     public void A_matrix_that_nobody_needs_does_no_harm(string name, long columns, long rows)
     {
-        string path = Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["original"], new() { WeightType = GgmlType.F32 }).ModelPath;
+        string path = Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["original"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) }).ModelPath;
         byte[] bytes = new byte[4 * columns * rows];
         Rewrite(path, [new(name, GgmlType.F32, [columns, rows], (stream, _) => stream.Write(bytes))]);
         foreach (string recipe in new[] { "q4_k_m", "iq4_nl", "q4_0" })
@@ -148,7 +148,7 @@ public sealed class QuantizerTests : IDisposable
         string path = Path.Combine(Original(), "model.gguf");
         byte[] bytes = [.. Enumerable.Range(0, 96).Select(i => (byte)i)];
         Rewrite(path, [new("extra", (GgmlType)99, [7], (stream, _) => stream.Write(bytes)) { ByteLength = bytes.Length }]);
-        Exception? failure = Record.Exception(() => Quantizer.Quantize(path, _folder["out.gguf"], GgmlType.Q4_0));
+        Exception? failure = Record.Exception(() => Quantizer.Quantize(path, _folder["out.gguf"], WeightRecipe.Of(GgmlType.Q4_0)));
         if (failure is not null)
         {
             Assert.Contains("'extra'", Assert.IsType<ModelFileException>(failure).Message, StringComparison.Ordinal);
@@ -164,7 +164,7 @@ public sealed class QuantizerTests : IDisposable
     {
         string original = Original();
         foreach (string output in new[] { original, Path.Combine(original, "..", "original", "model.gguf") })
-            Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(original, output, GgmlType.Q4_0)).Message, StringComparison.Ordinal);
+            Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(original, output, WeightRecipe.Of(GgmlType.Q4_0))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -173,9 +173,9 @@ public sealed class QuantizerTests : IDisposable
         string original = Original(), rows = Path.Combine(original, "model.rows");
         (Checkpoint with { Seed = 9 }).Write(_folder["d"]);
         File.Copy(Converter.Convert(_folder["d"], _folder["other"]).RowsPath!, rows, overwrite: true);
-        Assert.Contains("another model", Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], GgmlType.Q4_0)).Message, StringComparison.Ordinal);
+        Assert.Contains("another model", Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0))).Message, StringComparison.Ordinal);
         File.Delete(rows);
-        Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], GgmlType.Q4_0));
+        Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0)));
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
@@ -199,7 +199,7 @@ public sealed class QuantizerTests : IDisposable
     [Fact]
     public void Progress_reaches_its_end_in_every_stage()
     {
-        Dictionary<string, ConversionProgress> last = [];
+        Dictionary<string, WorkProgress> last = [];
         using CancelAt progress = new(int.MaxValue, report => last[report.Stage] = report);
         Quantizer.Quantize(Original(), _folder["out"], WeightRecipe.Q4_K_M, progress: progress);
         Assert.Equal(2, last.Count);
@@ -235,7 +235,7 @@ public sealed class QuantizerTests : IDisposable
     private string Original()
     {
         Checkpoint.Write(_folder["c"]);
-        Converter.Convert(_folder["c"], _folder["original"], new() { WeightType = GgmlType.F32, RowType = RowType.Int8 });
+        Converter.Convert(_folder["c"], _folder["original"], new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.Int8 });
         return _folder["original"];
     }
 }

@@ -209,7 +209,7 @@ public class PerplexityTests
     public void Progress_ends_at_the_total_and_a_cancelled_measurement_stops()
     {
         using MeKiModel model = MeKiModel.Load(Folder);
-        List<EvaluationProgress> reports = [];
+        List<WorkProgress> reports = [];
         using CancellationTokenSource source = new();
         Perplexity.Measure(model, new(Text), 50, null, new Recorder(reports.Add), source.Token);
         int windows = model.Tokenizer!.Encode(Text).Length / 50;
@@ -228,8 +228,8 @@ public class PerplexityTests
         Assert.EndsWith("there is no such file.", Assert.Throws<EvaluationException>(() => EvaluationText.Read(folder["none.txt"])).Message);
     }
 
-    private sealed class Recorder(Action<EvaluationProgress> report) : IProgress<EvaluationProgress>
+    private sealed class Recorder(Action<WorkProgress> report) : IProgress<WorkProgress>
     {
-        public void Report(EvaluationProgress value) => report(value);
+        public void Report(WorkProgress value) => report(value);
     }
 }

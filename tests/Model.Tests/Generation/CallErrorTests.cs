@@ -60,15 +60,16 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
 
     [Fact]
     [Trait("Fault", "18.26")]
-    public void Options_of_a_load_are_checked_before_its_files()
+    public void Options_of_a_load_are_checked_where_they_are_set()
     {
-        foreach ((string name, LoadOptions options) in new (string, LoadOptions)[]
+        foreach ((string name, Func<LoadOptions> options) in new (string, Func<LoadOptions>)[]
         {
-            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = 100_000 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KeyValueFormat)99 }),
-            ("ValueFormat", new() { ValueFormat = (KeyValueFormat)(-1) }), ("Rows", new() { Rows = null! }),
+            ("Threads", () => new() { Threads = 0 }), ("Threads", () => new() { Threads = 100_000 }), ("Threads", () => new() { Threads = -1 }),
+            ("KeyFormat", () => new() { KeyFormat = (KeyValueFormat)99 }), ("ValueFormat", () => new() { ValueFormat = (KeyValueFormat)(-1) }),
+            ("Rows", () => new() { Rows = null! }),
         })
         {
-            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => MeKiModel.Load(_folder["none"], options)).ParamName);
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(options).ParamName);
         }
     }
 
@@ -90,10 +91,10 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
             "enumeration" => (CancellationToken.None, cancelled.Token),
             _ => (other.Token, cancelled.Token),
         };
-        GenerationOptions options = Greedy with { PromptProgress = when == "prompt" ? new CancelAfterOneBatch(cancelled) : null };
+        CancelAfterOneBatch? progress = when == "prompt" ? new(cancelled) : null;
         OperationCanceledException failure = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (string _ in model.GenerateAsync(new string('x', 600), options, call).WithCancellation(enumeration))
+            await foreach (string _ in model.GenerateAsync(new string('x', 600), Greedy, progress, call).WithCancellation(enumeration))
                 await cancelled.CancelAsync();
         });
         Assert.Equal(cancelled.Token, failure.CancellationToken);
@@ -118,12 +119,12 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
         CancellationToken expected = work is "conversion" or "quantisation" ? late.Token : stop.Token;
         Action run = work switch
         {
-            "forward" => () => model.CreateSession().Forward([1], [], stop.Token),
+            "forward" => () => model.CreateSession().Forward([1], [], cancellationToken: stop.Token),
             "perplexity" => () => Perplexity.Measure(model, new("To be or not to be"), 8, null, null, stop.Token),
             "comparison" => () => ModelComparison.Compare(model, model, new("To be or not to be"), 8, null, stop.Token),
             "evaluation" => () => EvaluationTask.Find("piqa").Evaluate(model, Piqa(), cancellationToken: stop.Token),
             "conversion" => () => Converter.Convert(tiny.Checkpoint, _folder["converted"], null, late, late.Token),
-            "quantisation" => () => Quantizer.Quantize(tiny.Converted, _folder["quantised"], GgmlType.F16, progress: late, cancellationToken: late.Token),
+            "quantisation" => () => Quantizer.Quantize(tiny.Converted, _folder["quantised"], WeightRecipe.Of(GgmlType.F16), progress: late, cancellationToken: late.Token),
             "synthesis" => () => SyntheticModel.Write(SyntheticShape.Of("tiny"), _folder["new"], cancellationToken: stop.Token),
             _ => () => RowFileCheck.Run(Path.Combine(tiny.Converted, "model.rows"), null, stop.Token),
         };
@@ -132,9 +133,9 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
 
     private string Piqa() => _folder.Add("piqa.jsonl", """{"goal":"To be","sol1":"or not","sol2":"and be","label":0}"""u8);
 
-    private sealed class CancelAfterOneBatch(CancellationTokenSource source) : IProgress<PromptProgress>
+    private sealed class CancelAfterOneBatch(CancellationTokenSource source) : IProgress<WorkProgress>
     {
-        public void Report(PromptProgress value)
+        public void Report(WorkProgress value)
         {
             if (value.Done > 0)
                 source.Cancel();

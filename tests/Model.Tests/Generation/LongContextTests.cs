@@ -74,7 +74,7 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal((2, FinishReason.ContextFull), (done.GeneratedTokens, done.Reason));
         // A prompt that does not fit is refused, shift or not.
         await Assert.ThrowsAsync<ContextOverflowException>(() => Run(model.CreateSession(), prompt + "yz", Greedy with { ContextShift = true }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync(prompt, new() { KeepTokens = -2 }); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new GenerationOptions { KeepTokens = -2 });
     }
 
     [Fact]
@@ -83,12 +83,12 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
         string prompt = new('x', 600);
-        List<(int, int)> told = [];
-        GenerationOptions options = Greedy with { MaxTokens = 1, PromptProgress = new Told(progress => told.Add((progress.Done, progress.Total))) };
-        await Run(session, prompt, options);
+        List<(long, long)> told = [];
+        Told progress = new(each => told.Add((each.Done, each.Total)));
+        await Run(session, prompt, Greedy with { MaxTokens = 1 }, progress);
         Assert.Equal([(0, 600), (256, 600), (512, 600), (600, 600)], told);
         told.Clear();
-        await Run(session, prompt + "yz", options);
+        await Run(session, prompt + "yz", Greedy with { MaxTokens = 1 }, progress);
         Assert.Equal([(600, 602), (602, 602)], told);
     }
 
@@ -100,15 +100,12 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         using CancellationTokenSource source = new();
         string prompt = new('x', 900);
         GenerationOptions options = Greedy with { MaxTokens = 5 };
-        GenerationOptions cancelling = options with
+        Told cancelling = new(progress =>
         {
-            PromptProgress = new Told(progress =>
-            {
-                if (progress.Done == 512)
-                    source.Cancel();
-            }),
-        };
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Run(session, prompt, cancelling, source.Token));
+            if (progress.Done == 512)
+                source.Cancel();
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Run(session, prompt, options, cancelling, source.Token));
         Assert.Equal(512, session.Position);
         (string text, GenerationStatistics done) = await Run(session, prompt, options);
         Assert.Equal(512, done.ReusedTokens);
@@ -123,17 +120,18 @@ public sealed class LongContextTests(TinyModel tiny) : IClassFixture<TinyModel>
         return Array.IndexOf(logits, logits.Max());
     }
 
-    private static async Task<(string Text, GenerationStatistics Statistics)> Run(MeKiSession session, string prompt, GenerationOptions options, CancellationToken cancellationToken = default)
+    private static async Task<(string Text, GenerationStatistics Statistics)> Run(
+        MeKiSession session, string prompt, GenerationOptions options, Told? progress = null, CancellationToken cancellationToken = default)
     {
-        GenerationStatistics? done = null;
         StringBuilder text = new();
-        await foreach (string piece in session.GenerateAsync(prompt, options with { Completed = statistics => done = statistics }, cancellationToken))
+        TextGeneration generation = session.GenerateAsync(prompt, options, progress, cancellationToken);
+        await foreach (string piece in generation)
             text.Append(piece);
-        return (text.ToString(), done!);
+        return (text.ToString(), generation.Statistics!);
     }
 
-    private sealed class Told(Action<PromptProgress> tell) : IProgress<PromptProgress>
+    private sealed class Told(Action<WorkProgress> tell) : IProgress<WorkProgress>
     {
-        public void Report(PromptProgress value) => tell(value);
+        public void Report(WorkProgress value) => tell(value);
     }
 }

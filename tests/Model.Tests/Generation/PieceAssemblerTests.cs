@@ -117,10 +117,11 @@ public sealed class PieceAssemblerTests
         public string Push(ReadOnlySpan<byte> token)
         {
             _decoder.Next = token.ToArray();
-            return _pieces.Push(0);
+            _pieces.Push(new(0, null, []));
+            return _pieces.TryTake(out TextPiece piece) ? piece : "";
         }
 
-        public string Finish() => _pieces.Finish();
+        public string Finish() => _pieces.TryFinish(out TextPiece piece) ? piece : "";
     }
 
     private sealed class Bytes : TokenDecoder

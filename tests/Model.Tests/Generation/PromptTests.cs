@@ -43,7 +43,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
         using MeKiSession session = model.CreateSession();
         int[] prompt = model.Tokenizer!.Encode("The other");
         string expected = await Run(model.GenerateAsync("The other", Greedy));
-        IAsyncEnumerable<string> pieces = model.GenerateAsync(prompt, Greedy);
+        IAsyncEnumerable<TextPiece> pieces = model.GenerateAsync(prompt, Greedy);
         // The array is the caller's.
         prompt.AsSpan().Clear();
         Assert.Equal(expected, await Run(pieces));
@@ -102,9 +102,9 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
 
         async Task<FinishReason> Reason(GenerationOptions options)
         {
-            GenerationStatistics? done = null;
-            await Run(model.GenerateAsync("The other", options with { Completed = statistics => done = statistics }));
-            return done!.Reason;
+            TextGeneration generation = model.GenerateAsync("The other", options);
+            await Run(generation);
+            return generation.Statistics!.Reason;
         }
     }
 
@@ -136,9 +136,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     [Trait("Fault", "18.23")]
     public void A_penalty_beyond_its_range_is_refused_with_the_range(float penalty)
     {
-        using MeKiModel model = tiny.Load(converted: true);
-        GenerationOptions options = new() { RepetitionPenalty = penalty };
-        ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync("A", options); });
+        ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(() => new GenerationOptions { RepetitionPenalty = penalty });
         Assert.StartsWith("RepetitionPenalty must be from 0.001 to 1000.", failure.Message, StringComparison.Ordinal);
     }
 
@@ -146,24 +144,23 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     [Trait("Fault", "18.23")]
     public void Every_number_out_of_its_range_is_refused_with_its_name_and_range()
     {
-        using MeKiModel model = tiny.Load(converted: true);
-        foreach ((string name, GenerationOptions options) in new (string, GenerationOptions)[]
+        foreach ((string name, Func<GenerationOptions> options) in new (string, Func<GenerationOptions>)[]
         {
-            ("MaxTokens must be 0 or more", new() { MaxTokens = int.MinValue }),
-            ("Temperature must be 0 or a positive finite number", new() { Temperature = -float.Epsilon }),
-            ("Temperature must be 0 or a positive finite number", new() { Temperature = float.NaN }),
-            ("TopK must be 0 or more", new() { TopK = -1 }),
-            ("TopP must be above 0 and at most 1", new() { TopP = -float.Epsilon }),
-            ("TopP must be above 0 and at most 1", new() { TopP = float.PositiveInfinity }),
-            ("MinP must be from 0 to 1", new() { MinP = 1.0000001f }),
-            ("RepetitionPenalty must be from 0.001 to 1000", new() { RepetitionPenalty = float.NaN }),
-            ("KeepTokens must be -1 or more", new() { KeepTokens = int.MinValue }),
+            ("MaxTokens must be 0 or more", () => new() { MaxTokens = int.MinValue }),
+            ("Temperature must be 0 or a positive finite number", () => new() { Temperature = -float.Epsilon }),
+            ("Temperature must be 0 or a positive finite number", () => new() { Temperature = float.NaN }),
+            ("TopK must be 0 or more", () => new() { TopK = -1 }),
+            ("TopP must be above 0 and at most 1", () => new() { TopP = -float.Epsilon }),
+            ("TopP must be above 0 and at most 1", () => new() { TopP = float.PositiveInfinity }),
+            ("MinP must be from 0 to 1", () => new() { MinP = 1.0000001f }),
+            ("RepetitionPenalty must be from 0.001 to 1000", () => new() { RepetitionPenalty = float.NaN }),
+            ("KeepTokens must be -1 or more", () => new() { KeepTokens = int.MinValue }),
         })
         {
-            ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(() => { model.GenerateAsync("A", options); });
+            ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(options);
             Assert.StartsWith(name + ".", failure.Message, StringComparison.Ordinal);
         }
-        Assert.Equal("StopStrings", Assert.Throws<ArgumentNullException>(() => { model.GenerateAsync("A", new() { StopStrings = null! }); }).ParamName);
+        Assert.Equal("StopStrings", Assert.Throws<ArgumentNullException>(() => { model.GenerateAsync("A", () => new() { StopStrings = null! }); }).ParamName);
     }
 
     [Theory]
@@ -192,7 +189,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     {
         foreach (int topK in new[] { 0, 2, int.MaxValue })
         {
-            Sampler sampler = new(new GenerationOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 }.Checked());
+            Sampler sampler = new(new GenerationOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 });
             for (int i = 0; i < 50; i++)
             {
                 int token = sampler.Sample([1, 2, float.NegativeInfinity, -40]);
@@ -203,7 +200,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
         }
     }
 
-    private static async Task<string> Run(IAsyncEnumerable<string> pieces)
+    private static async Task<string> Run(IAsyncEnumerable<TextPiece> pieces)
     {
         StringBuilder text = new();
         await foreach (string piece in pieces)

@@ -20,7 +20,7 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiSession session = model.CreateSession();
         string expected = await Text(model.CreateSession().GenerateAsync(Prompt, Greedy));
         // Asked for while the session was free, begun while it is not.
-        IAsyncEnumerable<string> late = session.GenerateAsync("Another", Greedy);
+        TextGeneration late = session.GenerateAsync("Another", Greedy);
         StringBuilder text = new();
         await foreach (string piece in session.GenerateAsync(Prompt, Greedy))
         {
@@ -28,7 +28,7 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
             // The pass that follows a piece may have ended or not: neither lets a second generation in.
             if (text.Length % 2 == 0)
                 await Task.Delay(2);
-            await using IAsyncEnumerator<string> second = late.GetAsyncEnumerator();
+            await using IAsyncEnumerator<TextPiece> second = late.GetAsyncEnumerator();
             InvalidOperationException failure = await Assert.ThrowsAsync<InvalidOperationException>(() => second.MoveNextAsync().AsTask());
             Assert.Contains("A generation is in progress in this session", failure.Message, StringComparison.Ordinal);
             Assert.Throws<InvalidOperationException>(() => { session.GenerateAsync("Another", Greedy); });
@@ -70,8 +70,8 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
         List<Exception> failures = [];
-        GenerationOptions options = Greedy with { PromptProgress = new Told(() => failures.Add(Record.Exception(() => session.Forward([1], [])))) };
-        await Text(session.GenerateAsync(Prompt, options));
+        Told progress = new(() => failures.Add(Record.Exception(() => session.Forward([1], []))));
+        await Text(session.GenerateAsync(Prompt, Greedy, progress));
         Assert.NotEmpty(failures);
         Assert.All(failures, failure => Assert.IsType<InvalidOperationException>(failure));
     }
@@ -87,8 +87,8 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
         using CancellationTokenSource stop = new();
-        GenerationOptions options = Greedy with { PromptProgress = how == "failed" ? new Told(() => throw new NotSupportedException("mine")) : null };
-        IAsyncEnumerator<string> pieces = session.GenerateAsync(Prompt, options).GetAsyncEnumerator(stop.Token);
+        Told? progress = how == "failed" ? new(() => throw new NotSupportedException("mine")) : null;
+        IAsyncEnumerator<TextPiece> pieces = session.GenerateAsync(Prompt, Greedy, progress).GetAsyncEnumerator(stop.Token);
         if (how == "failed")
             Assert.Equal("mine", (await Assert.ThrowsAsync<NotSupportedException>(() => pieces.MoveNextAsync().AsTask())).Message);
         else if (how != "not begun")
@@ -109,16 +109,15 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
-        int position = -1;
-        await Text(session.GenerateAsync(Prompt, Greedy with
+        TextGeneration generation = session.GenerateAsync(Prompt, Greedy);
+        await using (IAsyncEnumerator<TextPiece> pieces = generation.GetAsyncEnumerator())
         {
-            Completed = _ =>
-            {
-                session.Truncate(3);
-                position = session.Position;
-            },
-        }));
-        Assert.Equal(3, position);
+            while (await pieces.MoveNextAsync())
+                Assert.Null(generation.Statistics);
+            Assert.NotNull(generation.Statistics);
+            session.Truncate(3);
+        }
+        Assert.Equal(3, session.Position);
     }
 
     [Fact]
@@ -126,16 +125,16 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using MeKiModel model = tiny.Load(converted: true);
         MeKiSession session = model.CreateSession();
-        GenerationStatistics? done = null;
+        TextGeneration generation = session.GenerateAsync(Prompt, Greedy);
         await Assert.ThrowsAsync<ObjectDisposedException>(async () =>
         {
-            await foreach (string _ in session.GenerateAsync(Prompt, Greedy with { Completed = statistics => done = statistics }))
+            await foreach (string _ in generation)
             {
                 session.Dispose();
                 session.Dispose();
             }
         });
-        Assert.Equal((FinishReason.Abandoned, 0), (done!.Reason, session.KvCacheBytes));
+        Assert.Equal((FinishReason.Abandoned, 0), (generation.Statistics!.Reason, session.KvCacheBytes));
         Assert.Throws<ObjectDisposedException>(() => session.Truncate(0));
         Assert.Throws<ObjectDisposedException>(() => { session.GenerateAsync(Prompt); });
     }
@@ -145,7 +144,7 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using MeKiModel model = tiny.Load(converted: true);
         MeKiSession session = model.CreateSession();
-        IAsyncEnumerator<string> pieces = session.GenerateAsync(Prompt, Greedy with { MaxTokens = 1 }).GetAsyncEnumerator();
+        IAsyncEnumerator<TextPiece> pieces = session.GenerateAsync(Prompt, Greedy with { MaxTokens = 1 }).GetAsyncEnumerator();
         Assert.True(await pieces.MoveNextAsync());
         session.Dispose();
         Assert.Equal(0, session.KvCacheBytes);
@@ -157,11 +156,9 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task An_enumerable_generates_each_time_it_is_enumerated()
     {
         using MeKiModel model = tiny.Load(converted: true);
-        int ended = 0;
-        IAsyncEnumerable<string> pieces = model.GenerateAsync(Prompt, Greedy with { Completed = _ => Interlocked.Increment(ref ended) });
+        TextGeneration pieces = model.GenerateAsync(Prompt, Greedy);
         string first = await Text(pieces);
         Assert.Equal([first, first], await Task.WhenAll(Task.Run(() => Text(pieces)), Task.Run(() => Text(pieces))));
-        Assert.Equal(3, ended);
     }
 
     [Fact]
@@ -170,13 +167,13 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         string whole = await Text(model.GenerateAsync(Prompt, Greedy));
         List<string> stops = [whole[5..7]];
-        IAsyncEnumerable<string> pieces = model.GenerateAsync(Prompt, Greedy with { StopStrings = stops });
+        TextGeneration pieces = model.GenerateAsync(Prompt, Greedy with { StopStrings = stops });
         stops[0] = "";
         stops.Add(null!);
         Assert.Equal(whole[..whole.IndexOf(whole[5..7], StringComparison.Ordinal)], await Text(pieces));
     }
 
-    private static async Task<string> Text(IAsyncEnumerable<string> pieces)
+    private static async Task<string> Text(TextGeneration pieces)
     {
         StringBuilder text = new();
         await foreach (string piece in pieces)
@@ -184,8 +181,8 @@ public sealed class SessionUseTests(TinyModel tiny) : IClassFixture<TinyModel>
         return text.ToString();
     }
 
-    private sealed class Told(Action tell) : IProgress<PromptProgress>
+    private sealed class Told(Action tell) : IProgress<WorkProgress>
     {
-        public void Report(PromptProgress value) => tell();
+        public void Report(WorkProgress value) => tell();
     }
 }

@@ -134,15 +134,16 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     public async Task Leaving_the_loop_ends_the_generation()
     {
         using MeKiModel model = tiny.Load(converted: true);
-        GenerationStatistics? done = null;
         StringBuilder text = new();
-        await foreach (string piece in model.GenerateAsync(Prompt, Greedy with { Completed = statistics => done = statistics }))
+        TextGeneration generation = model.GenerateAsync(Prompt, Greedy);
+        await foreach (string piece in generation)
         {
+            Assert.Null(generation.Statistics);
             if (text.Append(piece).Length >= 5)
                 break;
         }
-        Assert.Equal(FinishReason.Abandoned, done!.Reason);
-        Assert.InRange(done.GeneratedTokens, 5, 6);
+        Assert.Equal(FinishReason.Abandoned, generation.Statistics!.Reason);
+        Assert.InRange(generation.Statistics.GeneratedTokens, 5, 6);
         string whole = (await Run(model, Greedy)).Text;
         Assert.StartsWith(text.ToString(), whole, StringComparison.Ordinal);
     }
@@ -153,19 +154,19 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
         using MeKiModel model = tiny.Load(converted: true);
         using CancellationTokenSource source = new();
         int tokens = 0;
-        GenerationStatistics? done = null;
+        TextGeneration generation = model.GenerateAsync(Prompt, Greedy, cancellationToken: source.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (string _ in model.GenerateAsync(Prompt, Greedy with { Completed = statistics => done = statistics }, source.Token))
+            await foreach (string _ in generation)
             {
                 if (++tokens == 4)
                     await source.CancelAsync();
             }
         });
-        Assert.Equal((4, FinishReason.Abandoned, 4), (tokens, done!.Reason, done.GeneratedTokens));
+        Assert.Equal((4, FinishReason.Abandoned, 4), (tokens, generation.Statistics!.Reason, generation.Statistics.GeneratedTokens));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (string _ in model.GenerateAsync(Prompt, Greedy, source.Token))
+            await foreach (string _ in model.GenerateAsync(Prompt, Greedy, cancellationToken: source.Token))
                 Assert.Fail("a piece after the cancellation");
         });
     }
@@ -199,33 +200,112 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
     [InlineData("TopP")]
     [InlineData("MinP")]
     [InlineData("RepetitionPenalty")]
+    [InlineData("LogProbabilities")]
     [InlineData("StopStrings")]
     public void Settings_out_of_range_are_named(string name)
     {
-        using MeKiModel model = tiny.Load(converted: true);
-        GenerationOptions[] wrong = name switch
+        Func<GenerationOptions>[] wrong = name switch
         {
-            "MaxTokens" => [new() { MaxTokens = -1 }],
-            "Temperature" => [new() { Temperature = -0.1f }, new() { Temperature = float.NaN }, new() { Temperature = float.PositiveInfinity }],
-            "TopK" => [new() { TopK = -1 }],
-            "TopP" => [new() { TopP = 0 }, new() { TopP = 1.1f }, new() { TopP = float.NaN }],
-            "MinP" => [new() { MinP = -0.1f }, new() { MinP = 1.1f }, new() { MinP = float.NaN }],
-            "RepetitionPenalty" => [new() { RepetitionPenalty = 0 }, new() { RepetitionPenalty = float.NaN }, new() { RepetitionPenalty = float.PositiveInfinity }],
-            _ => [new() { StopStrings = ["a", ""] }],
+            "MaxTokens" => [() => new() { MaxTokens = -1 }],
+            "Temperature" => [() => new() { Temperature = -0.1f }, () => new() { Temperature = float.NaN }, () => new() { Temperature = float.PositiveInfinity }],
+            "TopK" => [() => new() { TopK = -1 }],
+            "TopP" => [() => new() { TopP = 0 }, () => new() { TopP = 1.1f }, () => new() { TopP = float.NaN }],
+            "MinP" => [() => new() { MinP = -0.1f }, () => new() { MinP = 1.1f }, () => new() { MinP = float.NaN }],
+            "RepetitionPenalty" =>
+                [() => new() { RepetitionPenalty = 0 }, () => new() { RepetitionPenalty = float.NaN }, () => new() { RepetitionPenalty = float.PositiveInfinity }],
+            "LogProbabilities" => [() => new() { LogProbabilities = -1 }],
+            _ => [() => new() { StopStrings = ["a", ""] }, () => new() { StopStrings = null! }],
         };
-        foreach (GenerationOptions options in wrong)
-            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => { model.GenerateAsync(Prompt, options); }).ParamName);
+        foreach (Func<GenerationOptions> options in wrong)
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(options).ParamName);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task Tokens_come_with_the_models_own_log_probabilities(int likeliest)
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        List<GeneratedToken> tokens = [];
+        TextGeneration generation = model.GenerateAsync(Prompt, Sampled with { LogProbabilities = likeliest, LogitsProcessor = (_, logits) => logits[5] += 2 });
+        await foreach (TextPiece piece in generation)
+            tokens.AddRange(piece.Tokens);
+        Assert.Equal(generation.Statistics!.GeneratedTokens, tokens.Count);
+        List<int> sequence = [.. model.Tokenizer!.Encode(Prompt)];
+        foreach (GeneratedToken token in tokens)
+        {
+            double[] expected = [.. Logits(model, sequence).Take(model.Tokenizer.VocabularySize).Select(logit => (double)logit)];
+            double sum = Math.Log(expected.Sum(Math.Exp));
+            Assert.Equal(expected[token.Id] - sum, token.LogProbability!.Value, 1e-9);
+            int[] order = [.. Enumerable.Range(0, expected.Length).OrderByDescending(id => expected[id]).Take(likeliest)];
+            Assert.Equal(order, token.Likeliest.Select(each => each.Id));
+            Assert.All(token.Likeliest, each => Assert.Equal(expected[each.Id] - sum, each.LogProbability, 1e-9));
+            sequence.Add(token.Id);
+        }
+    }
+
+    [Fact]
+    public async Task Without_being_asked_no_token_has_a_log_probability()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        await foreach (TextPiece piece in model.GenerateAsync(Prompt, Greedy))
+            Assert.All(piece.Tokens, token => Assert.True(token is { LogProbability: null, Likeliest.Count: 0 }));
+    }
+
+    [Fact]
+    public async Task The_pieces_have_all_tokens_and_their_text()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        List<int> tokens = [];
+        StringBuilder text = new();
+        await foreach (TextPiece piece in model.GenerateAsync(Prompt, Greedy))
+        {
+            tokens.AddRange(piece.Tokens.Select(token => token.Id));
+            text.Append(piece.Text);
+        }
+        Assert.Equal(GoldenAssert.Greedy(model, model.Tokenizer!.Encode(Prompt), 40), tokens);
+        Assert.Equal(model.Tokenizer!.Decode([.. tokens]), text.ToString());
+    }
+
+    [Fact]
+    public async Task A_logits_processor_sees_the_tokens_so_far_and_forbids_others()
+    {
+        using MeKiModel model = tiny.Load(converted: true);
+        int[] prompt = model.Tokenizer!.Encode(Prompt);
+        int calls = 0;
+        LogitsProcessor everySecond = (tokens, logits) =>
+        {
+            Assert.Equal(prompt.Length + calls++, tokens.Length);
+            Assert.True(tokens.StartsWith(prompt));
+            for (int id = tokens.Length % 2; id < logits.Length; id += 2)
+                logits[id] = float.NegativeInfinity;
+        };
+        LogitsProcessor none = (_, _) => { };
+        List<int> chosen = [];
+        await foreach (TextPiece piece in model.GenerateAsync(Prompt, Greedy with { LogitsProcessor = everySecond + none }))
+            chosen.AddRange(piece.Tokens.Select(token => token.Id));
+        Assert.Equal(40, calls);
+        for (int i = 0; i < chosen.Count; i++)
+            Assert.NotEqual((prompt.Length + i) % 2, chosen[i] % 2);
+    }
+
+    private static float[] Logits(MeKiModel model, List<int> tokens)
+    {
+        using MeKiSession session = model.CreateSession();
+        float[] logits = new float[model.Config.VocabularySize];
+        session.Forward([.. tokens], logits);
+        return logits;
     }
 
     private static async Task<(string Text, GenerationStatistics Statistics)> Run(MeKiModel model, GenerationOptions options, string prompt = Prompt)
     {
-        List<GenerationStatistics> done = [];
         StringBuilder text = new();
-        await foreach (string piece in model.GenerateAsync(prompt, options with { Completed = done.Add }))
+        TextGeneration generation = model.GenerateAsync(prompt, options);
+        await foreach (string piece in generation)
         {
             Assert.NotEqual("", piece);
             text.Append(piece);
         }
-        return (text.ToString(), Assert.Single(done));
+        return (text.ToString(), generation.Statistics!);
     }
 }

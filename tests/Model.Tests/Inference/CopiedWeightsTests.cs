@@ -33,7 +33,7 @@ public sealed class CopiedWeightsTests : IDisposable
         string path = new TinyCheckpoint { Tied = false, Shards = kind == "shards" ? 3 : 1 }.Write(_folder["c"]);
         if (kind is "f32" or "q5_0")
         {
-            Converter.Convert(path, _folder["m"], new() { WeightType = kind == "f32" ? GgmlType.F32 : GgmlType.Q5_0 });
+            Converter.Convert(path, _folder["m"], new() { WeightType = WeightRecipe.Of(kind == "f32" ? GgmlType.F32 : GgmlType.Q5_0) });
             path = _folder["m"];
         }
         float[] expected;

@@ -41,7 +41,7 @@ public sealed class LoadReportTests(TinyModel tiny) : IClassFixture<TinyModel>, 
     public void A_format_without_panels_is_encoded_anew_and_said_so(GgmlType type)
     {
         const int HeadBytes = 304 * 2 * 34; // 300 rows in panels of 8, two blocks of Q8_0 each
-        Converter.Convert(tiny.Checkpoint, _folder["m"], new() { WeightType = type });
+        Converter.Convert(tiny.Checkpoint, _folder["m"], new() { WeightType = WeightRecipe.Of(type) });
         Lines log = new();
         using MeKiModel model = MeKiModel.Load(_folder["m"], new() { Logger = log });
         LoadReport report = model.LoadReport;

@@ -41,7 +41,7 @@ public sealed class LongPositionTests : IDisposable
     public void The_engine_computes_what_float64_loops_do(string settings)
     {
         string folder = _folder["m"];
-        Converter.Convert(Checkpoint(settings).Write(_folder["c"]), folder, new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert(Checkpoint(settings).Write(_folder["c"]), folder, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using DoublePass pass = new(folder);
         double[] expected = pass.Nll(Sequence);
         using MeKiModel model = MeKiModel.Load(folder, new() { KeyFormat = KeyValueFormat.F32, ValueFormat = KeyValueFormat.F32 });
@@ -59,8 +59,8 @@ public sealed class LongPositionTests : IDisposable
     public void Checkpoint_converted_and_quantised_model_agree(string settings)
     {
         string checkpoint = Checkpoint(settings).Write(_folder["c"]);
-        Converter.Convert(checkpoint, _folder["m"], new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
-        Quantizer.Quantize(_folder["m"], _folder["q"], GgmlType.F16);
+        Converter.Convert(checkpoint, _folder["m"], new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
+        Quantizer.Quantize(_folder["m"], _folder["q"], WeightRecipe.Of(GgmlType.F16));
         using MeKiModel original = MeKiModel.Load(checkpoint), converted = MeKiModel.Load(_folder["m"]), quantised = MeKiModel.Load(_folder["q"]);
         float[] expected = GoldenAssert.AllLogits(original, Sequence);
         Assert.Equal(expected, GoldenAssert.AllLogits(converted, Sequence));
@@ -172,7 +172,7 @@ public sealed class LongPositionTests : IDisposable
     {
         string folder = _folder["m"], path = _folder["rewritten.gguf"];
         if (!Directory.Exists(folder))
-            Converter.Convert(Checkpoint("{}").Write(_folder["c"]), folder, new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+            Converter.Convert(Checkpoint("{}").Write(_folder["c"]), folder, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using GgufFile source = GgufFile.Open(Path.Combine(folder, "model.gguf"));
         GgufMetadata metadata = new(path);
         foreach ((string key, object value) in source.Metadata)

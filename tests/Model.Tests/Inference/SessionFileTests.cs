@@ -100,7 +100,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
         // What LoadSession calls; it would identify the model each time.
-        SessionHeader header = model.DescribeSession(0);
+        SessionHeader header = model.Loaded.DescribeSession(0);
         using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
             for (int at = 0; at < good.Length; at++)
@@ -120,7 +120,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
         Save(model, 3);
         byte[] good = File.ReadAllBytes(FilePath);
         // What LoadSession calls; it would identify the model each time.
-        SessionHeader header = model.DescribeSession(0);
+        SessionHeader header = model.Loaded.DescribeSession(0);
         using (FileStream file = new(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
             for (int length = good.Length - 1; length >= 0; length--)
@@ -167,7 +167,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
             _ => checkpoint,
         };
         string folder = checkpoint.Write(_folder["c"]), converted = _folder["m"];
-        ConverterOptions options = new() { WeightType = difference == "type" ? GgmlType.F16 : GgmlType.F32, RowType = difference == "rows" ? RowType.F16 : RowType.F32 };
+        ConverterOptions options = new() { WeightType = WeightRecipe.Of(difference == "type" ? GgmlType.F16 : GgmlType.F32), RowType = difference == "rows" ? RowType.F16 : RowType.F32 };
         if (difference != "training form")
             Converter.Convert(folder, converted, options);
         using MeKiModel other = MeKiModel.Load(difference == "training form" ? folder : converted, new() { WithoutMeKi = difference == "without" });
@@ -180,7 +180,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using (MeKiModel model = tiny.Load(converted: true))
             Save(model, 10);
-        Converter.Convert(tiny.Checkpoint, _folder["again"], new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert(tiny.Checkpoint, _folder["again"], new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using MeKiModel again = MeKiModel.Load(_folder["again"]);
         using MeKiSession session = again.LoadSession(FilePath);
         Assert.Equal(10, session.Position);
@@ -200,7 +200,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using (MeKiModel model = tiny.Load(converted: true))
             Save(model, 513);
-        Converter.Convert((new TinyCheckpoint { Tied = false, Context = 512 }).Write(_folder["c"]), _folder["m"], new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert((new TinyCheckpoint { Tied = false, Context = 512 }).Write(_folder["c"]), _folder["m"], new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using MeKiModel shorter = MeKiModel.Load(_folder["m"]);
         Assert.Contains("513 tokens are more than the model's context of 512", Refused(shorter), StringComparison.Ordinal);
     }
@@ -275,7 +275,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     public async Task The_length_of_any_session_is_computed_at_once()
     {
         using MeKiModel model = tiny.Load(converted: true);
-        SessionHeader header = model.DescribeSession(0);
+        SessionHeader header = model.Loaded.DescribeSession(0);
         long page = header.KeyValues.PageBytes + 4;
         foreach (int length in new[] { 0, 1, 255, 256, 257, 600, int.MaxValue - 255, int.MaxValue })
         {

@@ -182,7 +182,7 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         };
         Task generation = Task.Run(async () =>
         {
-            await foreach (string piece in model.GenerateAsync("The other", new() { MaxTokens = 40 }, stop.Token))
+            await foreach (string piece in model.GenerateAsync("The other", new() { MaxTokens = 40 }, cancellationToken: stop.Token))
                 Assert.Fail(piece);
         });
         Assert.True(begun.Wait(Patience));
@@ -205,9 +205,9 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = tiny.Load(converted: true);
         using MeKiSession session = model.CreateSession();
         using CancellationTokenSource stop = new();
-        session.Forward([7], [], stop.Token);
+        session.Forward([7], [], cancellationToken: stop.Token);
         stop.Cancel();
-        Assert.Throws<OperationCanceledException>(() => session.Forward(TinyModel.Tokens(300), [], stop.Token));
+        Assert.Throws<OperationCanceledException>(() => session.Forward(TinyModel.Tokens(300), [], cancellationToken: stop.Token));
         Assert.Equal(1, session.Position);
     }
 

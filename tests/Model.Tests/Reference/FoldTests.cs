@@ -18,7 +18,7 @@ public class FoldTests
     {
         using TemporaryFolder folder = new();
         Golden golden = Golden.Read(SharedMaterial.Path($"reference/{name}"));
-        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using RowStore store = RowStore.Open(folder["model.rows"]);
         foreach ((int layer, int token, float[] expected) in golden.FoldedRows)
         {
@@ -39,7 +39,7 @@ public class FoldTests
     {
         using TemporaryFolder folder = new();
         Golden golden = Golden.Read(SharedMaterial.Path($"reference/{name}"));
-        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = GgmlType.F32, RowType = RowType.F32 });
+        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using MeKiModel model = MeKiModel.Load(folder.FullName, GoldenAssert.Exact);
         foreach (GoldenCase item in golden.Cases)
         {

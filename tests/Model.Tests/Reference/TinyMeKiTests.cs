@@ -23,7 +23,7 @@ public class TinyMeKiTests
         Golden golden = Golden.Read(SharedMaterial.Path(Checkpoint));
         using TemporaryFolder folder = new();
         if (converted)
-            Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = GgmlType.F16, RowType = RowType.F16 });
+            Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = WeightRecipe.Of(GgmlType.F16), RowType = RowType.F16 });
         using MeKiModel model = MeKiModel.Load(converted ? folder.FullName : golden.Folder);
         foreach (GoldenCase item in golden.Cases)
         {
@@ -54,7 +54,7 @@ public class TinyMeKiTests
     {
         Golden golden = Golden.Read(SharedMaterial.Path(Checkpoint));
         using TemporaryFolder folder = new();
-        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = weights, RowType = rows });
+        Converter.Convert(golden.Folder, folder.FullName, new() { WeightType = WeightRecipe.Of(weights), RowType = rows });
         using MeKiModel model = MeKiModel.Load(folder.FullName);
         System.Text.Json.JsonElement expected = golden.Root.GetProperty("text_nll");
         int[] tokens = model.Tokenizer!.Encode(File.ReadAllText(SharedMaterial.Path("data/tinyshakespeare.txt")));
@@ -90,7 +90,7 @@ public class TinyMeKiTests
 
         double Nll(RowType type)
         {
-            Converter.Convert(SharedMaterial.Path(Checkpoint), folder[$"{type}"], new() { WeightType = GgmlType.F16, RowType = type });
+            Converter.Convert(SharedMaterial.Path(Checkpoint), folder[$"{type}"], new() { WeightType = WeightRecipe.Of(GgmlType.F16), RowType = type });
             using MeKiModel model = MeKiModel.Load(folder[$"{type}"]);
             return Perplexity.Measure(model, text, window: 256).NegativeLogLikelihood.Mean;
         }
@@ -107,15 +107,15 @@ public class TinyMeKiTests
         using TemporaryFolder folder = new();
         string path = Demo;
         if (weights != GgmlType.Q8_0)
-            Quantizer.Quantize(Demo, path = folder["decoded"], weights, requantize: true);
+            Quantizer.Quantize(Demo, path = folder["decoded"], WeightRecipe.Of(weights), requantize: true);
         using MeKiModel model = MeKiModel.Load(path, new() { KeyFormat = cache, ValueFormat = cache });
-        GenerationStatistics? statistics = null;
         string text = "";
-        await foreach (string piece in model.GenerateAsync("KING RICHARD III:\nNow", new() { Temperature = 0, MaxTokens = 8, Completed = done => statistics = done }))
+        TextGeneration generation = model.GenerateAsync("KING RICHARD III:\nNow", new() { Temperature = 0, MaxTokens = 8 });
+        await foreach (string piece in generation)
             text += piece;
         Assert.Equal(", by the world, the king's", text);
-        Assert.Equal(8, statistics!.GeneratedTokens);
-        Assert.Equal(FinishReason.Length, statistics.Reason);
+        Assert.Equal(8, generation.Statistics!.GeneratedTokens);
+        Assert.Equal(FinishReason.Length, generation.Statistics.Reason);
         Assert.True(model.StoreCounters.RowsRead > 0);
     }
 
@@ -123,7 +123,7 @@ public class TinyMeKiTests
     public void Activations_in_8_bits_move_the_demo_models_logits_by_less_than_a_hundredth()
     {
         using TemporaryFolder folder = new();
-        Quantizer.Quantize(Demo, folder["decoded"], GgmlType.F32, requantize: true);
+        Quantizer.Quantize(Demo, folder["decoded"], WeightRecipe.Of(GgmlType.F32), requantize: true);
         using MeKiModel shipped = MeKiModel.Load(Demo), decoded = MeKiModel.Load(folder["decoded"]);
         int[] tokens = shipped.Tokenizer!.Encode("ROMEO:\nWhat light through yonder window breaks? It is the east, and Juliet is the sun.");
         float[] logits = GoldenAssert.AllLogits(shipped, tokens), reference = GoldenAssert.AllLogits(decoded, tokens);

@@ -21,7 +21,7 @@ public class SyntheticModelTest
     public void A_dense_model_of_every_type_runs_and_its_logits_are_of_sensible_size(GgmlType type)
     {
         using TemporaryFolder folder = new();
-        SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = type });
+        SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = WeightRecipe.Of(type) });
         using MeKiModel model = MeKiModel.Load(folder.FullName);
         Assert.Equal(Tiny.Config(0), model.Config);
         Assert.Equal(["model.gguf"], Names(folder));
@@ -75,7 +75,7 @@ public class SyntheticModelTest
     public void Matrices_have_the_deviation_that_keeps_their_input_at_its_size_and_norms_are_1(GgmlType type)
     {
         using TemporaryFolder folder = new();
-        SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = type, MemoryDimension = 64 });
+        SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = WeightRecipe.Of(type), MemoryDimension = 64 });
         using GgufFile file = GgufFile.Open(folder["model.gguf"]);
         foreach (GgufTensor tensor in file.Tensors)
         {
@@ -167,12 +167,12 @@ public class SyntheticModelTest
     public void Progress_reaches_its_end()
     {
         using TemporaryFolder folder = new();
-        List<ConversionProgress> reports = [];
+        List<WorkProgress> reports = [];
         ConversionResult result = SyntheticModel.Write(Tiny, folder.FullName, new() { MemoryDimension = 32 }, new Collector(reports));
         Assert.Equal(["weights", "rows"], reports.Select(report => report.Stage).Distinct());
         Assert.All(["weights", "rows"], stage =>
         {
-            ConversionProgress last = reports.Last(report => report.Stage == stage);
+            WorkProgress last = reports.Last(report => report.Stage == stage);
             Assert.Equal(last.Total, last.Done);
         });
         // All but the header and the checksums.
@@ -188,7 +188,7 @@ public class SyntheticModelTest
         Assert.Contains("cannot be written", notAFolder.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticModel.Write(Tiny, folder.FullName, new() { MemoryDimension = -1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticModel.Write(Tiny, folder.FullName, new() { MemoryDimension = 65_537 }));
-        Assert.Throws<NotSupportedException>(() => SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = GgmlType.IQ1_S }));
+        Assert.Throws<NotSupportedException>(() => SyntheticModel.Write(Tiny, folder.FullName, new() { WeightType = WeightRecipe.Of(GgmlType.IQ1_S) }));
         ArgumentException unknown = Assert.Throws<ArgumentException>(() => SyntheticShape.Of("huge"));
         Assert.All(SyntheticShape.All, shape => Assert.Contains(shape.Name, unknown.Message, StringComparison.Ordinal));
         Assert.Equal(["file"], Names(folder));
@@ -201,7 +201,7 @@ public class SyntheticModelTest
     public void The_shapes_have_the_released_models_weights(string name, long expected)
     {
         ModelConfig config = SyntheticShape.Of(name).Config(0).Checked(name);
-        Assert.Equal(expected, BackboneTensor.List(config, GgmlType.F32, panels: false).Sum(tensor => (long)tensor.Rows * tensor.Columns));
+        Assert.Equal(expected, BackboneTensor.List(config, WeightRecipe.Of(GgmlType.F32), panels: false).Sum(tensor => (long)tensor.Rows * tensor.Columns));
     }
 
     private static float[] Logits(MeKiModel model)
@@ -230,11 +230,11 @@ public class SyntheticModelTest
 
     private static ReadOnlySpan<byte> Bytes(GgufFile file, GgufTensor tensor) => file.File.Span(tensor.Offset, (int)tensor.ByteLength);
 
-    private sealed class OnStage(string stage, Action action) : IProgress<ConversionProgress>
+    private sealed class OnStage(string stage, Action action) : IProgress<WorkProgress>
     {
         public bool Seen { get; private set; }
 
-        public void Report(ConversionProgress value)
+        public void Report(WorkProgress value)
         {
             if (value.Stage != stage)
                 return;
@@ -243,8 +243,8 @@ public class SyntheticModelTest
         }
     }
 
-    private sealed class Collector(List<ConversionProgress> reports) : IProgress<ConversionProgress>
+    private sealed class Collector(List<WorkProgress> reports) : IProgress<WorkProgress>
     {
-        public void Report(ConversionProgress value) => reports.Add(value);
+        public void Report(WorkProgress value) => reports.Add(value);
     }
 }

@@ -1,8 +1,7 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
-using MeKi.Model.Generation;
 
-namespace MeKi.Model.Evaluation;
+namespace MeKi.Model.Generation;
 
 /// <summary>The distribution of the next token that logits stand for, in float64: <c>log p = logit − log Σ exp(logit)</c>.</summary>
 internal sealed class TokenDistribution(int vocabulary)
@@ -32,6 +31,26 @@ internal sealed class TokenDistribution(int vocabulary)
 
     /// <summary>Natural logarithm of a token's probability.</summary>
     public double LogProbability(int token) => _logProbabilities[token];
+
+    /// <summary>The likeliest tokens, the likeliest first, of equals the first.</summary>
+    public TokenProbability[] Top(int count)
+    {
+        PriorityQueue<int, (double, int)> least = new(count + 1);
+        for (int token = 0; token < _logits.Length; token++)
+        {
+            if (least.Count < count)
+                least.Enqueue(token, (_logits[token], -token));
+            else if (count > 0 && least.TryPeek(out _, out (double Logit, int) last) && _logits[token] > last.Logit)
+                least.EnqueueDequeue(token, (_logits[token], -token));
+        }
+        TokenProbability[] top = new TokenProbability[least.Count];
+        for (int i = top.Length - 1; i >= 0; i--)
+        {
+            int token = least.Dequeue();
+            top[i] = new(token, _logProbabilities[token]);
+        }
+        return top;
+    }
 
     /// <summary>Kullback-Leibler divergence from this distribution to another, <c>Σ p (log p − log q)</c>, in nats.</summary>
     public double KlDivergence(TokenDistribution other)

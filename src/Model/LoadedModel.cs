@@ -1,0 +1,175 @@
+using MeKi.Kernels;
+using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Processors;
+using MeKi.Model.Architectures;
+using MeKi.Model.Checkpoints;
+using MeKi.Model.Layers;
+using MeKi.Model.Tokenization;
+using MeKi.Store;
+using Microsoft.Extensions.Logging;
+
+namespace MeKi.Model;
+
+/// <summary>What a model's sessions share: files, weights, rows, threads. Safe for any number of threads.</summary>
+internal sealed class LoadedModel : IDisposable
+{
+    private readonly TrainingFormLayer[]? _trainingForm;
+
+    private LoadedModel(WeightSource source, RowStore? rows, Tokenizer? tokenizer, LoadOptions options, Action<int, int> loaded)
+    {
+        // A name that no kernels have is refused before the work of loading.
+        Kernels = KernelSelection.Name;
+        Config = options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config;
+        KeyValues = new(Config.KvHeads, Config.HeadDimension, options.KeyFormat, options.ValueFormat);
+        (Source, Rows, Tokenizer, Logger) = (source, rows, tokenizer, options.Logger);
+        tokenizer?.CheckFits(Config, source.Path);
+        source.Warnings.AddRange(tokenizer?.Warnings ?? []);
+        Pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
+        try
+        {
+            Weights = ModelWeights.Load(source, Config, Pool, loaded);
+            _trainingForm = TrainingFormLayer.Load(source, Config, Pool);
+            if (options.CopyWeights && _trainingForm is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
+                source.FreeCopies();
+        }
+        catch
+        {
+            Pool.Dispose();
+            throw;
+        }
+    }
+
+    public ModelConfig Config { get; }
+
+    public Tokenizer? Tokenizer { get; }
+
+    public WeightSource Source { get; }
+
+    public ModelWeights Weights { get; }
+
+    /// <summary>The row file; null for a model that reads none.</summary>
+    public RowStore? Rows { get; }
+
+    public ComputePool Pool { get; }
+
+    /// <summary>How sessions keep keys and values.</summary>
+    public KeyValueLayout KeyValues { get; }
+
+    /// <summary>The instruction set whose kernels compute.</summary>
+    public string Kernels { get; }
+
+    /// <summary>Who is told of what is odd, besides loading.</summary>
+    public ILogger? Logger { get; }
+
+    /// <summary>The tokenizer of a model that is given text.</summary>
+    /// <exception cref="InvalidOperationException">The model has none.</exception>
+    public Tokenizer RequiredTokenizer => Tokenizer ?? throw new InvalidOperationException($"{Source.Path} has no tokenizer.");
+
+    /// <summary>Every matrix, those of a checkpoint's training form included.</summary>
+    public IEnumerable<PanelMatrix> Matrices =>
+        Weights.Matrices.Concat(_trainingForm?.SelectMany(layer => layer.Projection?.Panels?.Matrices ?? []) ?? []);
+
+    /// <summary>Opens a model's files and loads them.</summary>
+    /// <param name="path">As for <see cref="MeKiModel.Load"/>.</param>
+    /// <param name="options">Sound ones.</param>
+    /// <param name="loaded">Told how many layers are loaded, and of how many.</param>
+    public static LoadedModel Open(string path, LoadOptions options, Action<int, int> loaded)
+    {
+        string gguf = Directory.Exists(path) ? Path.Combine(path, ModelFiles.ModelName) : path;
+        if (File.Exists(gguf))
+            return OpenGguf(gguf, options, loaded);
+        if (File.Exists(Path.Combine(path, "config.json")))
+            return OpenCheckpoint(path, options, loaded);
+        string problem = Directory.Exists(path) ? $"the folder has neither {ModelFiles.ModelName} nor config.json" : "there is no such file or folder";
+        throw new ModelFileException(path, "", problem, "Name a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint");
+    }
+
+    /// <summary>What computes for one session.</summary>
+    public Pass CreatePass()
+    {
+        TokenRows? rows = Rows is not null ? new StoredTokenRows(Rows, Pool)
+            : _trainingForm is not null ? new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, Pool)
+            : null;
+        return new(Config, Weights, rows, Pool);
+    }
+
+    /// <summary>What the file of a session says. The files must be held open.</summary>
+    public SessionHeader DescribeSession(int length) => new()
+    {
+        Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows?.Layout),
+        VocabularySize = Config.VocabularySize,
+        TokenizerSize = Tokenizer?.VocabularySize ?? 0,
+        Layers = Config.Layers,
+        KeyValues = KeyValues,
+        Length = length,
+    };
+
+    /// <summary>Holds the files open until the result is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public Hold HoldOpen()
+    {
+        ObjectDisposedException.ThrowIf(!Source.TryAddReference(), typeof(MeKiModel));
+        return new(Source);
+    }
+
+    /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary.</exception>
+    public void CheckTokens(ReadOnlySpan<int> tokens, string name)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)tokens[i] >= (uint)Config.VocabularySize)
+                throw new ArgumentOutOfRangeException(name, tokens[i], $"Token {i} has an id outside the vocabulary of {Config.VocabularySize}.");
+        }
+    }
+
+    /// <summary>Ends the threads and closes the files.</summary>
+    public void Dispose()
+    {
+        Pool.Dispose();
+        Rows?.Dispose();
+        Source.Dispose();
+    }
+
+    private static LoadedModel OpenGguf(string path, LoadOptions options, Action<int, int> loaded)
+    {
+        GgufModel source = GgufModel.Open(path, options.CopyWeights);
+        RowStore? rows = null;
+        try
+        {
+            if (!options.CopyWeights)
+                source.ReadAhead();
+            Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            source.Metadata.Drop("tokenizer.");
+            if (source.Identity is not null && !options.WithoutMeKi)
+                rows = ModelFiles.OpenRows(source, options.Rows);
+            return new(source, rows, tokenizer, options, loaded);
+        }
+        catch
+        {
+            rows?.Dispose();
+            source.Dispose();
+            throw;
+        }
+    }
+
+    private static LoadedModel OpenCheckpoint(string path, LoadOptions options, Action<int, int> loaded)
+    {
+        HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
+        try
+        {
+            string tokenizer = Path.Combine(path, TokenizerJson.FileName);
+            return new(source, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options, loaded);
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Open files.</summary>
+    public readonly struct Hold(WeightSource source) : IDisposable
+    {
+        public void Dispose() => source.ReleaseReference();
+    }
+}
