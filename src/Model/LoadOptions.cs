@@ -1,5 +1,4 @@
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
 
@@ -32,10 +31,10 @@ public sealed record LoadOptions
     public RowStoreOptions Rows { get; init; } = new();
 
     /// <summary>How sessions keep keys.</summary>
-    public KeyValueFormat KeyFormat { get; init; } = KeyValueFormat.F16;
+    public KvFormat KeyFormat { get; init; } = KvFormat.F16;
 
     /// <summary>How sessions keep values.</summary>
-    public KeyValueFormat ValueFormat { get; init; } = KeyValueFormat.F16;
+    public KvFormat ValueFormat { get; init; } = KvFormat.F16;
 
     /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
@@ -39,14 +39,14 @@ public sealed class MeKiModel : IDisposable
     private readonly TrainingFormLayer[]? _trainingForm;
     private readonly RowStore? _store;
     private readonly ComputePool _pool;
-    private readonly KeyValueLayout _keyValueLayout;
+    private readonly KvLayout _kvLayout;
 
     private MeKiModel(WeightSource source, ModelConfig config, RowStore? store, Tokenizer? tokenizer, LoadOptions options)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? config.WithoutBranch() : config;
-        _keyValueLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
+        _kvLayout = new(config.KvHeads, config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (_source, _store, Logger) = (source, store, options.Logger);
         tokenizer?.CheckFits(config, source.Path);
         Tokenizer = tokenizer;
@@ -97,7 +97,7 @@ public sealed class MeKiModel : IDisposable
     public long WeightBytesPerToken => _weights.BytesPerToken;
 
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
-    public long KvBytesPerPosition => Config.Layers * _keyValueLayout.BytesPerPosition;
+    public long KvBytesPerPosition => Config.Layers * _kvLayout.BytesPerPosition;
 
     /// <summary>Who is told of what is odd, besides loading.</summary>
     internal ILogger? Logger { get; }
@@ -134,7 +134,7 @@ public sealed class MeKiModel : IDisposable
         ObjectDisposedException.ThrowIf(!_source.TryAddReference(), this);
         try
         {
-            return Continue(new(Config, _keyValueLayout), []);
+            return Continue(new(Config, _kvLayout), []);
         }
         finally
         {
@@ -169,7 +169,7 @@ public sealed class MeKiModel : IDisposable
         VocabularySize = Config.VocabularySize,
         TokenizerSize = Tokenizer?.VocabularySize ?? 0,
         Layers = Config.Layers,
-        KeyValues = _keyValueLayout,
+        Kv = _kvLayout,
         Length = length,
     };
 

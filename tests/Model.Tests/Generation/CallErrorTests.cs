@@ -1,4 +1,4 @@
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
@@ -64,8 +64,8 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
     {
         foreach ((string name, LoadOptions options) in new (string, LoadOptions)[]
         {
-            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = 100_000 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KeyValueFormat)99 }),
-            ("ValueFormat", new() { ValueFormat = (KeyValueFormat)(-1) }), ("Rows", new() { Rows = null! }),
+            ("Threads", new() { Threads = 0 }), ("Threads", new() { Threads = 100_000 }), ("Threads", new() { Threads = -1 }), ("KeyFormat", new() { KeyFormat = (KvFormat)99 }),
+            ("ValueFormat", new() { ValueFormat = (KvFormat)(-1) }), ("Rows", new() { Rows = null! }),
         })
         {
             Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => MeKiModel.Load(_folder["none"], options)).ParamName);
