@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 
 namespace MeKi.Benchmarks;
 
@@ -9,7 +9,7 @@ public class AttentionBenchmarks : IStreams
 {
     private ComputePool _pool = null!;
     private Attention _attention = null!;
-    private KeyValuePages _cache = null!;
+    private LayerCache _cache = null!;
     private ActivationMatrix _queries = null!, _output = null!;
 
     public static IEnumerable<ModelShape> Shapes => ModelShape.All;
@@ -20,8 +20,8 @@ public class AttentionBenchmarks : IStreams
     [Params(512, 4096)]
     public int Depth { get; set; }
 
-    [Params(KeyValueFormat.F16, KeyValueFormat.Q8_0, KeyValueFormat.F32)]
-    public KeyValueFormat Format { get; set; }
+    [Params(KvFormat.F16, KvFormat.Q8_0, KvFormat.F32)]
+    public KvFormat Format { get; set; }
 
     [GlobalSetup]
     public void Setup()

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using MeKi.Bench;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Yardsticks;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -26,7 +26,7 @@ internal sealed unsafe class KernelCases : IDisposable
     private readonly FusedMultiplyAddPeak _peak, _peakOfOne;
     private readonly DotProductPeak _dotProducts;
     private readonly List<NativeWeights> _weights = [];
-    private readonly List<KeyValuePages> _caches = [];
+    private readonly List<LayerCache> _caches = [];
 
     public KernelCases()
     {
@@ -61,9 +61,9 @@ internal sealed unsafe class KernelCases : IDisposable
         }
         PanelMatrix matrix = _weights[^1].Matrix;
         yield return new("matmul, all threads / one", Product(_pool, matrix, BatchTokens, 1), Product(_one, matrix, BatchTokens, 1));
-        foreach (KeyValueFormat format in new[] { KeyValueFormat.F16, KeyValueFormat.Q8_0 })
+        foreach (KvFormat format in new[] { KvFormat.F16, KvFormat.Q8_0 })
         {
-            KeyValuePages[] layers = LayersAtDepth(format);
+            LayerCache[] layers = LayersAtDepth(format);
             Func<double> attention = Attend(layers, tokens: 1, layers.Sum(layer => layer.ByteLength));
             yield return new($"attention {format} at {Depth} / memory", attention, _memory.Run);
             yield return new($"attention {format} at {Depth} / multiply-adds", attention, _peak.Run);
@@ -96,17 +96,17 @@ internal sealed unsafe class KernelCases : IDisposable
 
     // Together larger than the caches, as the layers of a model are: one layer of 8 MB read four times was 0.8 to 1.4 times as fast as memory, as neighbours
     // left room in the third-level cache.
-    private KeyValuePages[] LayersAtDepth(KeyValueFormat format)
+    private LayerCache[] LayersAtDepth(KvFormat format)
     {
-        KeyValueLayout layout = new(KvHeads, HeadDimension, format, format);
-        KeyValuePages[] layers = new KeyValuePages[StreamBytes / (layout.PageBytes * (Depth / KeyValuePages.PageLength)) + 1];
-        KeyValueMemory memory = new(layout, layers.Length);
+        KvLayout layout = new(KvHeads, HeadDimension, format, format);
+        LayerCache[] layers = new LayerCache[StreamBytes / (layout.PageBytes * (Depth / KvPage.Positions)) + 1];
+        PageAllocator memory = new(layout, layers.Length);
         ActivationMatrix keys = Activations(1, KvHeads * HeadDimension);
         for (int layer = 0; layer < layers.Length; layer++)
             _caches.Add(layers[layer] = new(memory));
         for (int position = 0; position < Depth; position++)
         {
-            foreach (KeyValuePages layer in layers)
+            foreach (LayerCache layer in layers)
             {
                 layer.Reserve(position, 1);
                 layer.Store(position, keys.Row(0), keys.Row(0));
@@ -115,7 +115,7 @@ internal sealed unsafe class KernelCases : IDisposable
         return layers;
     }
 
-    private Func<double> Attend(KeyValuePages[] layers, int tokens, double work)
+    private Func<double> Attend(LayerCache[] layers, int tokens, double work)
     {
         Attention attention = new(_pool);
         ActivationMatrix queries = Activations(tokens, Heads * HeadDimension), output = new(Heads * HeadDimension);

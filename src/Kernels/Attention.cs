@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels.Allocation;
-using MeKi.Kernels.KeyValues;
-using MeKi.Kernels.Panels;
+using MeKi.Kernels.Attending;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels;
@@ -36,7 +36,7 @@ public sealed unsafe class Attention : Region
 
     private readonly ComputePool _pool;
     private readonly AttentionKernels _kernels;
-    private readonly TokenLoop _heads;
+    private readonly ParallelLoop _heads;
     private readonly AttentionQueries _prepared = new();
     private int[] _pagesLeft = [];
     private int _group;
@@ -46,7 +46,7 @@ public sealed unsafe class Attention : Region
 
     private ActivationMatrix _queries = null!;
     private ActivationMatrix _output = null!;
-    private KeyValuePages _cache = null!;
+    private LayerCache _cache = null!;
     private int _firstRow;
     private int _firstPosition;
     private int _tokens;
@@ -60,7 +60,7 @@ public sealed unsafe class Attention : Region
     /// <summary>Prepares to attend with the kernels of <see cref="KernelSelection"/>.</summary>
     /// <param name="pool">The threads to run on.</param>
     public Attention(ComputePool pool)
-        : this(pool, PanelKernels.Selected.Attention)
+        : this(pool, KernelSet.Selected.Attention)
     {
     }
 
@@ -70,9 +70,9 @@ public sealed unsafe class Attention : Region
 
     private int Tiles => (_tokens + TileTokens - 1) / TileTokens;
 
-    private int FirstPage => FirstSeen(0) / KeyValuePages.PageLength;
+    private int FirstPage => FirstSeen(0) / KvPage.Positions;
 
-    private int EndPage => (_firstPosition + _tokens - 1) / KeyValuePages.PageLength + 1;
+    private int EndPage => (_firstPosition + _tokens - 1) / KvPage.Positions + 1;
 
     // At least one beside the result so far.
     private int Parts => Math.Min(EndPage - FirstPage, Math.Max(2, PartRows / AttentionKernels.PaddedRows(_tokens * _group)));
@@ -95,7 +95,7 @@ public sealed unsafe class Attention : Region
     /// <param name="scale">What scores are multiplied with; 0 for 1 / √D.</param>
     /// <param name="window">How many positions a token sees, its own included, at least 1; pages before them are not read.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative, or sizes are beyond 31 bits.</exception>
-    public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, KeyValuePages cache, ActivationMatrix output, float scale = 0,
+    public void Run(ActivationMatrix queries, int firstRow, int tokens, int firstPosition, LayerCache cache, ActivationMatrix output, float scale = 0,
         int window = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
@@ -142,9 +142,9 @@ public sealed unsafe class Attention : Region
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfNegative(firstPosition);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, int.MaxValue - KeyValuePages.PageLength - Math.Max(firstPosition, firstRow));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, int.MaxValue - KvPage.Positions - Math.Max(firstPosition, firstRow));
         long rows = (long)Math.Min(tokens, TileRows) * _group + TileRows, items = (long)_kvHeads * Math.Max(tokens, PartRows);
-        if (_group < 1 || rows > int.MaxValue / KeyValuePages.PageLength || items > int.MaxValue || (long)tokens * _group > int.MaxValue)
+        if (_group < 1 || rows > int.MaxValue / KvPage.Positions || items > int.MaxValue || (long)tokens * _group > int.MaxValue)
         {
             throw new ArgumentOutOfRangeException(
                 nameof(tokens), tokens, $"{tokens} tokens of {_kvHeads} times {_group} heads are none, or more than attention has room for.");
@@ -163,7 +163,7 @@ public sealed unsafe class Attention : Region
     private void AttendPart(int kvHead, int part)
     {
         int rows = _tokens * _group, padded = AttentionKernels.PaddedRows(rows);
-        AttendPage(kvHead, _origin + part, 0, _tokens, Scratch((long)padded * KeyValuePages.PageLength), Part(kvHead, part));
+        AttendPage(kvHead, _origin + part, 0, _tokens, Scratch((long)padded * KvPage.Positions), Part(kvHead, part));
         if (Interlocked.Decrement(ref _pagesLeft[kvHead]) > 0)
             return;
         float* total = Part(kvHead, 0);
@@ -176,9 +176,9 @@ public sealed unsafe class Attention : Region
     private void AttendTile(int kvHead, int firstToken)
     {
         int tokens = Math.Min(TileTokens, _tokens - firstToken), rows = tokens * _group, padded = AttentionKernels.PaddedRows(rows);
-        int firstPage = FirstSeen(firstToken) / KeyValuePages.PageLength, lastPage = (_firstPosition + firstToken + tokens - 1) / KeyValuePages.PageLength;
-        float* scores = Scratch(padded * (KeyValuePages.PageLength + 2L * PartLength));
-        float* total = scores + (long)padded * KeyValuePages.PageLength, part = total + (long)padded * PartLength;
+        int firstPage = FirstSeen(firstToken) / KvPage.Positions, lastPage = (_firstPosition + firstToken + tokens - 1) / KvPage.Positions;
+        float* scores = Scratch(padded * (KvPage.Positions + 2L * PartLength));
+        float* total = scores + (long)padded * KvPage.Positions, part = total + (long)padded * PartLength;
         AttendPage(kvHead, firstPage, firstToken, tokens, scores, total);
         for (int page = firstPage + 1; page <= lastPage; page++)
         {
@@ -191,16 +191,16 @@ public sealed unsafe class Attention : Region
     private void AttendPage(int kvHead, int page, int firstToken, int tokens, float* scores, float* part)
     {
         const int Step = AttentionKernels.ScorePositions;
-        int start = page * KeyValuePages.PageLength, rows = tokens * _group;
-        int first = Math.Max(0, FirstSeen(firstToken) - start), end = Math.Min(KeyValuePages.PageLength, _firstPosition + firstToken + tokens - start);
+        int start = page * KvPage.Positions, rows = tokens * _group;
+        int first = Math.Max(0, FirstSeen(firstToken) - start), end = Math.Min(KvPage.Positions, _firstPosition + firstToken + tokens - start);
         int firstScore = first / Step * Step, endScore = (end + Step - 1) / Step * Step;
-        KeyValuePage memory = _cache.Pages[page];
+        KvPage memory = _cache.Pages[page];
         _kernels.Score(_cache.Layout, memory.Keys(kvHead), firstScore, endScore, _prepared, kvHead, firstToken * _group, rows, scores);
         for (int row = 0; row < rows; row++)
         {
             int token = firstToken + row / _group, endSeen = Math.Clamp(_firstPosition + token + 1 - start, first, end), firstSeen = Math.Clamp(FirstSeen(token) - start, first, endSeen);
             float* tail = part + (long)row * PartLength + _cache.Layout.Columns;
-            _kernels.Weigh(scores + (long)row * KeyValuePages.PageLength, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
+            _kernels.Weigh(scores + (long)row * KvPage.Positions, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
         }
         _kernels.Sum(_cache.Layout, memory.Values(kvHead), first, end, scores, rows, part, PartLength);
     }
@@ -233,7 +233,7 @@ public sealed unsafe class Attention : Region
     private Span<float> Head(ActivationMatrix matrix, int kvHead, int row) =>
         matrix.Row(_firstRow + row / _group).Slice((kvHead * _group + row % _group) * _cache.Layout.HeadDimension, _cache.Layout.HeadDimension);
 
-    private readonly struct PrepareHead(Attention attention) : ITokenStep
+    private readonly struct PrepareHead(Attention attention) : ILoopStep
     {
         public void Invoke(int kvHead) => attention.Prepare(kvHead);
     }

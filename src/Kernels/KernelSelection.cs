@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics.X86;
-using MeKi.Kernels.Panels;
 using MeKi.Kernels.Processors;
 
 namespace MeKi.Kernels;
@@ -12,10 +11,10 @@ public static class KernelSelection
 
     /// <summary>The set in use.</summary>
     /// <exception cref="KernelSelectionException"><see cref="Variable"/> names a set that this process cannot execute.</exception>
-    public static string Name => PanelKernels.Selected.Name;
+    public static string Name => KernelSet.Selected.Name;
 
     /// <summary>Every set this process can execute, the fastest first.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. PanelKernels.Available.Select(kernels => kernels.Name)];
+    public static IReadOnlyList<string> Names { get; } = [.. KernelSet.Available.Select(kernels => kernels.Name)];
 
     /// <summary>
     /// What the processor has and the kernels in use do not, and what to do about it; null where they use all there is, or where <see cref="Variable"/> chose
@@ -45,7 +44,7 @@ public static class KernelSelection
     // Without CPUID, on ARM64 or with all intrinsics off, Linux tells.
     private static string? BestOfListed()
     {
-        string[] flags = KernelFile.Lines("/proc/cpuinfo")
+        string[] flags = ProcFile.Lines("/proc/cpuinfo")
             .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ') ?? [];
         return flags.Contains("asimddp") ? "NeonDot"
             : !flags.Contains("avx2") || !flags.Contains("fma") ? null

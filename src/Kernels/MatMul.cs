@@ -28,8 +28,8 @@ public sealed unsafe class MatMul : Region
     private readonly Product[] _products = new Product[MostProducts];
     private readonly QuantizedActivations[] _codes = [.. Enumerable.Range(0, MostProducts).Select(_ => new QuantizedActivations())];
     private readonly ComputePool _pool;
-    private readonly TokenLoop _groups;
-    private readonly PanelKernels _kernels = PanelKernels.Selected;
+    private readonly ParallelLoop _groups;
+    private readonly PanelKernels _kernels = KernelSet.Selected.Panels;
     private int _tokens;
     private long _chunkBytes;
 
@@ -63,8 +63,8 @@ public sealed unsafe class MatMul : Region
                 throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.", nameof(products));
             output.Reserve(tokens);
             _products[count] = new(input, weight, output, CodesOf(input, weight, count));
-            if (tokens > 1 && _kernels.SplitsTokens(weight))
-                Split(_products[count].Codes);
+            if (tokens > 1 && _kernels.TakesSignMagnitudes(weight))
+                SeparateSigns(_products[count].Codes);
             chunks += ChunksOf(weight);
             count++;
         }
@@ -106,12 +106,12 @@ public sealed unsafe class MatMul : Region
         return codes;
     }
 
-    private void Split(QuantizedActivations codes)
+    private void SeparateSigns(QuantizedActivations codes)
     {
-        if (codes.IsSplit)
+        if (codes.HasSignMagnitudes)
             return;
-        codes.ReserveSplit();
-        _groups.Run(codes.Groups, new SplitGroup(codes));
+        codes.ReserveSignMagnitudes();
+        _groups.Run(codes.Groups, new SeparateGroup(codes));
     }
 
     // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two
@@ -152,14 +152,14 @@ public sealed unsafe class MatMul : Region
         }
     }
 
-    private readonly struct QuantizeGroup(QuantizedActivations codes, ActivationMatrix input) : ITokenStep
+    private readonly struct QuantizeGroup(QuantizedActivations codes, ActivationMatrix input) : ILoopStep
     {
         public void Invoke(int group) => codes.Quantize(input, group);
     }
 
-    private readonly struct SplitGroup(QuantizedActivations codes) : ITokenStep
+    private readonly struct SeparateGroup(QuantizedActivations codes) : ILoopStep
     {
-        public void Invoke(int group) => codes.SplitGroup(group);
+        public void Invoke(int group) => codes.SeparateSigns(group);
     }
 
     private readonly record struct Product(ActivationMatrix Input, PanelMatrix Weight, ActivationMatrix Output, QuantizedActivations Codes)

@@ -26,8 +26,8 @@ internal sealed unsafe class QuantizedActivations
     private float[] _scales = [];
     private float[] _scaledSums = [];
     private int[] _sums = [];
-    private int[] _starts = [];
-    private int[] _halfStarts = [];
+    private int[] _centreCorrections8 = [];
+    private int[] _centreCorrections32 = [];
 
     /// <summary>Columns of a token.</summary>
     public int Columns { get; private set; }
@@ -42,10 +42,10 @@ internal sealed unsafe class QuantizedActivations
     public int Groups => (Tokens + Interleave - 1) / Interleave;
 
     /// <summary>Magnitudes and signs.</summary>
-    public SplitTokens Split { get; } = new();
+    public SignMagnitudeTokens SignMagnitudes { get; } = new();
 
-    /// <summary>Whether <see cref="ReserveSplit"/> was called for these tokens.</summary>
-    public bool IsSplit { get; private set; }
+    /// <summary>Whether <see cref="ReserveSignMagnitudes"/> was called for these tokens.</summary>
+    public bool HasSignMagnitudes { get; private set; }
 
     /// <summary>Makes room for tokens of so many columns, a multiple of 32, and fills the last group up with zeros.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
@@ -63,12 +63,12 @@ internal sealed unsafe class QuantizedActivations
             int all = checked((int)blocks);
             _scaledSums = GC.AllocateUninitializedArray<float>(all, pinned: true);
             _sums = GC.AllocateUninitializedArray<int>(all, pinned: true);
-            _starts = GC.AllocateUninitializedArray<int>(all, pinned: true);
-            _halfStarts = GC.AllocateUninitializedArray<int>(checked(2 * all), pinned: true);
+            _centreCorrections8 = GC.AllocateUninitializedArray<int>(all, pinned: true);
+            _centreCorrections32 = GC.AllocateUninitializedArray<int>(checked(2 * all), pinned: true);
             // Last: where memory ended before it, the others may be shorter than they are wanted, and its length is what counts.
             _scales = GC.AllocateUninitializedArray<float>(all, pinned: true);
         }
-        (Tokens, Columns, IsSplit) = (tokens, columns, false);
+        (Tokens, Columns, HasSignMagnitudes) = (tokens, columns, false);
         for (int token = tokens; token < padded; token++)
             ClearToken(token);
     }
@@ -80,8 +80,8 @@ internal sealed unsafe class QuantizedActivations
         // The arrays are pinned.
         fixed (sbyte* codes = _codes)
         fixed (float* scales = _scales, scaledSums = _scaledSums)
-        fixed (int* sums = _sums, starts = _starts, halfStarts = _halfStarts)
-            return new QuantizedGroup(codes, scales, scaledSums, sums, starts, halfStarts).After(blocks);
+        fixed (int* sums = _sums, centreCorrections8 = _centreCorrections8, centreCorrections32 = _centreCorrections32)
+            return new QuantizedGroup(codes, scales, scaledSums, sums, centreCorrections8, centreCorrections32).After(blocks);
     }
 
     /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
@@ -98,15 +98,15 @@ internal sealed unsafe class QuantizedActivations
         }
     }
 
-    /// <summary>Makes room for magnitudes and signs of several tokens, to be made of each group by <see cref="SplitGroup"/> once it is quantised.</summary>
-    public void ReserveSplit()
+    /// <summary>Makes room for magnitudes and signs of several tokens, to be made of each group by <see cref="SeparateSigns"/> once it is quantised.</summary>
+    public void ReserveSignMagnitudes()
     {
-        Split.Reserve(Groups * TileTokens, Columns / BlockColumns);
-        IsSplit = true;
+        SignMagnitudes.Reserve(Groups * TileTokens, Columns / BlockColumns);
+        HasSignMagnitudes = true;
     }
 
-    /// <summary>Splits a group of tokens.</summary>
-    public void SplitGroup(int group) => Split.Split(Group(group), group * TileTokens);
+    /// <summary>Separates a group of tokens.</summary>
+    public void SeparateSigns(int group) => SignMagnitudes.Separate(Group(group), group * TileTokens);
 
     /// <summary>Where a token's blocks are to be written.</summary>
     public QuantizedRow Row(int token) => new(Group(token / Interleave), token % Interleave, Interleave);
@@ -120,14 +120,14 @@ internal sealed unsafe class QuantizedActivations
         for (int block = 0; block < Columns / BlockColumns; block++)
         {
             int at = block * stride + t;
-            (to.Scales[at], to.ScaledSums[at], to.Sums[at], to.Starts[at]) = (0, 0, 0, 0);
-            (to.HalfStarts[block * 2 * stride + t], to.HalfStarts[(block * 2 + 1) * stride + t]) = (0, 0);
+            (to.Scales[at], to.ScaledSums[at], to.Sums[at], to.CentreCorrections8[at]) = (0, 0, 0, 0);
+            (to.CentreCorrections32[block * 2 * stride + t], to.CentreCorrections32[(block * 2 + 1) * stride + t]) = (0, 0);
         }
     }
 }
 
 /// <summary>Where the blocks of one token, or of four interleaved ones, lie.</summary>
-internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* starts, int* halfStarts)
+internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* centreCorrections8, int* centreCorrections32)
 {
     /// <summary>Codes.</summary>
     public readonly sbyte* Codes = codes;
@@ -145,12 +145,12 @@ internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, floa
     /// −8 times the sum of the codes, what sums over weight codes around 8 start with: of columns 0 and 1 of every four in the lower 16 bits, of columns 2 and
     /// 3 in the upper.
     /// </summary>
-    public readonly int* Starts = starts;
+    public readonly int* CentreCorrections8 = centreCorrections8;
 
     /// <summary>Likewise −32 times those of the first and of the last 16 columns, for weight codes around 32: [block][half][token].</summary>
-    public readonly int* HalfStarts = halfStarts;
+    public readonly int* CentreCorrections32 = centreCorrections32;
 
     /// <summary>The blocks that follow so many.</summary>
     public QuantizedGroup After(nint blocks) =>
-        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, Starts + blocks, HalfStarts + 2 * blocks);
+        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, CentreCorrections8 + blocks, CentreCorrections32 + 2 * blocks);
 }

@@ -36,10 +36,10 @@ internal readonly unsafe struct QuantizedRow(QuantizedGroup group, int place, in
         _group.Scales[at] = scale;
         _group.Sums[at] = sum;
         _group.ScaledSums[at] = scale * sum;
-        _group.Starts[at] = Packed(-8 * both);
+        _group.CentreCorrections8[at] = Packed(-8 * both);
         int half = 2 * block * interleave + place;
-        _group.HalfStarts[half] = Packed(-32 * first);
-        _group.HalfStarts[half + interleave] = Packed(-32 * second);
+        _group.CentreCorrections32[half] = Packed(-32 * first);
+        _group.CentreCorrections32[half + interleave] = Packed(-32 * second);
     }
 
     /// <summary>Writes the codes of 16 columns.</summary>

@@ -1,5 +1,4 @@
-using MeKi.Kernels.Panels;
-using MeKi.Kernels.Rows;
+using MeKi.Kernels.Fusing;
 using MeKi.Quant;
 
 namespace MeKi.Kernels;
@@ -13,7 +12,7 @@ namespace MeKi.Kernels;
 /// <param name="fusion">How.</param>
 public sealed class RowFusion(Fusion fusion)
 {
-    private readonly FusionKernels _kernels = PanelKernels.Selected.Fusion;
+    private readonly FusionKernels _kernels = KernelSet.Selected.Fusion;
     private readonly QuantizedActivations _codes = new();
 
     /// <summary>v, [tokens × m]: an input for the product with the matrix that <see cref="Reserve"/> was told, and no other.</summary>

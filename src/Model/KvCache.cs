@@ -1,21 +1,21 @@
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 
 namespace MeKi.Model;
 
 /// <summary>The KV cache of one sequence: the rotated keys and the values of every layer and position so far.</summary>
 internal sealed class KvCache : IDisposable
 {
-    public KvCache(ModelConfig config, KeyValueLayout layout)
+    public KvCache(ModelConfig config, KvLayout layout)
     {
-        Layers = new KeyValuePages[config.Layers];
-        KeyValueMemory memory = new(layout, Layers.Length);
+        Layers = new LayerCache[config.Layers];
+        PageAllocator memory = new(layout, Layers.Length);
         for (int layer = 0; layer < Layers.Length; layer++)
             Layers[layer] = new(memory);
     }
 
-    private KvCache(KeyValuePages[] layers, int length) => (Layers, Length) = (layers, length);
+    private KvCache(LayerCache[] layers, int length) => (Layers, Length) = (layers, length);
 
-    public KeyValuePages[] Layers { get; }
+    public LayerCache[] Layers { get; }
 
     /// <summary>Tokens in the cache: the position of the next one.</summary>
     public int Length { get; set; }
@@ -25,13 +25,13 @@ internal sealed class KvCache : IDisposable
     /// <summary>A second sequence that begins as this one does; the pages are shared until one of both writes to them.</summary>
     public KvCache Fork(int length)
     {
-        KeyValueMemory memory = new(Layers[0].Layout, Layers.Length);
+        PageAllocator memory = new(Layers[0].Layout, Layers.Length);
         return new([.. Layers.Select(layer => layer.Fork(length, memory))], length);
     }
 
     public void Dispose()
     {
-        foreach (KeyValuePages layer in Layers)
+        foreach (LayerCache layer in Layers)
             layer.Dispose();
     }
 }

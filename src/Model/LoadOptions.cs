@@ -1,5 +1,4 @@
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
 
@@ -38,10 +37,10 @@ public sealed record LoadOptions
     public RowStoreOptions Rows { get; init => field = value ?? throw new ArgumentNullException(nameof(Rows)); } = new();
 
     /// <summary>How sessions keep keys.</summary>
-    public KeyValueFormat KeyFormat { get; init => field = Known(value, nameof(KeyFormat)); } = KeyValueFormat.F16;
+    public KvFormat KeyFormat { get; init => field = Known(value, nameof(KeyFormat)); } = KvFormat.F16;
 
     /// <summary>How sessions keep values.</summary>
-    public KeyValueFormat ValueFormat { get; init => field = Known(value, nameof(ValueFormat)); } = KeyValueFormat.F16;
+    public KvFormat ValueFormat { get; init => field = Known(value, nameof(ValueFormat)); } = KvFormat.F16;
 
     /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
@@ -49,6 +48,6 @@ public sealed record LoadOptions
     /// </summary>
     public ILogger? Logger { get; init; }
 
-    private static KeyValueFormat Known(KeyValueFormat format, string name) =>
+    private static KvFormat Known(KvFormat format, string name) =>
         Enum.IsDefined(format) ? format : throw new ArgumentOutOfRangeException(name, format, "There is no such format of the KV cache.");
 }

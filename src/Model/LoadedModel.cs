@@ -1,5 +1,5 @@
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
@@ -20,7 +20,7 @@ internal sealed class LoadedModel : IDisposable
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config;
-        KeyValues = new(Config.KvHeads, Config.HeadDimension, options.KeyFormat, options.ValueFormat);
+        Kv = new(Config.KvHeads, Config.HeadDimension, options.KeyFormat, options.ValueFormat);
         (Source, Rows, Tokenizer, Logger) = (source, rows, tokenizer, options.Logger);
         tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(tokenizer?.Warnings ?? []);
@@ -53,7 +53,7 @@ internal sealed class LoadedModel : IDisposable
     public ComputePool Pool { get; }
 
     /// <summary>How sessions keep keys and values.</summary>
-    public KeyValueLayout KeyValues { get; }
+    public KvLayout Kv { get; }
 
     /// <summary>The instruction set whose kernels compute.</summary>
     public string Kernels { get; }
@@ -100,7 +100,7 @@ internal sealed class LoadedModel : IDisposable
         VocabularySize = Config.VocabularySize,
         TokenizerSize = Tokenizer?.VocabularySize ?? 0,
         Layers = Config.Layers,
-        KeyValues = KeyValues,
+        Kv = Kv,
         Length = length,
     };
 

@@ -43,7 +43,7 @@ public sealed class MeKiSession : IDisposable
     internal static MeKiSession Create(LoadedModel model)
     {
         using LoadedModel.Hold hold = model.HoldOpen();
-        return new(model, new(model.Config, model.KeyValues), []);
+        return new(model, new(model.Config, model.Kv), []);
     }
 
     /// <summary>Continues a saved one.</summary>

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Model.Files;
 using MeKi.Store;
 using MeKi.Store.Storage;
@@ -28,11 +28,11 @@ internal static class SessionFile
             uint checksum = Crc32C.Initial;
             WriteTokens(file.Stream, tokens, ref checksum);
             WriteChecksum(file.Stream, checksum);
-            foreach (KeyValuePages layer in cache.Layers)
+            foreach (LayerCache layer in cache.Layers)
             {
                 for (int page = 0; page < header.Pages; page++)
                 {
-                    foreach ((int offset, int length) in header.KeyValues.Parts(header.UsedOf(page * KeyValuePages.PageLength)))
+                    foreach ((int offset, int length) in header.Kv.Parts(header.UsedOf(page * KvPage.Positions)))
                         Write(file.Stream, layer.Pages[page].Bytes.Slice(offset, length), ref checksum);
                     WriteChecksum(file.Stream, checksum);
                 }
@@ -52,7 +52,7 @@ internal static class SessionFile
     /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
     public static (KvCache Cache, int[] Tokens) Read(string path, SessionHeader model, ModelConfig config)
     {
-        KvCache cache = new(config, model.KeyValues);
+        KvCache cache = new(config, model.Kv);
         try
         {
             using SafeFileHandle handle = RegularFile.Open(path, FileOptions.SequentialScan);
@@ -94,11 +94,11 @@ internal static class SessionFile
             throw new SessionFileException(path, "tokens", "an id is outside the vocabulary", "Delete it and compute the session again");
         for (int layer = 0; layer < cache.Layers.Length; layer++)
         {
-            KeyValuePages pages = cache.Layers[layer];
+            LayerCache pages = cache.Layers[layer];
             pages.Reserve(0, header.Length);
             for (int page = 0; page < pages.Pages.Count; page++)
             {
-                foreach ((int offset, int length) in header.KeyValues.Parts(header.UsedOf(page * KeyValuePages.PageLength)))
+                foreach ((int offset, int length) in header.Kv.Parts(header.UsedOf(page * KvPage.Positions)))
                     Read(file, pages.Pages[page].Bytes.Slice(offset, length), ref checksum);
                 CheckChecksum(file, path, $"layer {layer}, page {page}", checksum);
             }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
+using MeKi.Kernels.Kv;
 using MeKi.Store;
 
 namespace MeKi.Model;
@@ -21,28 +22,28 @@ internal sealed record SessionHeader
 
     public required int Layers { get; init; }
 
-    public required KeyValueLayout KeyValues { get; init; }
+    public required KvLayout Kv { get; init; }
 
     /// <summary>Tokens of the session.</summary>
     public required int Length { get; init; }
 
     /// <summary>Pages of a layer.</summary>
-    public int Pages => (int)((Length + KeyValuePages.PageLength - 1L) / KeyValuePages.PageLength);
+    public int Pages => (int)((Length + KvPage.Positions - 1L) / KvPage.Positions);
 
     /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum. Full pages are alike.</summary>
     public long FileBytes
     {
         get
         {
-            (int full, int rest) = Math.DivRem(Length, KeyValuePages.PageLength);
-            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * (full * PageBytes(KeyValuePages.PageLength) + (rest > 0 ? PageBytes(rest) : 0));
+            (int full, int rest) = Math.DivRem(Length, KvPage.Positions);
+            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * (full * PageBytes(KvPage.Positions) + (rest > 0 ? PageBytes(rest) : 0));
         }
     }
 
     private static ReadOnlySpan<byte> Magic => "MEKISESS"u8;
 
     /// <summary>Positions in use of the page that begins with a position.</summary>
-    public int UsedOf(int first) => Math.Min(KeyValuePages.PageLength, Length - first);
+    public int UsedOf(int first) => Math.Min(KvPage.Positions, Length - first);
 
     public byte[] ToBytes()
     {
@@ -76,10 +77,10 @@ internal sealed record SessionHeader
         if (length < 0 || length > contextLength)
             throw new SessionFileException(path, "header, tokens", $"{length} tokens are more than the model's context of {contextLength}", "Use the model it was saved with");
         SessionHeader own = model with { Length = length };
-        (KeyValueFormat keys, KeyValueFormat values) = ((KeyValueFormat)BinaryPrimitives.ReadInt32LittleEndian(header[68..]), (KeyValueFormat)BinaryPrimitives.ReadInt32LittleEndian(header[72..]));
-        if ((keys, values) != (model.KeyValues.Keys, model.KeyValues.Values))
+        (KvFormat keys, KvFormat values) = ((KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[68..]), (KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[72..]));
+        if ((keys, values) != (model.Kv.Keys, model.Kv.Values))
         {
-            throw new SessionFileException(path, "header, formats", $"keys are {keys} and values {values} where the model was loaded for {model.KeyValues.Keys} and {model.KeyValues.Values}",
+            throw new SessionFileException(path, "header, formats", $"keys are {keys} and values {values} where the model was loaded for {model.Kv.Keys} and {model.Kv.Values}",
                 "Load the model with the session's formats");
         }
         // Everything else follows from the model.
@@ -88,11 +89,11 @@ internal sealed record SessionHeader
         return own;
     }
 
-    private long PageBytes(int positions) => KeyValues.Parts(positions).Sum(part => (long)part.Length) + sizeof(uint);
+    private long PageBytes(int positions) => Kv.Parts(positions).Sum(part => (long)part.Length) + sizeof(uint);
 
     private (int At, int Value)[] Words() =>
     [
-        (8, Version), (12, Bytes), (48, VocabularySize), (52, TokenizerSize), (56, Layers), (60, KeyValues.KvHeads), (64, KeyValues.HeadDimension),
-        (68, (int)KeyValues.Keys), (72, (int)KeyValues.Values), (76, Length), (80, KeyValuePages.PageLength),
+        (8, Version), (12, Bytes), (48, VocabularySize), (52, TokenizerSize), (56, Layers), (60, Kv.KvHeads), (64, Kv.HeadDimension),
+        (68, (int)Kv.Keys), (72, (int)Kv.Values), (76, Length), (80, KvPage.Positions),
     ];
 }

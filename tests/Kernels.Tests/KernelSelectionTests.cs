@@ -1,5 +1,3 @@
-using MeKi.Kernels.Panels;
-
 namespace MeKi.Kernels.Tests;
 
 /// <summary>Choosing a kernel set by name.</summary>
@@ -8,20 +6,20 @@ public class KernelSelectionTests
     [Fact]
     public void No_name_takes_the_fastest_and_a_name_its_own_set_in_any_case()
     {
-        Assert.Same(PanelKernels.Available[0], PanelKernels.Select(null));
-        Assert.Same(PanelKernels.Available[0], PanelKernels.Select(""));
-        foreach (PanelKernels kernels in PanelKernels.Available)
+        Assert.Same(KernelSet.Available[0], KernelSet.Select(null));
+        Assert.Same(KernelSet.Available[0], KernelSet.Select(""));
+        foreach (KernelSet kernels in KernelSet.Available)
         {
-            Assert.Same(kernels, PanelKernels.Select(kernels.Name));
-            Assert.Same(kernels, PanelKernels.Select(kernels.Name.ToUpperInvariant()));
+            Assert.Same(kernels, KernelSet.Select(kernels.Name));
+            Assert.Same(kernels, KernelSet.Select(kernels.Name.ToUpperInvariant()));
         }
-        Assert.Equal(PanelKernels.Available.Select(kernels => kernels.Name), KernelSelection.Names);
+        Assert.Equal(KernelSet.Available.Select(kernels => kernels.Name), KernelSelection.Names);
     }
 
     [Fact]
     public void An_unknown_name_is_refused_with_those_there_are()
     {
-        string message = Assert.Throws<KernelSelectionException>(() => PanelKernels.Select("Avx9")).Message;
+        string message = Assert.Throws<KernelSelectionException>(() => KernelSet.Select("Avx9")).Message;
         Assert.Contains($"{KernelSelection.Variable}=Avx9", message, StringComparison.Ordinal);
         Assert.All(KernelSelection.Names, name => Assert.Contains(name, message, StringComparison.Ordinal));
     }

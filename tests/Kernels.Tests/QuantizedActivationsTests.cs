@@ -121,13 +121,13 @@ public unsafe class QuantizedActivationsTests
             pairs[i / 16 * 2 + i % 4 / 2] += code;
         }
         Assert.Equal(halves[0] + halves[1], group.Sums[block * stride + lane]);
-        AssertPacked(-8 * (pairs[0] + pairs[2]), -8 * (pairs[1] + pairs[3]), group.Starts[block * stride + lane]);
-        AssertPacked(-32 * pairs[0], -32 * pairs[1], group.HalfStarts[2 * block * stride + lane]);
-        AssertPacked(-32 * pairs[2], -32 * pairs[3], group.HalfStarts[(2 * block + 1) * stride + lane]);
+        AssertPacked(-8 * (pairs[0] + pairs[2]), -8 * (pairs[1] + pairs[3]), group.CentreCorrections8[block * stride + lane]);
+        AssertPacked(-32 * pairs[0], -32 * pairs[1], group.CentreCorrections32[2 * block * stride + lane]);
+        AssertPacked(-32 * pairs[2], -32 * pairs[3], group.CentreCorrections32[(2 * block + 1) * stride + lane]);
         Assert.True(Bits.Same(scale * (halves[0] + halves[1]), group.ScaledSums[block * stride + lane]), place);
         QuantizedGroup sameBlock = quantized.Group(token / stride, block);
-        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.Starts == group.Starts + block * stride
-            && sameBlock.HalfStarts == group.HalfStarts + 2 * block * stride, place);
+        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.CentreCorrections8 == group.CentreCorrections8 + block * stride
+            && sameBlock.CentreCorrections32 == group.CentreCorrections32 + 2 * block * stride, place);
     }
 
     private static void AssertPacked(int first, int second, int packed) => Assert.Equal((first, second), ((short)packed, packed >> 16));

@@ -1,5 +1,5 @@
 using MeKi.Kernels.Allocation;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
@@ -14,13 +14,13 @@ public unsafe class SizeTests
     {
         PinnedFloats floats = new();
         Assert.Throws<ArgumentOutOfRangeException>(() => { floats.Reserve(-1); });
-        Assert.Throws<ArgumentOutOfRangeException>(() => { floats.Reserve(unchecked((int)(8_388_608L * KeyValuePages.PageLength))); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { floats.Reserve(unchecked((int)(8_388_608L * KvPage.Positions))); });
         floats.Reserve(64);
         Assert.Throws<ArgumentOutOfRangeException>(() => { floats.Slice(-1, 1); });
         Assert.Throws<ArgumentOutOfRangeException>(() => { new ActivationMatrix(8).Reserve(-1); });
         Assert.Throws<ArgumentOutOfRangeException>(() => { new QuantizedActivations().Reserve(-4, 32); });
         Assert.Throws<ArgumentOutOfRangeException>(() => { new QuantizedActivations().Reserve(4, -32); });
-        Assert.Throws<ArgumentOutOfRangeException>(() => { new SplitTokens().Reserve(-4, -1); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { new SignMagnitudeTokens().Reserve(-4, -1); });
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public unsafe class SizeTests
     public void Products_beyond_32_bits_are_not_reserved_as_their_remainder()
     {
         Assert.Throws<OverflowException>(() => { new QuantizedActivations().Reserve(1 << 26, 64); });
-        Assert.Throws<OverflowException>(() => { new SplitTokens().Reserve(1 << 16, 1 << 16); });
+        Assert.Throws<OverflowException>(() => { new SignMagnitudeTokens().Reserve(1 << 16, 1 << 16); });
         Assert.Throws<OverflowException>(() => { new ActivationMatrix(1 << 16).Reserve(1 << 16); });
     }
 
@@ -48,7 +48,7 @@ public unsafe class SizeTests
     public void Attention_over_more_than_it_can_count_is_refused(int heads, int tokens, int firstPosition)
     {
         using ComputePool pool = new(1);
-        using KeyValuePages cache = new(new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
+        using LayerCache cache = new(new(new(1, 32, KvFormat.F16, KvFormat.F16), layers: 1));
         cache.Reserve(0, 1);
         // Refused before memory for them is asked for.
         ActivationMatrix queries = new(32 * heads), output = new(32 * heads);
@@ -61,7 +61,7 @@ public unsafe class SizeTests
     [InlineData(int.MaxValue - 10, 100)]
     public void Positions_that_are_none_are_not_reserved(int first, int count)
     {
-        using KeyValuePages cache = new(new(new(1, 32, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
+        using LayerCache cache = new(new(new(1, 32, KvFormat.F16, KvFormat.F16), layers: 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Reserve(first, count));
         Assert.Empty(cache.Pages);
     }
@@ -70,11 +70,11 @@ public unsafe class SizeTests
     [Trait("Fault", "18.17")]
     public void A_cache_that_no_kernel_reads_is_refused_before_the_first_token()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => new KeyValueMemory(new(1, 1056, KeyValueFormat.Q8_0, KeyValueFormat.F16), layers: 1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new KeyValueMemory(new(1 << 23, 128, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new KeyValueMemory(new(0, 128, KeyValueFormat.F16, KeyValueFormat.F16), layers: 1));
-        _ = new KeyValueMemory(new(1, 1024, KeyValueFormat.Q8_0, KeyValueFormat.F16), layers: 1);
-        _ = new KeyValueMemory(new(1, 1056, KeyValueFormat.F16, KeyValueFormat.Q8_0), layers: 1);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PageAllocator(new(1, 1056, KvFormat.Q8_0, KvFormat.F16), layers: 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PageAllocator(new(1 << 23, 128, KvFormat.F16, KvFormat.F16), layers: 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PageAllocator(new(0, 128, KvFormat.F16, KvFormat.F16), layers: 1));
+        _ = new PageAllocator(new(1, 1024, KvFormat.Q8_0, KvFormat.F16), layers: 1);
+        _ = new PageAllocator(new(1, 1056, KvFormat.F16, KvFormat.Q8_0), layers: 1);
     }
 
     [Fact]

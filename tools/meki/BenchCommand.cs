@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Processors;
 using MeKi.Model;
 using MeKi.Tool.Benchmarking;
@@ -51,7 +50,7 @@ internal static class BenchCommand
             [
                 .. load.WithoutMeKi ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(), .. rows.Describe(parsed),
                 .. parsed.GetValue(pace) is { } rate ? [string.Create(CultureInfo.InvariantCulture, $"pace {rate}")] : Array.Empty<string>(),
-                .. (load.KeyFormat, load.ValueFormat) == (KeyValueFormat.F16, KeyValueFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
+                .. (load.KeyFormat, load.ValueFormat) == (KvFormat.F16, KvFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
             ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
             Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model;
 
 namespace MeKi.Tool;
@@ -29,7 +29,7 @@ internal sealed class CacheOptions
         ValueFormat = Format(parsed.GetValue(_values) ?? parsed.GetValue(_both)),
     };
 
-    private static KeyValueFormat Format(string? name) => name is null ? KeyValueFormat.F16 : Enum.Parse<KeyValueFormat>(name, ignoreCase: true);
+    private static KvFormat Format(string? name) => name is null ? KvFormat.F16 : Enum.Parse<KvFormat>(name, ignoreCase: true);
 
     private static Option<string?> Create(string name, string description, params string[] aliases)
     {

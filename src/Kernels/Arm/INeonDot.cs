@@ -14,7 +14,7 @@ internal unsafe interface INeonDot
         where TNeon : struct, INeon;
 
     /// <summary>Loads the four bytes at <paramref name="x"/> + 4 · <paramref name="index"/>, unless <paramref name="four"/> has them already.</summary>
-    static abstract Vector128<sbyte> NextFour<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
+    static abstract Vector128<sbyte> BroadcastFourAt<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
         where TNeon : struct, INeon;
 
     /// <summary>
@@ -37,7 +37,7 @@ internal readonly unsafe struct DotProductDot : INeonDot
         => Vector128.Load(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<sbyte> NextFour<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
+    public static Vector128<sbyte> BroadcastFourAt<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
         where TNeon : struct, INeon
         => four;
 
@@ -62,7 +62,7 @@ internal readonly unsafe struct MultiplyWideningDot : INeonDot
         => TNeon.LoadAndReplicate((int*)x).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<sbyte> NextFour<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
+    public static Vector128<sbyte> BroadcastFourAt<TNeon>(Vector128<sbyte> four, sbyte* x, int index)
         where TNeon : struct, INeon
         => TNeon.LoadAndReplicate((int*)x + index).AsSByte();
 

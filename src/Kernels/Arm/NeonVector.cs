@@ -28,7 +28,7 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
 
     public static int SignedOffsetShift => 0;
 
-    public static bool SplitsTokens => false;
+    public static bool TakesSignMagnitudes => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Load(byte* from) => new(Vector128.Load((sbyte*)from), Vector128.Load((sbyte*)from + 16));
@@ -76,10 +76,10 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> StartPartial(int* packed) => Both(Vector128.Create((short)*packed + (*packed >> 16)).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> Four(sbyte* x) => Both(TDot.Four<TNeon>(x));
+    public static NeonVector<TNeon, TDot> BroadcastFour(sbyte* x) => Both(TDot.Four<TNeon>(x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> NextFour(NeonVector<TNeon, TDot> four, sbyte* x, int index) => Both(TDot.NextFour<TNeon>(four._low, x, index));
+    public static NeonVector<TNeon, TDot> BroadcastFourAt(NeonVector<TNeon, TDot> four, sbyte* x, int index) => Both(TDot.BroadcastFourAt<TNeon>(four._low, x, index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> AddDot(NeonVector<TNeon, TDot> partial, NeonVector<TNeon, TDot> codes, NeonVector<TNeon, TDot> four, int index) =>
@@ -211,7 +211,7 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<sbyte> HalvesToSingle(Vector128<int> shifted)
     {
-        Vector128<float> value = (shifted & Vector128.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector128.Create(5.192296858534828e33f);
+        Vector128<float> value = (shifted & Vector128.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector128.Create(MovedHalf.Scale);
         Vector128<int> special = TNeon.AbsoluteCompareGreaterThanOrEqual(value, Vector128.Create(65536f)).AsInt32() & Vector128.Create(112 << 23);
         return (value.AsInt32() + special).AsSByte();
     }

@@ -74,8 +74,8 @@ internal static unsafe class FloatPanels<TVector, TFloats>
         int column = 0;
         for (; column + 2 <= columns; column += 2, panel += 2 * TFloats.ColumnBytes, second += 2 * TFloats.ColumnBytes)
         {
-            TVector.Prefetch(panel + PanelKernels.PrefetchBytes);
-            TVector.Prefetch(second + PanelKernels.PrefetchBytes);
+            TVector.Prefetch(panel + Prefetching.Bytes);
+            TVector.Prefetch(second + Prefetching.Bytes);
             TVector a = TVector.BroadcastFloat(x + column), b = TVector.BroadcastFloat(x + column + 1);
             even = TVector.MultiplyAdd(TFloats.Load<TVector>(panel), a, even);
             odd = TVector.MultiplyAdd(TFloats.Load<TVector>(panel + TFloats.ColumnBytes), b, odd);

@@ -49,7 +49,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         float* decoded = stackalloc float[2 * DecodedFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
-        int* starts = TCodes.CodeBits == 8 ? x.Sums : HasSubScales ? x.HalfStarts : x.Starts;
+        int* corrections = TCodes.CodeBits == 8 ? x.Sums : HasSubScales ? x.CentreCorrections32 : x.CentreCorrections8;
         TVector total = TVector.Zero, other = TVector.Zero;
         nint distance = (nint)(second - panel);
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
@@ -65,10 +65,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 // Whole lines only: the machine's own prefetching brings the rest, and a fifth step would make a loop of these.
                 for (int line = 0; TVector.Prefetches && line <= TCodes.GroupBytes - 64; line += 64)
                 {
-                    TVector.Prefetch(group + (PanelKernels.PrefetchBytes + line));
-                    TVector.Prefetch(otherGroup + (PanelKernels.PrefetchBytes + line));
+                    TVector.Prefetch(group + (Prefetching.Bytes + line));
+                    TVector.Prefetch(otherGroup + (Prefetching.Bytes + line));
                 }
-                Dot(group, otherGroup, codes, starts, panel + TCodes.SubScalesAt + 16 * g, panel + distance + TCodes.SubScalesAt + 16 * g, out TVector p, out TVector q);
+                Dot(group, otherGroup, codes, corrections, panel + TCodes.SubScalesAt + 16 * g, panel + distance + TCodes.SubScalesAt + 16 * g, out TVector p, out TVector q);
                 TVector scale = TVector.BroadcastFloat(a);
                 running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), scale), running);
                 otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
@@ -81,7 +81,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 codes += 32;
                 a++;
                 scaledSums++;
-                starts += HasSubScales ? 2 : 1;
+                corrections += HasSubScales ? 2 : 1;
             }
             total = running;
             other = otherRunning;
@@ -133,27 +133,27 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     // took five loads for four and was bound by them. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much,
     // and a call in here costs a factor of five.
     public static void MultiplyTile<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
-        where TKind : struct, ITileKind<TVector>
+        where TKind : struct, ICodeKind<TVector>
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
         float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, extras = panels.Extras;
-        int* starts = TCodes.CodeBits == 8 ? tokens.Sums : tokens.Starts;
+        int* corrections = TCodes.CodeBits == 8 ? tokens.Sums : tokens.CentreCorrections8;
         for (int g = 0; g < groups; g++)
         {
-            TVector p0 = TKind.Start(starts), p1 = TKind.Start(starts + 1), p2 = TKind.Start(starts + 2), p3 = TKind.Start(starts + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
+            TVector p0 = TKind.Correction(corrections), p1 = TKind.Correction(corrections + 1), p2 = TKind.Correction(corrections + 2), p3 = TKind.Correction(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
             for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
             {
-                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), four = TVector.Four(x);
+                TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), four = TVector.BroadcastFour(x);
                 p0 = TKind.Dot(p0, w, four, 0);
                 q0 = TKind.Dot(q0, v, four, 0);
-                four = TVector.NextFour(four, x, 1);
+                four = TVector.BroadcastFourAt(four, x, 1);
                 p1 = TKind.Dot(p1, w, four, 1);
                 q1 = TKind.Dot(q1, v, four, 1);
-                four = TVector.NextFour(four, x, 2);
+                four = TVector.BroadcastFourAt(four, x, 2);
                 p2 = TKind.Dot(p2, w, four, 2);
                 q2 = TKind.Dot(q2, v, four, 2);
-                four = TVector.NextFour(four, x, 3);
+                four = TVector.BroadcastFourAt(four, x, 3);
                 p3 = TKind.Dot(p3, w, four, 3);
                 q3 = TKind.Dot(q3, v, four, 3);
             }
@@ -170,7 +170,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
             TKind.Add(y + 48, TKind.Integers(p3), scales, extras, scale, scaledSums + 3);
             TKind.Add(y + 56, TKind.Integers(q3), scales + 8, extras + 8, scale, scaledSums + 3);
             scales += 16;
-            starts += 4;
+            corrections += 4;
             extras += 16;
             scaledSums += 4;
             a += 4;
@@ -180,28 +180,28 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     /// <summary><see cref="MultiplyTile"/> for sums of half groups.</summary>
     // One panel after the other: four of its weights in registers meet four tokens, so that a half's partial sum is one register for as long as it takes.
     public static void MultiplyTileByHalves<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
-        where TKind : struct, ITileKind<TVector>
+        where TKind : struct, ICodeKind<TVector>
     {
         byte* codes = panels.Codes, subScales = (byte*)panels.Extras;
         sbyte* x = tokens.Codes;
         float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Extras;
-        int* starts = tokens.HalfStarts;
+        int* corrections = tokens.CentreCorrections32;
         for (int g = 0; g < groups; g++)
         {
             for (int panel = 0; panel < 2; panel++)
             {
                 TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0;
-                for (byte* half = codes, end = codes + 512; half < end; half += 256, x += 64, starts += 4, subScales += 64)
+                for (byte* half = codes, end = codes + 512; half < end; half += 256, x += 64, corrections += 4, subScales += 64)
                 {
                     TVector w0 = TVector.Load(half), w1 = TVector.Load(half + 64), w2 = TVector.Load(half + 128), w3 = TVector.Load(half + 192);
-                    TVector f0 = TVector.Four(x), f1 = TVector.Four(x + 16), f2 = TVector.Four(x + 32), f3 = TVector.Four(x + 48);
-                    s0 = AddHalf<TKind>(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, starts, subScales);
-                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 1), TVector.NextFour(f1, x + 16, 1), TVector.NextFour(f2, x + 32, 1), TVector.NextFour(f3, x + 48, 1));
-                    s1 = AddHalf<TKind>(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, starts, subScales);
-                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 2), TVector.NextFour(f1, x + 16, 2), TVector.NextFour(f2, x + 32, 2), TVector.NextFour(f3, x + 48, 2));
-                    s2 = AddHalf<TKind>(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, starts, subScales);
-                    (f0, f1, f2, f3) = (TVector.NextFour(f0, x, 3), TVector.NextFour(f1, x + 16, 3), TVector.NextFour(f2, x + 32, 3), TVector.NextFour(f3, x + 48, 3));
-                    s3 = AddHalf<TKind>(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, starts, subScales);
+                    TVector f0 = TVector.BroadcastFour(x), f1 = TVector.BroadcastFour(x + 16), f2 = TVector.BroadcastFour(x + 32), f3 = TVector.BroadcastFour(x + 48);
+                    s0 = AddHalf<TKind>(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, corrections, subScales);
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 1), TVector.BroadcastFourAt(f1, x + 16, 1), TVector.BroadcastFourAt(f2, x + 32, 1), TVector.BroadcastFourAt(f3, x + 48, 1));
+                    s1 = AddHalf<TKind>(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, corrections, subScales);
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 2), TVector.BroadcastFourAt(f1, x + 16, 2), TVector.BroadcastFourAt(f2, x + 32, 2), TVector.BroadcastFourAt(f3, x + 48, 2));
+                    s2 = AddHalf<TKind>(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, corrections, subScales);
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 3), TVector.BroadcastFourAt(f1, x + 16, 3), TVector.BroadcastFourAt(f2, x + 32, 3), TVector.BroadcastFourAt(f3, x + 48, 3));
+                    s3 = AddHalf<TKind>(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, corrections, subScales);
                 }
                 TKind.Add(y, s0, scales, minima, TVector.BroadcastFloat(a), scaledSums);
                 TKind.Add(y + 16, s1, scales, minima, TVector.BroadcastFloat(a + 1), scaledSums + 1);
@@ -213,13 +213,13 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 minima += 8;
                 // Back to the group's first half, in the second panel's sub-scales.
                 x -= 128;
-                starts -= 8;
+                corrections -= 8;
                 subScales -= 96;
             }
             codes += 448;
             y -= 16;
             x += 128;
-            starts += 8;
+            corrections += 8;
             subScales += 64;
             scaledSums += 4;
             a += 4;
@@ -228,10 +228,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector AddHalf<TKind>(
-        TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* starts, byte* subScales)
-        where TKind : struct, ITileKind<TVector>
+        TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* corrections, byte* subScales)
+        where TKind : struct, ICodeKind<TVector>
     {
-        TVector half = TVector.AddDot(TKind.Start(starts + token), w0, f0, token);
+        TVector half = TVector.AddDot(TKind.Correction(corrections + token), w0, f0, token);
         half = TVector.AddDot(half, w1, f1, token);
         half = TVector.AddDot(half, w2, f2, token);
         half = TVector.AddDot(half, w3, f3, token);
@@ -247,16 +247,16 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
 
     /// <summary>The integer sums of a group of two panels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dot(byte* group, byte* second, sbyte* x, int* starts, byte* subScales, byte* otherSubScales, out TVector p, out TVector q)
+    private static void Dot(byte* group, byte* second, sbyte* x, int* corrections, byte* subScales, byte* otherSubScales, out TVector p, out TVector q)
     {
-        TVector a = Start(starts), b = HasSubScales ? Start(starts + 1) : TVector.Zero, c = a, d = b;
-        TVector first = TVector.Four(x), last = TVector.Four(x + 16);
+        TVector a = Correction(corrections), b = HasSubScales ? Correction(corrections + 1) : TVector.Zero, c = a, d = b;
+        TVector first = TVector.BroadcastFour(x), last = TVector.BroadcastFour(x + 16);
         Step(group, second, 0, ref a, ref b, ref c, ref d, first, last);
-        (first, last) = (TVector.NextFour(first, x, 1), TVector.NextFour(last, x + 16, 1));
+        (first, last) = (TVector.BroadcastFourAt(first, x, 1), TVector.BroadcastFourAt(last, x + 16, 1));
         Step(group, second, 1, ref a, ref b, ref c, ref d, first, last);
-        (first, last) = (TVector.NextFour(first, x, 2), TVector.NextFour(last, x + 16, 2));
+        (first, last) = (TVector.BroadcastFourAt(first, x, 2), TVector.BroadcastFourAt(last, x + 16, 2));
         Step(group, second, 2, ref a, ref b, ref c, ref d, first, last);
-        (first, last) = (TVector.NextFour(first, x, 3), TVector.NextFour(last, x + 16, 3));
+        (first, last) = (TVector.BroadcastFourAt(first, x, 3), TVector.BroadcastFourAt(last, x + 16, 3));
         Step(group, second, 3, ref a, ref b, ref c, ref d, first, last);
         p = Sum(a, b, subScales);
         q = Sum(c, d, otherSubScales);
@@ -289,10 +289,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
 
     /// <summary>What a group's, or half's, sums start with.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Start(int* starts)
+    private static TVector Correction(int* corrections)
     {
         if (TCodes.CodeBits == 8)
-            return TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(starts, TVector.SignedOffsetShift);
-        return TCodes.Centred ? TVector.StartPartial(starts) : TVector.Zero;
+            return TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(corrections, TVector.SignedOffsetShift);
+        return TCodes.Centred ? TVector.StartPartial(corrections) : TVector.Zero;
     }
 }

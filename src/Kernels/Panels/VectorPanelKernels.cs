@@ -1,4 +1,3 @@
-using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -8,7 +7,7 @@ namespace MeKi.Kernels.Panels;
 /// <summary>The panel products in one vocabulary of vectors: which kernel a format takes, and where expanded panels lie.</summary>
 /// <typeparam name="TVector">Eight lanes.</typeparam>
 /// <typeparam name="TWide">Sixteen.</typeparam>
-internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : PanelKernels
+internal sealed unsafe class VectorPanelKernels<TVector, TWide> : PanelKernels
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
 {
@@ -16,10 +15,6 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
 
     [ThreadStatic]
     private static ExpandedPanels? t_expanded;
-
-    public override string Name => name;
-
-    public override AttentionKernels Attention { get; } = new VectorAttentionKernels<TVector, TWide>();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {
@@ -37,13 +32,13 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         }
     }
 
-    public override bool SplitsTokens(PanelMatrix weight) => TVector.SplitsTokens && weight.Format.Block.Type == GgmlType.Q8_0;
+    public override bool TakesSignMagnitudes(PanelMatrix weight) => TVector.TakesSignMagnitudes && weight.Format.Block.Type == GgmlType.Q8_0;
 
     public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {
-        if (SplitsTokens(weight))
+        if (TakesSignMagnitudes(weight))
         {
-            TilesOfSplitTokens(weight, panel, tokens, sums, output);
+            TilesOfSignMagnitudes(weight, panel, tokens, sums, output);
             return;
         }
         for (int pair = 0; pair < TilePanels(weight) / 2 && panel + 2 * pair < weight.Panels; pair++)
@@ -54,11 +49,11 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
     {
         switch (weight.Format.Block.Type)
         {
-            case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedTile<TVector>>(weight, panel, tokens, sums, output); break;
-            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, CentredTile<TVector>>(weight, panel, tokens, sums, output); break;
-            case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, MinimaTile<TVector>>(weight, panel, tokens, sums, output); break;
-            case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, MinimaTile<TVector>>(weight, panel, tokens, sums, output); break;
-            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, SubScaledTile<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q8_0: TilesOfCodes<Q8_0Codes, SignedCodes<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q4_0: TilesOfCodes<Q4_0Codes, CentredCodes<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q4_K: TilesOfCodes<Q4_KCodes, CodesWithMinima<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q5_K: TilesOfCodes<Q5_KCodes, CodesWithMinima<TVector>>(weight, panel, tokens, sums, output); break;
+            case GgmlType.Q6_K: TilesOfCodes<Q6_KCodes, SubScaledCodes<TVector>>(weight, panel, tokens, sums, output); break;
             case GgmlType.F32: TilesOfFloats<F32Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
             case GgmlType.F16: TilesOfFloats<F16Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
             case GgmlType.BF16: TilesOfFloats<BF16Floats>(weight, panel, tokens.Tokens, floats, sums, output); break;
@@ -80,29 +75,29 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         for (int step = 0; step < steps; step++)
         {
             sbyte* at = x + 16 * (step & 15);
-            TVector four = TVector.Four(at);
-            if (TVector.SplitsTokens)
+            TVector four = TVector.BroadcastFour(at);
+            if (TVector.TakesSignMagnitudes)
             {
-                TVector signs = TVector.NextFour(four, at, 1);
-                s0 = TVector.AddSplitDot(s0, codes, four, signs);
-                s1 = TVector.AddSplitDot(s1, codes + 32, four, signs);
-                s2 = TVector.AddSplitDot(s2, codes + 64, four, signs);
-                s3 = TVector.AddSplitDot(s3, codes + 96, four, signs);
-                t0 = TVector.AddSplitDot(t0, codes + 128, four, signs);
-                t1 = TVector.AddSplitDot(t1, codes + 160, four, signs);
-                t2 = TVector.AddSplitDot(t2, codes + 192, four, signs);
-                t3 = TVector.AddSplitDot(t3, codes + 224, four, signs);
+                TVector signs = TVector.BroadcastFourAt(four, at, 1);
+                s0 = TVector.AddSignMagnitudeDot(s0, codes, four, signs);
+                s1 = TVector.AddSignMagnitudeDot(s1, codes + 32, four, signs);
+                s2 = TVector.AddSignMagnitudeDot(s2, codes + 64, four, signs);
+                s3 = TVector.AddSignMagnitudeDot(s3, codes + 96, four, signs);
+                t0 = TVector.AddSignMagnitudeDot(t0, codes + 128, four, signs);
+                t1 = TVector.AddSignMagnitudeDot(t1, codes + 160, four, signs);
+                t2 = TVector.AddSignMagnitudeDot(t2, codes + 192, four, signs);
+                t3 = TVector.AddSignMagnitudeDot(t3, codes + 224, four, signs);
                 continue;
             }
             s0 = TVector.AddSignedDot(s0, w, w, four, 0);
             t0 = TVector.AddSignedDot(t0, v, v, four, 0);
-            four = TVector.NextFour(four, at, 1);
+            four = TVector.BroadcastFourAt(four, at, 1);
             s1 = TVector.AddSignedDot(s1, w, w, four, 1);
             t1 = TVector.AddSignedDot(t1, v, v, four, 1);
-            four = TVector.NextFour(four, at, 2);
+            four = TVector.BroadcastFourAt(four, at, 2);
             s2 = TVector.AddSignedDot(s2, w, w, four, 2);
             t2 = TVector.AddSignedDot(t2, v, v, four, 2);
-            four = TVector.NextFour(four, at, 3);
+            four = TVector.BroadcastFourAt(four, at, 3);
             s3 = TVector.AddSignedDot(s3, w, w, four, 3);
             t3 = TVector.AddSignedDot(t3, v, v, four, 3);
         }
@@ -140,7 +135,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
 
     private static void TilesOfCodes<TCodes, TKind>(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)
         where TCodes : struct, IPanelCodes
-        where TKind : struct, ITileKind<TVector>
+        where TKind : struct, ICodeKind<TVector>
     {
         ExpandedPanels expanded = t_expanded ??= new();
         int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
@@ -169,7 +164,7 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         while (column < weight.Columns);
     }
 
-    private static void TilesOfSplitTokens(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)
+    private static void TilesOfSignMagnitudes(PanelMatrix weight, int panel, QuantizedActivations tokens, float* sums, in TileOutput output)
     {
         const int Width = TileOutput.Width;
         ExpandedPanels expanded = t_expanded ??= new();
@@ -177,13 +172,13 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide>(string name) : P
         int block = 0, all = weight.Blocks;
         do
         {
-            int blocks = Math.Min(SplitTokens.RunBlocks, all - block);
-            SplitTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks, expanded);
-            SplitRun first = tokens.Split.Run(block, 0);
+            int blocks = Math.Min(SignMagnitudeTokens.RunBlocks, all - block);
+            SignMagnitudeTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks, expanded);
+            SignMagnitudeRun first = tokens.SignMagnitudes.Run(block, 0);
             for (int token = 0; token < tokens.Tokens; token++)
             {
                 float* tile = sums + Width * token;
-                SplitTile<TVector>.Multiply(expanded, blocks, first.After(token * blocks), tile);
+                SignMagnitudeTile<TVector>.Multiply(expanded, blocks, first.After(token * blocks), tile);
                 if (block + blocks == all)
                     output.Write(token, 1, tile, Width);
             }

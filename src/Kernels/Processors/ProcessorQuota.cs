@@ -29,7 +29,7 @@ internal static class ProcessorQuota
     /// </summary>
     private static IEnumerable<Mount> Mounts(string root)
     {
-        foreach (string line in KernelFile.Lines(Path.Combine(root, "proc/self/mountinfo")))
+        foreach (string line in ProcFile.Lines(Path.Combine(root, "proc/self/mountinfo")))
         {
             string[] halves = line.Split(" - ", 2);
             string[] left = halves[0].Split(' '), right = halves[^1].Split(' ');
@@ -60,7 +60,7 @@ internal static class ProcessorQuota
     /// <summary>The process's group: lines of <c>/proc/self/cgroup</c> are <c>number:controllers:name</c>, in version 2 without controllers.</summary>
     private static string GroupOf(string root, Mount mount)
     {
-        foreach (string line in KernelFile.Lines(Path.Combine(root, "proc/self/cgroup")))
+        foreach (string line in ProcFile.Lines(Path.Combine(root, "proc/self/cgroup")))
         {
             if (line.Split(':', 3) is [_, string controllers, string name] && (mount.IsVersion2 ? controllers.Length == 0 : controllers.Split(',').Contains("cpu")))
                 return name;
@@ -70,10 +70,10 @@ internal static class ProcessorQuota
 
     /// <summary><c>cpu.max</c>: quota and period in microseconds, or <c>max</c> and the period.</summary>
     private static double? Version2(string folder) =>
-        KernelFile.Lines(Path.Join(folder, "cpu.max")) is [string line, ..] && line.Split(' ') is [string quota, string period] ? Ratio(quota, period) : null;
+        ProcFile.Lines(Path.Join(folder, "cpu.max")) is [string line, ..] && line.Split(' ') is [string quota, string period] ? Ratio(quota, period) : null;
 
     private static double? Version1(string folder) =>
-        KernelFile.Lines(Path.Join(folder, "cpu.cfs_quota_us")) is [string quota, ..] && KernelFile.Lines(Path.Join(folder, "cpu.cfs_period_us")) is [string period, ..]
+        ProcFile.Lines(Path.Join(folder, "cpu.cfs_quota_us")) is [string quota, ..] && ProcFile.Lines(Path.Join(folder, "cpu.cfs_period_us")) is [string period, ..]
             ? Ratio(quota, period) : null;
 
     // No quota is "max" or −1: not a number without a sign.

@@ -49,18 +49,18 @@ public static class ProcessorTopology
     private static List<int>? AllowedProcessors(string root)
     {
         const string Field = "Cpus_allowed_list:";
-        string? line = KernelFile.Lines(Path.Combine(root, "proc/self/status")).FirstOrDefault(line => line.StartsWith(Field, StringComparison.Ordinal));
+        string? line = ProcFile.Lines(Path.Combine(root, "proc/self/status")).FirstOrDefault(line => line.StartsWith(Field, StringComparison.Ordinal));
         return line is null ? null : ParseList(line.AsSpan(Field.Length));
     }
 
     /// <summary>A core's name: the lowest processor in it.</summary>
     private static int CoreOf(string devices, int processor) =>
-        KernelFile.Lines(Path.Combine(devices, $"cpu{processor}/topology/thread_siblings_list")) is [string siblings, ..]
+        ProcFile.Lines(Path.Combine(devices, $"cpu{processor}/topology/thread_siblings_list")) is [string siblings, ..]
         && ParseList(siblings) is { Count: > 0 } list && list.Contains(processor) ? list.Min() : processor;
 
     /// <summary>Compute capacity, 1,024 for the largest core; the same for all where the kernel does not tell, as on a machine of equal cores.</summary>
     private static long Capacity(string devices, int processor) =>
-        KernelFile.Lines(Path.Combine(devices, $"cpu{processor}/cpu_capacity")) is [string text, ..]
+        ProcFile.Lines(Path.Combine(devices, $"cpu{processor}/cpu_capacity")) is [string text, ..]
         && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int capacity) && capacity > 0 ? capacity : 1_024;
 
     /// <summary>The kernel's list format, <c>0,2-3</c>; null for anything else.</summary>

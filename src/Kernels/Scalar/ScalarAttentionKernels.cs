@@ -1,4 +1,5 @@
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Attending;
+using MeKi.Kernels.Kv;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -8,9 +9,9 @@ namespace MeKi.Kernels.Scalar;
 /// <summary>Attention's arithmetic in plain loops over keys and values taken out of their pages: the meaning of the vector kernels, to the last bit.</summary>
 internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
 {
-    private const int Lanes = 8, Block = KeyValueLayout.BlockColumns, PageLength = KeyValuePages.PageLength;
+    private const int Lanes = 8, Block = KvLayout.BlockColumns, PageLength = KvPage.Positions;
 
-    public override void Score(KeyValueLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
+    public override void Score(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {
         Span<float> key = stackalloc float[Block];
         Span<sbyte> codes = stackalloc sbyte[Block];
@@ -24,7 +25,7 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
                 for (int r = 0; r < rows; r++)
                 {
                     ref float score = ref scores[r * PageLength + position];
-                    if (layout.Keys == KeyValueFormat.Q8_0)
+                    if (layout.Keys == KvFormat.Q8_0)
                     {
                         (float a, int sum) = Dot(codes, queries, kvHead, row + r, block);
                         score = MathF.FusedMultiplyAdd(sum, scale * a, score);
@@ -54,7 +55,7 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
             sum += lane;
     }
 
-    public override void Sum(KeyValueLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride)
+    public override void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride)
     {
         Span<float> value = stackalloc float[Block];
         for (int r = 0; r < rows; r++)
@@ -82,16 +83,16 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
     }
 
     // The scale of Q8_0 and its codes; else the values themselves, those of F16 as the vector kernels see them.
-    private static float ReadKey(KeyValueLayout layout, byte* keys, int position, int block, Span<float> values, Span<sbyte> codes)
+    private static float ReadKey(KvLayout layout, byte* keys, int position, int block, Span<float> values, Span<sbyte> codes)
     {
         switch (layout.Keys)
         {
-            case KeyValueFormat.F16:
+            case KvFormat.F16:
                 HalfStorage.LoadKey(keys, layout.Blocks, position, block, values);
                 foreach (ref float value in values)
-                    value /= HalfScale;
+                    value /= MovedHalf.Scale;
                 return 1;
-            case KeyValueFormat.F32:
+            case KvFormat.F32:
                 SingleStorage.LoadKey(keys, layout.Blocks, position, block, values);
                 return 1;
             default:
@@ -106,16 +107,16 @@ internal sealed unsafe class ScalarAttentionKernels : AttentionKernels
     }
 
     // What the weight is to be multiplied with first, and codes or values, those of F16 as the vector kernels see them.
-    private static float ReadValue(KeyValueLayout layout, byte* values, int position, int block, Span<float> to)
+    private static float ReadValue(KvLayout layout, byte* values, int position, int block, Span<float> to)
     {
         switch (layout.Values)
         {
-            case KeyValueFormat.F16:
+            case KvFormat.F16:
                 HalfStorage.LoadValue(values, position, block, to);
                 foreach (ref float value in to)
-                    value /= HalfScale;
-                return HalfScale;
-            case KeyValueFormat.F32:
+                    value /= MovedHalf.Scale;
+                return MovedHalf.Scale;
+            case KvFormat.F32:
                 SingleStorage.LoadValue(values, position, block, to);
                 return 1;
             default:

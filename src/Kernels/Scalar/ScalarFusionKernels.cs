@@ -1,4 +1,4 @@
-using MeKi.Kernels.Rows;
+using MeKi.Kernels.Fusing;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Scalar;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 using MeKi.Quant.Panels;
@@ -24,10 +23,6 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
 
     [ThreadStatic]
     private static float[]? t_row;
-
-    public override string Name => "Scalar";
-
-    public override AttentionKernels Attention { get; } = new ScalarAttentionKernels();
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
     {

@@ -56,15 +56,15 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>
     /// The first four of sixteen signed bytes for every lane, for dot products with the index 0. All sixteen may be read: SDOT picks its four from sixteen.
     /// </summary>
-    static abstract TSelf Four(sbyte* x);
+    static abstract TSelf BroadcastFour(sbyte* x);
 
     /// <summary>The bytes <paramref name="x"/> + 4 · <paramref name="index"/> instead, for dot products with that index, a constant below 4.</summary>
-    /// <param name="four">What <see cref="Four"/> gave for the same x.</param>
+    /// <param name="four">What <see cref="BroadcastFour"/> gave for the same x.</param>
     /// <param name="x">The sixteen bytes.</param>
     /// <param name="index">Which four.</param>
-    static abstract TSelf NextFour(TSelf four, sbyte* x, int index);
+    static abstract TSelf BroadcastFourAt(TSelf four, sbyte* x, int index);
 
-    /// <summary>Adds to each lane the product of its four unsigned codes, below 64, and the four signed bytes of <see cref="Four"/>, none −128.</summary>
+    /// <summary>Adds to each lane the product of its four unsigned codes, below 64, and the four signed bytes of <see cref="BroadcastFour"/>, none −128.</summary>
     static abstract TSelf AddDot(TSelf partial, TSelf codes, TSelf four, int index);
 
     /// <summary>The sum of two partial sums, which together hold no more dot products than <see cref="DotsPerSum"/>.</summary>
@@ -83,7 +83,7 @@ internal unsafe interface IPanelVector<TSelf>
     static abstract TSelf Magnitudes(TSelf codes);
 
     /// <summary>
-    /// Adds to each 32-bit lane the product of its four signed codes and the four signed bytes of <see cref="Four"/>, none −128, offset as <see
+    /// Adds to each 32-bit lane the product of its four signed codes and the four signed bytes of <see cref="BroadcastFour"/>, none −128, offset as <see
     /// cref="SignedOffsetShift"/> says.
     /// </summary>
     static abstract TSelf AddSignedDot(TSelf sums, TSelf codes, TSelf magnitudes, TSelf four, int index);
@@ -91,18 +91,18 @@ internal unsafe interface IPanelVector<TSelf>
     /// <summary>k where <see cref="AddSignedDot"/> computes with codes larger by 2^k, to be corrected with the sum of x; 0 where it does not.</summary>
     static abstract int SignedOffsetShift { get; }
 
-    /// <summary>Whether signed codes meet several tokens by <see cref="AddSplitDot"/> and not by <see cref="AddSignedDot"/>.</summary>
-    static abstract bool SplitsTokens { get; }
+    /// <summary>Whether signed codes meet several tokens by <see cref="AddSignMagnitudeDot"/> and not by <see cref="AddSignedDot"/>.</summary>
+    static abstract bool TakesSignMagnitudes { get; }
 
     /// <summary>
-    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SplitTokens"/>;
-    /// only where <see cref="SplitsTokens"/>.
+    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SignMagnitudeTokens"/>;
+    /// only where <see cref="TakesSignMagnitudes"/>.
     /// </summary>
     /// <param name="sums">The sums.</param>
     /// <param name="codes">32 signed codes.</param>
     /// <param name="magnitudes">The columns' magnitudes, none above 127, in every lane.</param>
     /// <param name="signs">Their signs, −1 or 0, in every lane.</param>
-    static virtual TSelf AddSplitDot(TSelf sums, byte* codes, TSelf magnitudes, TSelf signs) => throw new NotSupportedException();
+    static virtual TSelf AddSignMagnitudeDot(TSelf sums, byte* codes, TSelf magnitudes, TSelf signs) => throw new NotSupportedException();
 
     static abstract TSelf AddIntegers(TSelf a, TSelf b);
 

@@ -42,11 +42,11 @@ internal unsafe interface IWideVector<TSelf>
     /// <summary>Sixteen signed bytes as float32.</summary>
     static abstract TSelf LoadSignedBytesAsFloat(byte* from);
 
-    /// <inheritdoc cref="IPanelVector{TSelf}.Four"/>
-    static abstract TSelf Four(sbyte* x);
+    /// <inheritdoc cref="IPanelVector{TSelf}.BroadcastFour"/>
+    static abstract TSelf BroadcastFour(sbyte* x);
 
-    /// <inheritdoc cref="IPanelVector{TSelf}.NextFour"/>
-    static abstract TSelf NextFour(TSelf four, sbyte* x, int index);
+    /// <inheritdoc cref="IPanelVector{TSelf}.BroadcastFourAt"/>
+    static abstract TSelf BroadcastFourAt(TSelf four, sbyte* x, int index);
 
     /// <inheritdoc cref="IPanelVector{TSelf}.Magnitudes"/>
     static abstract TSelf Magnitudes(TSelf codes);

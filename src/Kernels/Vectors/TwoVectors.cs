@@ -65,10 +65,10 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
     public static TwoVectors<TVector> LoadSignedBytesAsFloat(byte* from) => new(TVector.LoadSignedBytesAsFloat(from), TVector.LoadSignedBytesAsFloat(from + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> Four(sbyte* x) => Both(TVector.Four(x));
+    public static TwoVectors<TVector> BroadcastFour(sbyte* x) => Both(TVector.BroadcastFour(x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> NextFour(TwoVectors<TVector> four, sbyte* x, int index) => Both(TVector.NextFour(four._low, x, index));
+    public static TwoVectors<TVector> BroadcastFourAt(TwoVectors<TVector> four, sbyte* x, int index) => Both(TVector.BroadcastFourAt(four._low, x, index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> Magnitudes(TwoVectors<TVector> codes) => new(TVector.Magnitudes(codes._low), TVector.Magnitudes(codes._high));

@@ -23,7 +23,7 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 
     public static int SignedOffsetShift => TDot.SignedOffsetShift;
 
-    public static bool SplitsTokens => TDot.SplitsTokens;
+    public static bool TakesSignMagnitudes => TDot.TakesSignMagnitudes;
 
     public static bool Prefetches => true;
 
@@ -61,10 +61,10 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> StartPartial(int* packed) => new(TDot.Start(Avx2.BroadcastScalarToVector256(packed)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> Four(sbyte* x) => new(Avx2.BroadcastScalarToVector256((int*)x).AsByte());
+    public static Avx2Vector<TDot> BroadcastFour(sbyte* x) => new(Avx2.BroadcastScalarToVector256((int*)x).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> NextFour(Avx2Vector<TDot> four, sbyte* x, int index) => new(Avx2.BroadcastScalarToVector256((int*)x + index).AsByte());
+    public static Avx2Vector<TDot> BroadcastFourAt(Avx2Vector<TDot> four, sbyte* x, int index) => new(Avx2.BroadcastScalarToVector256((int*)x + index).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddDot(Avx2Vector<TDot> partial, Avx2Vector<TDot> codes, Avx2Vector<TDot> four, int index) =>
@@ -92,8 +92,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
         new(TDot.AddSigned(sums._bits.AsInt32(), codes._bits, magnitudes._bits, four._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> AddSplitDot(Avx2Vector<TDot> sums, byte* codes, Avx2Vector<TDot> magnitudes, Avx2Vector<TDot> signs) =>
-        new(TDot.AddSplit(sums._bits.AsInt32(), (sbyte*)codes, magnitudes._bits, signs._bits.AsSByte()).AsByte());
+    public static Avx2Vector<TDot> AddSignMagnitudeDot(Avx2Vector<TDot> sums, byte* codes, Avx2Vector<TDot> magnitudes, Avx2Vector<TDot> signs) =>
+        new(TDot.AddSignMagnitude(sums._bits.AsInt32(), (sbyte*)codes, magnitudes._bits, signs._bits.AsSByte()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());
@@ -153,7 +153,7 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> LoadHalves(byte* from)
     {
         Vector256<int> moved = (Avx2.ConvertToVector256Int32((short*)from) << 13) & Vector256.Create(unchecked((int)0x8FFFE000));
-        Vector256<float> value = moved.AsSingle() * Vector256.Create(5.192296858534828e33f);
+        Vector256<float> value = moved.AsSingle() * Vector256.Create(MovedHalf.Scale);
         Vector256<float> special = Avx.Compare(Vector256.Abs(value), Vector256.Create(65536f), FloatComparisonMode.OrderedGreaterThanOrEqualNonSignaling);
         return new((value.AsInt32() | (special.AsInt32() & Vector256.Create(0x7F800000))).AsByte());
     }

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using MeKi.Kernels.KeyValues;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.X86;
@@ -59,7 +58,7 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     public static Avx512Vector LoadHalves(byte* low, byte* high)
     {
         Vector512<int> halves = Vector512.WidenLower(Vector256.Create(Vector128.Load((short*)low), Vector128.Load((short*)high)).ToVector512Unsafe());
-        Vector512<float> value = ((halves << 13) & Vector512.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector512.Create(AttentionKernels.HalfScale);
+        Vector512<float> value = ((halves << 13) & Vector512.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector512.Create(MovedHalf.Scale);
         Vector512<float> special = Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f));
         return new((value.AsInt32() | (special.AsInt32() & Vector512.Create(0x7F800000))).AsByte());
     }
@@ -72,10 +71,10 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector Four(sbyte* x) => new(Vector512.Create(*(int*)x).AsByte());
+    public static Avx512Vector BroadcastFour(sbyte* x) => new(Vector512.Create(*(int*)x).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector NextFour(Avx512Vector four, sbyte* x, int index) => new(Vector512.Create(*((int*)x + index)).AsByte());
+    public static Avx512Vector BroadcastFourAt(Avx512Vector four, sbyte* x, int index) => new(Vector512.Create(*((int*)x + index)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector Magnitudes(Avx512Vector codes) => new(Vector512.Abs(codes._bits.AsSByte()).AsByte());

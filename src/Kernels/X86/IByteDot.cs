@@ -30,7 +30,7 @@ internal unsafe interface IByteDot
 
     static abstract Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x);
 
-    static abstract bool SplitsTokens { get; }
+    static abstract bool TakesSignMagnitudes { get; }
 
-    static virtual Vector256<int> AddSplit(Vector256<int> sums, sbyte* codes, Vector256<byte> magnitudes, Vector256<sbyte> signs) => throw new NotSupportedException();
+    static virtual Vector256<int> AddSignMagnitude(Vector256<int> sums, sbyte* codes, Vector256<byte> magnitudes, Vector256<sbyte> signs) => throw new NotSupportedException();
 }

@@ -44,7 +44,7 @@ internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
     public static Vector256<int> AddSigned(Vector256<int> sums, Vector256<byte> codes, Vector256<byte> magnitudes, Vector256<sbyte> x) =>
         TInstruction.MultiplyWideningAndAdd(sums, magnitudes, x);
 
-    public static bool SplitsTokens => false;
+    public static bool TakesSignMagnitudes => false;
 }
 
 /// <summary>VPDPBUSD.</summary>

@@ -31,6 +31,6 @@ public sealed class DotProductPeak(ComputePool pool) : Region
     public override void Execute(int begin, int end)
     {
         for (int chunk = begin; chunk < end; chunk++)
-            Volatile.Write(ref _sum, PanelKernels.Selected.DotProducts(Steps));
+            Volatile.Write(ref _sum, KernelSet.Selected.Panels.DotProducts(Steps));
     }
 }

@@ -1,5 +1,5 @@
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 
 namespace MeKi.Model.Architectures;
 
@@ -35,7 +35,7 @@ internal sealed record LayerGeometry
     public int KeyWidth => KvHeads * HeadSize;
 
     /// <summary>What a page of the layer's KV cache holds.</summary>
-    public KeyValueLayout Layout(KeyValueFormat keys, KeyValueFormat values) => new(KvHeads, HeadSize, keys, values);
+    public KvLayout Layout(KvFormat keys, KvFormat values) => new(KvHeads, HeadSize, keys, values);
 }
 
 /// <summary>A rotary position embedding.</summary>

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels.Kv;
 using MeKi.Model.Architectures;
 
 namespace MeKi.Model.Layers;
@@ -16,7 +16,7 @@ internal sealed class Pass
 
     private readonly ModelConfig _config;
     private readonly ModelWeights _weights;
-    private readonly TokenLoop _each;
+    private readonly ParallelLoop _each;
     private readonly MatMul _matMul;
     private readonly Attention _attention;
     private readonly Rope[] _ropes;          // one for each kind of rotary embedding
@@ -271,7 +271,7 @@ internal sealed class Pass
             segment.Cache.Layers[w.Index].Reserve(_positions[segment.Row], segment.Rows);
     }
 
-    private KeyValuePages PagesOf(int row, int layer)
+    private LayerCache PagesOf(int row, int layer)
     {
         int i = 0;
         while (row >= _segments[i].Row + _segments[i].Rows)
@@ -290,7 +290,7 @@ internal sealed class Pass
     /// <summary>A segment's rows in the batch.</summary>
     private readonly record struct Placed(KvCache Cache, int Row, int Rows, int Wanted);
 
-    private readonly struct EmbedStep(Pass pass) : ITokenStep
+    private readonly struct EmbedStep(Pass pass) : ILoopStep
     {
         public void Invoke(int token)
         {
@@ -301,12 +301,12 @@ internal sealed class Pass
         }
     }
 
-    private readonly struct QueryStep(Pass pass, LayerWeights w) : ITokenStep
+    private readonly struct QueryStep(Pass pass, LayerWeights w) : ILoopStep
     {
         public void Invoke(int token) => pass.PrepareHeads(pass._queries.Row(token), w.QueryNorm, token);
     }
 
-    private readonly struct StoreStep(Pass pass, LayerWeights w) : ITokenStep
+    private readonly struct StoreStep(Pass pass, LayerWeights w) : ILoopStep
     {
         public void Invoke(int token)
         {
@@ -315,7 +315,7 @@ internal sealed class Pass
         }
     }
 
-    private readonly struct HeadsStep(Pass pass, LayerWeights w) : ITokenStep
+    private readonly struct HeadsStep(Pass pass, LayerWeights w) : ILoopStep
     {
         public void Invoke(int token)
         {

@@ -5,13 +5,13 @@ using MeKi.Quant;
 namespace MeKi.Model.Layers;
 
 /// <summary>y ← RMSNorm(x).</summary>
-internal readonly struct NormalizeStep(ActivationMatrix x, float[] weight, float eps, ActivationMatrix y) : ITokenStep
+internal readonly struct NormalizeStep(ActivationMatrix x, float[] weight, float eps, ActivationMatrix y) : ILoopStep
 {
     public void Invoke(int token) => RmsNorm.Normalize(x.Row(token), weight, eps, y.Row(token));
 }
 
 /// <summary>y ← scale · y + bias: what a product leaves to be done.</summary>
-internal readonly struct CompleteStep(ActivationMatrix y, Linear linear) : ITokenStep
+internal readonly struct CompleteStep(ActivationMatrix y, Linear linear) : ILoopStep
 {
     public void Invoke(int token)
     {
@@ -24,19 +24,19 @@ internal readonly struct CompleteStep(ActivationMatrix y, Linear linear) : IToke
 }
 
 /// <summary>x ← x + y.</summary>
-internal readonly struct AddStep(ActivationMatrix y, ActivationMatrix x) : ITokenStep
+internal readonly struct AddStep(ActivationMatrix y, ActivationMatrix x) : ILoopStep
 {
     public void Invoke(int token) => TensorPrimitives.Add(x.Row(token), y.Row(token), x.Row(token));
 }
 
 /// <summary>x ← x + what the branch brings.</summary>
-internal readonly struct InjectStep(ActivationMatrix x, TokenRowBranch branch) : ITokenStep
+internal readonly struct InjectStep(ActivationMatrix x, TokenRowBranch branch) : ILoopStep
 {
     public void Invoke(int token) => branch.InjectRow(token, x);
 }
 
 /// <summary>Both.</summary>
-internal readonly struct AddAndInjectStep(ActivationMatrix y, ActivationMatrix x, TokenRowBranch branch) : ITokenStep
+internal readonly struct AddAndInjectStep(ActivationMatrix y, ActivationMatrix x, TokenRowBranch branch) : ILoopStep
 {
     public void Invoke(int token)
     {
@@ -46,19 +46,19 @@ internal readonly struct AddAndInjectStep(ActivationMatrix y, ActivationMatrix x
 }
 
 /// <summary>inner ← up ⊙ SiLU(gate) (Shazeer, arXiv 2002.05202): the fuse of a row that was computed.</summary>
-internal readonly struct ActivateStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ITokenStep
+internal readonly struct ActivateStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ILoopStep
 {
     public void Invoke(int token) => inner.Fuse(token, StoredRow.OfFloats(up.Row(token)), gate.Row(token));
 }
 
 /// <summary>The branch's v.</summary>
-internal readonly struct FuseStep(TokenRowBranch branch, int[] tokens) : ITokenStep
+internal readonly struct FuseStep(TokenRowBranch branch, int[] tokens) : ILoopStep
 {
     public void Invoke(int token) => branch.FuseRow(token, tokens[token]);
 }
 
 /// <summary>Both.</summary>
-internal readonly struct ActivateAndFuseStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up, TokenRowBranch branch, int[] tokens) : ITokenStep
+internal readonly struct ActivateAndFuseStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up, TokenRowBranch branch, int[] tokens) : ILoopStep
 {
     public void Invoke(int token)
     {

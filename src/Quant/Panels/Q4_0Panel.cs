@@ -20,15 +20,15 @@ public readonly struct Q4_0Panel : IPanelFormat
         {
             // A canonical block pairs column i with column i + 16 as well.
             ReadOnlySpan<byte> block = blocks.Slice(18 * row, 18);
-            Chunks.PlaceHalf(block, panel, row);
-            Chunks.Scatter(block[2..], panel[16..], row);
+            Interleave.PlaceHalf(block, panel, row);
+            Interleave.Scatter(block[2..], panel[16..], row);
         }
     }
 
     /// <inheritdoc/>
     public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
-        Chunks.TakeHalf(panel, row, block);
-        Chunks.Gather(panel[16..], row, block[2..]);
+        Interleave.TakeHalf(panel, row, block);
+        Interleave.Gather(panel[16..], row, block[2..]);
     }
 }

@@ -20,11 +20,11 @@ public readonly struct Q4_KPanel : IPanelFormat
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             ReadOnlySpan<byte> block = blocks.Slice(144 * row, 144);
-            Chunks.PlaceHalf(block, panel, row);
-            Chunks.PlaceHalf(block[2..], panel[16..], row);
+            Interleave.PlaceHalf(block, panel, row);
+            Interleave.PlaceHalf(block[2..], panel[16..], row);
             PanelScales.Pack(block.Slice(4, 12), panel[32..], row);
             for (int sub = 0; sub < 8; sub++)
-                Chunks.ScatterNibbles(block.Slice(16 + 32 * (sub / 2), 32), sub % 2 == 1, panel[(128 + 128 * sub)..], row);
+                Interleave.ScatterNibbles(block.Slice(16 + 32 * (sub / 2), 32), sub % 2 == 1, panel[(128 + 128 * sub)..], row);
         }
     }
 
@@ -32,10 +32,10 @@ public readonly struct Q4_KPanel : IPanelFormat
     public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
         block.Clear();
-        Chunks.TakeHalf(panel, row, block);
-        Chunks.TakeHalf(panel[16..], row, block[2..]);
+        Interleave.TakeHalf(panel, row, block);
+        Interleave.TakeHalf(panel[16..], row, block[2..]);
         PanelScales.Unpack(panel[32..], row, block.Slice(4, 12));
         for (int sub = 0; sub < 8; sub++)
-            Chunks.GatherNibbles(panel[(128 + 128 * sub)..], row, sub % 2 == 1, block.Slice(16 + 32 * (sub / 2), 32));
+            Interleave.GatherNibbles(panel[(128 + 128 * sub)..], row, sub % 2 == 1, block.Slice(16 + 32 * (sub / 2), 32));
     }
 }

@@ -23,17 +23,17 @@ public readonly struct Q5_KPanel : IPanelFormat
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             ReadOnlySpan<byte> block = blocks.Slice(176 * row, 176);
-            Chunks.PlaceHalf(block, panel, row);
-            Chunks.PlaceHalf(block[2..], panel[16..], row);
+            Interleave.PlaceHalf(block, panel, row);
+            Interleave.PlaceHalf(block[2..], panel[16..], row);
             PanelScales.Pack(block.Slice(4, 12), panel[32..], row);
             for (int sub = 0; sub < 8; sub++)
             {
                 Span<byte> vectors = panel[(128 + 160 * sub)..];
-                Chunks.ScatterNibbles(block.Slice(48 + 32 * (sub / 2), 32), sub % 2 == 1, vectors, row);
+                Interleave.ScatterNibbles(block.Slice(48 + 32 * (sub / 2), 32), sub % 2 == 1, vectors, row);
                 uint bits = 0;
                 for (int chunk = 0; chunk < 8; chunk++)
                     bits |= (BinaryPrimitives.ReadUInt32LittleEndian(block[(16 + 4 * chunk)..]) >> sub & 0x01010101) << chunk;
-                Chunks.Place(vectors, 4, row, bits);
+                Interleave.Place(vectors, 4, row, bits);
             }
         }
     }
@@ -42,14 +42,14 @@ public readonly struct Q5_KPanel : IPanelFormat
     public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
         block.Clear();
-        Chunks.TakeHalf(panel, row, block);
-        Chunks.TakeHalf(panel[16..], row, block[2..]);
+        Interleave.TakeHalf(panel, row, block);
+        Interleave.TakeHalf(panel[16..], row, block[2..]);
         PanelScales.Unpack(panel[32..], row, block.Slice(4, 12));
         for (int sub = 0; sub < 8; sub++)
         {
             ReadOnlySpan<byte> vectors = panel[(128 + 160 * sub)..];
-            Chunks.GatherNibbles(vectors, row, sub % 2 == 1, block.Slice(48 + 32 * (sub / 2), 32));
-            uint bits = Chunks.Take(vectors, 4, row);
+            Interleave.GatherNibbles(vectors, row, sub % 2 == 1, block.Slice(48 + 32 * (sub / 2), 32));
+            uint bits = Interleave.Take(vectors, 4, row);
             for (int chunk = 0; chunk < 8; chunk++)
             {
                 Span<byte> word = block[(16 + 4 * chunk)..];

@@ -24,19 +24,19 @@ public readonly struct Q6_KPanel : IPanelFormat
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             ReadOnlySpan<byte> block = blocks.Slice(210 * row, 210);
-            Chunks.PlaceHalf(block[208..], panel, row);
+            Interleave.PlaceHalf(block[208..], panel, row);
             for (int s = 0; s < 16; s++)
                 panel[16 + 8 * s + row] = block[192 + s];
             for (int group = 0; group < Groups; group++)
             {
                 Span<byte> vectors = panel[(144 + GroupBytes * group)..];
-                Chunks.ScatterNibbles(block.Slice(LowAt(group), 32), IsHigh(group), vectors, row);
+                Interleave.ScatterNibbles(block.Slice(LowAt(group), 32), IsHigh(group), vectors, row);
                 for (int half = 0; half < 2; half++)
                 {
                     uint bits = 0;
                     for (int chunk = 0; chunk < 4; chunk++)
                         bits |= (BinaryPrimitives.ReadUInt32LittleEndian(block[(UpperAt(group) + 16 * half + 4 * chunk)..]) >> UpperShift(group) & 0x03030303) << (2 * chunk);
-                    Chunks.Place(vectors, 4 + half, row, bits);
+                    Interleave.Place(vectors, 4 + half, row, bits);
                 }
             }
         }
@@ -46,16 +46,16 @@ public readonly struct Q6_KPanel : IPanelFormat
     public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
         block.Clear();
-        Chunks.TakeHalf(panel, row, block[208..]);
+        Interleave.TakeHalf(panel, row, block[208..]);
         for (int s = 0; s < 16; s++)
             block[192 + s] = panel[16 + 8 * s + row];
         for (int group = 0; group < Groups; group++)
         {
             ReadOnlySpan<byte> vectors = panel[(144 + GroupBytes * group)..];
-            Chunks.GatherNibbles(vectors, row, IsHigh(group), block.Slice(LowAt(group), 32));
+            Interleave.GatherNibbles(vectors, row, IsHigh(group), block.Slice(LowAt(group), 32));
             for (int half = 0; half < 2; half++)
             {
-                uint bits = Chunks.Take(vectors, 4 + half, row);
+                uint bits = Interleave.Take(vectors, 4 + half, row);
                 for (int chunk = 0; chunk < 4; chunk++)
                 {
                     Span<byte> word = block[(UpperAt(group) + 16 * half + 4 * chunk)..];

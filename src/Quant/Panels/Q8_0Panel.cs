@@ -18,15 +18,15 @@ public readonly struct Q8_0Panel : IPanelFormat
         for (int row = 0; row < PanelFormat.Rows; row++)
         {
             ReadOnlySpan<byte> block = blocks.Slice(34 * row, 34);
-            Chunks.PlaceHalf(block, panel, row);
-            Chunks.Scatter(block[2..], panel[16..], row);
+            Interleave.PlaceHalf(block, panel, row);
+            Interleave.Scatter(block[2..], panel[16..], row);
         }
     }
 
     /// <inheritdoc/>
     public static void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
-        Chunks.TakeHalf(panel, row, block);
-        Chunks.Gather(panel[16..], row, block[2..]);
+        Interleave.TakeHalf(panel, row, block);
+        Interleave.Gather(panel[16..], row, block[2..]);
     }
 }

@@ -10,16 +10,16 @@ namespace MeKi.Kernels.Tests.Panels;
 public class PanelKernelsTests
 {
     // Beyond 1024 columns the kernels for several tokens decode panels in more than one run, those of split tokens beyond 256.
-    private const int RunColumns = ExpandedPanels.MaxColumns, SplitColumns = SplitTokens.RunBlocks * QuantizedActivations.BlockColumns;
+    private const int RunColumns = ExpandedPanels.MaxColumns, SignMagnitudeColumns = SignMagnitudeTokens.RunBlocks * QuantizedActivations.BlockColumns;
 
-    private static readonly PanelKernels Reference = PanelKernels.Select("Scalar");
+    private static readonly KernelSet Reference = KernelSet.Select("Scalar");
 
     public static TheoryData<string, GgmlType> KernelsAndFormats
     {
         get
         {
             TheoryData<string, GgmlType> all = [];
-            foreach (PanelKernels kernels in PanelKernels.Available.Where(kernels => kernels != Reference))
+            foreach (KernelSet kernels in KernelSet.Available.Where(kernels => kernels != Reference))
             {
                 foreach (PanelFormat format in PanelFormat.All)
                     all.Add(kernels.Name, format.Block.Type);
@@ -32,12 +32,12 @@ public class PanelKernelsTests
     [MemberData(nameof(KernelsAndFormats))]
     public void Any_operands_give_the_bits_of_the_scalar_kernels(string name, GgmlType type)
     {
-        PanelKernels kernels = PanelKernels.Select(name);
+        KernelSet kernels = KernelSet.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         Prop.ForAll(Samples(format.Block.BlockSize), sample =>
         {
             using PanelOperands operands = new(format, sample.Rows, sample.Columns, sample.Tokens, sample.Offset, sample.Kind, sample.Seed);
-            Bits.AssertSame(operands.Products(Reference), operands.Products(kernels), $"{name}, {format.Block.Name}, {sample}");
+            Bits.AssertSame(operands.Products(Reference.Panels), operands.Products(kernels.Panels), $"{name}, {format.Block.Name}, {sample}");
         }).QuickCheckThrowOnFailure();
     }
 
@@ -45,26 +45,26 @@ public class PanelKernelsTests
     [MemberData(nameof(KernelsAndFormats))]
     public void Both_sides_of_every_border_give_the_bits_of_the_scalar_kernels(string name, GgmlType type)
     {
-        PanelKernels kernels = PanelKernels.Select(name);
+        KernelSet kernels = KernelSet.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         int block = format.Block.BlockSize;
-        int[] columns = [0, block, 2 * block, SplitColumns - block, SplitColumns, SplitColumns + block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
+        int[] columns = [0, block, 2 * block, SignMagnitudeColumns - block, SignMagnitudeColumns, SignMagnitudeColumns + block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
             from width in columns.Distinct()
-            from rows in width == SplitColumns + block ? [0, 1, 8, 9, 17, 57, 64, 73] : new[] { 0, 1, 8, 9, 17 }
+            from rows in width == SignMagnitudeColumns + block ? [0, 1, 8, 9, 17, 57, 64, 73] : new[] { 0, 1, 8, 9, 17 }
             from tokens in new[] { 1, 2, 4, 5, 6, 7 }
             select (rows, width, tokens, rows == 9 ? BlockKind.Extreme : BlockKind.Ordinary))
         {
             using PanelOperands operands = new(format, sample.Rows, sample.Columns, sample.Tokens, 0, sample.Kind, sample.Columns);
-            Bits.AssertSame(operands.Products(Reference), operands.Products(kernels), $"{name}, {format.Block.Name}, {sample}");
+            Bits.AssertSame(operands.Products(Reference.Panels), operands.Products(kernels.Panels), $"{name}, {format.Block.Name}, {sample}");
         }
     }
 
     [Fact]
     public void Only_emulations_of_another_machine_stand_behind_the_scalar_kernels_and_names_are_unique()
     {
-        Assert.Equal(["Scalar", "EmulatedNeonDot", "EmulatedNeon"], PanelKernels.Available.SkipWhile(kernels => kernels != Reference).Select(kernels => kernels.Name));
-        Assert.Equal(PanelKernels.Available.Count, PanelKernels.Available.Select(kernels => kernels.Name).Distinct(StringComparer.OrdinalIgnoreCase).Count());
+        Assert.Equal(["Scalar", "EmulatedNeonDot", "EmulatedNeon"], KernelSet.Available.SkipWhile(kernels => kernels != Reference).Select(kernels => kernels.Name));
+        Assert.Equal(KernelSet.Available.Count, KernelSet.Available.Select(kernels => kernels.Name).Distinct(StringComparer.OrdinalIgnoreCase).Count());
     }
 
     private static Arbitrary<Sample> Samples(int block) =>

@@ -68,11 +68,11 @@ internal sealed unsafe class PanelOperands : IDisposable
         float[] y = new float[stride * _tokens + 2 * Margin];
         float[] sums = new float[TileOutput.Width * PanelKernels.PaddedTokens(_tokens) + 2 * Margin];
         y.AsSpan().Fill(Mark);
-        if (kernels.SplitsTokens(_weight))
+        if (kernels.TakesSignMagnitudes(_weight))
         {
-            _quantized.ReserveSplit();
+            _quantized.ReserveSignMagnitudes();
             for (int group = 0; group < _quantized.Groups; group++)
-                _quantized.SplitGroup(group);
+                _quantized.SeparateSigns(group);
         }
         // The last first, as threads may: whoever wrote more than its own columns would be seen.
         int panels = kernels.TilePanels(_weight);

@@ -1,4 +1,3 @@
-using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Tests.Vectors;
@@ -32,7 +31,7 @@ public class ExpPolynomialTests
     public unsafe void Every_set_has_its_bits_in_the_weights()
     {
         float[] weights = new float[32], scores = [.. Enumerable.Range(0, 32).Select(i => -i * i * 0.1f)];
-        foreach (PanelKernels set in PanelKernels.Available)
+        foreach (KernelSet set in KernelSet.Available)
         {
             scores.CopyTo(weights, 0);
             fixed (float* x = weights)

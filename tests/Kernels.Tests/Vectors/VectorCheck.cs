@@ -194,9 +194,9 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 }
                 for (int i = 0; i < 4; i++)
                     pairs[i / 2] -= zero * x[4 * index + i];
-                TVector four = TVector.Four(px);
+                TVector four = TVector.BroadcastFour(px);
                 if (index > 0)
-                    four = TVector.NextFour(four, px, index);
+                    four = TVector.BroadcastFourAt(four, px, index);
                 if (dot % 2 == 0)
                     first = TVector.AddDot(first, TVector.Load(pcodes), four, index);
                 else
@@ -225,7 +225,7 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
         fixed (int* psums = sums)
         fixed (sbyte* pcodes = codes, px = x)
         {
-            TVector vector = TVector.Load((byte*)pcodes), four = TVector.Four(px);
+            TVector vector = TVector.Load((byte*)pcodes), four = TVector.BroadcastFour(px);
             // What a tile keeps of codes stands for the codes too, unless tokens are split.
             TVector kept = TVector.Magnitudes(vector);
             sbyte* magnitudes = stackalloc sbyte[Sixteen], signs = stackalloc sbyte[Sixteen];
@@ -233,9 +233,9 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             {
                 int at = index;
                 if (index > 0)
-                    four = TVector.NextFour(four, px, index);
+                    four = TVector.BroadcastFourAt(four, px, index);
                 Check(TVector.AddSignedDot(TVector.Load((byte*)psums), vector, TVector.Magnitudes(vector), four, index), lane => Expected(lane, at), $"AddSignedDot {index}");
-                if (!TVector.SplitsTokens)
+                if (!TVector.TakesSignMagnitudes)
                 {
                     Check(TVector.AddSignedDot(TVector.Load((byte*)psums), kept, kept, four, index), lane => Expected(lane, at), $"AddSignedDot {index} of what a tile keeps");
                     continue;
@@ -246,7 +246,7 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                     (magnitudes[j], signs[j]) = (Math.Abs(px[4 * at + j]), (sbyte)(px[4 * at + j] < 0 ? -1 : 0));
                     missing += px[4 * at + j] < 0 ? magnitudes[j] : 0;
                 }
-                Check(TVector.AddSplitDot(TVector.Load((byte*)psums), (byte*)pcodes, TVector.Four(magnitudes), TVector.Four(signs)), lane => Expected(lane, at) - missing, $"AddSplitDot {index}");
+                Check(TVector.AddSignMagnitudeDot(TVector.Load((byte*)psums), (byte*)pcodes, TVector.BroadcastFour(magnitudes), TVector.BroadcastFour(signs)), lane => Expected(lane, at) - missing, $"AddSignMagnitudeDot {index}");
             }
         }
 

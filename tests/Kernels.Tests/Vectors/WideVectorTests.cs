@@ -55,11 +55,11 @@ public unsafe class WideVectorTests
             sbyte* x = (sbyte*)scalar;
             for (int i = 0; i < 16; i++)
                 x[i] = Math.Max(x[i], (sbyte)-127);
-            TVector vml = TVector.Magnitudes(al), vmh = TVector.Magnitudes(ah), four = TVector.Four(x), next = TVector.NextFour(four, x, 2);
-            TWide magnitudes = TWide.Magnitudes(a), fours = TWide.Four(x);
+            TVector vml = TVector.Magnitudes(al), vmh = TVector.Magnitudes(ah), four = TVector.BroadcastFour(x), next = TVector.BroadcastFourAt(four, x, 2);
+            TWide magnitudes = TWide.Magnitudes(a), fours = TWide.BroadcastFour(x);
             AssertSame(TWide.AddSignedDot(c, a, magnitudes, fours, 0), TVector.AddSignedDot(cl, al, vml, four, 0), TVector.AddSignedDot(ch, ah, vmh, four, 0), "dot");
             AssertSame(
-                TWide.AddSignedDot(c, a, magnitudes, TWide.NextFour(fours, x, 2), 2), TVector.AddSignedDot(cl, al, vml, next, 2), TVector.AddSignedDot(ch, ah, vmh, next, 2), "next dot");
+                TWide.AddSignedDot(c, a, magnitudes, TWide.BroadcastFourAt(fours, x, 2), 2), TVector.AddSignedDot(cl, al, vml, next, 2), TVector.AddSignedDot(ch, ah, vmh, next, 2), "next dot");
         }
     }
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Reference;
@@ -84,7 +84,7 @@ internal sealed class HostileFiles : IDisposable
     /// <summary>Loads a model and runs it token by token as a user would, keys and values in Q8_0.</summary>
     public static void Run(string path)
     {
-        using MeKiModel model = MeKiModel.Load(path, new() { Threads = 1, KeyFormat = KeyValueFormat.Q8_0, ValueFormat = KeyValueFormat.Q8_0 });
+        using MeKiModel model = MeKiModel.Load(path, new() { Threads = 1, KeyFormat = KvFormat.Q8_0, ValueFormat = KvFormat.Q8_0 });
         using MeKiSession session = model.CreateSession();
         float[] logits = new float[model.Config.VocabularySize];
         for (int i = 0; i < Math.Min(6, model.Config.ContextLength); i++)

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Tests.Files;
@@ -151,18 +151,18 @@ public class PerplexityTests
     // The demo has 6 layers of rounded keys and values. The text is an excerpt of Shakespeare, 40 kB: on the 187 tokens above rounding alone moves perplexity
     // by up to 0.6 %.
     [Theory]
-    [InlineData(KeyValueFormat.F16, KeyValueFormat.F16)]
-    [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.Q8_0)]
-    [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.F16)]
-    public void A_rounded_cache_moves_perplexity_by_less_than_a_thousandth(KeyValueFormat keys, KeyValueFormat values)
+    [InlineData(KvFormat.F16, KvFormat.F16)]
+    [InlineData(KvFormat.Q8_0, KvFormat.Q8_0)]
+    [InlineData(KvFormat.Q8_0, KvFormat.F16)]
+    public void A_rounded_cache_moves_perplexity_by_less_than_a_thousandth(KvFormat keys, KvFormat values)
     {
         EvaluationText text = EvaluationText.Read(Path.Combine(SharedMaterial.Repository, "tests", "Model.Tests", "Evaluation", "shakespeare.txt"));
-        double Measure(KeyValueFormat k, KeyValueFormat v)
+        double Measure(KvFormat k, KvFormat v)
         {
             using MeKiModel model = MeKiModel.Load(Folder, new() { KeyFormat = k, ValueFormat = v });
             return Perplexity.Measure(model, text).Perplexity;
         }
-        double exact = Measure(KeyValueFormat.F32, KeyValueFormat.F32), rounded = Measure(keys, values);
+        double exact = Measure(KvFormat.F32, KvFormat.F32), rounded = Measure(keys, values);
         Assert.InRange(rounded / exact, 0.999, 1.001);
         Assert.NotEqual(exact, rounded);
     }

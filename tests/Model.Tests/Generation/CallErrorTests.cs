@@ -1,4 +1,4 @@
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
@@ -65,7 +65,7 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
         foreach ((string name, Func<LoadOptions> options) in new (string, Func<LoadOptions>)[]
         {
             ("Threads", () => new() { Threads = 0 }), ("Threads", () => new() { Threads = 100_000 }), ("Threads", () => new() { Threads = -1 }),
-            ("KeyFormat", () => new() { KeyFormat = (KeyValueFormat)99 }), ("ValueFormat", () => new() { ValueFormat = (KeyValueFormat)(-1) }),
+            ("KeyFormat", () => new() { KeyFormat = (KvFormat)99 }), ("ValueFormat", () => new() { ValueFormat = (KvFormat)(-1) }),
             ("Rows", () => new() { Rows = null! }),
         })
         {

@@ -160,7 +160,7 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
             ArgumentOutOfRangeException failure = Assert.Throws<ArgumentOutOfRangeException>(options);
             Assert.StartsWith(name + ".", failure.Message, StringComparison.Ordinal);
         }
-        Assert.Equal("StopStrings", Assert.Throws<ArgumentNullException>(() => { model.GenerateAsync("A", () => new() { StopStrings = null! }); }).ParamName);
+        Assert.Equal("StopStrings", Assert.Throws<ArgumentNullException>(() => new GenerationOptions { StopStrings = null! }).ParamName);
     }
 
     [Theory]

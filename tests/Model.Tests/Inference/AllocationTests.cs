@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Tests;
 
@@ -21,14 +21,14 @@ public sealed class AllocationTests(TinyModel tiny) : IClassFixture<TinyModel>
     private static readonly string Demo = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
 
     [Theory]
-    [InlineData(1, false, KeyValueFormat.F16)]
-    [InlineData(2, false, KeyValueFormat.F16)]
-    [InlineData(3, false, KeyValueFormat.F16)]
-    [InlineData(1, true, KeyValueFormat.F16)]
-    [InlineData(2, true, KeyValueFormat.F16)]
-    [InlineData(1, false, KeyValueFormat.Q8_0)]
-    [InlineData(2, false, KeyValueFormat.Q8_0)]
-    public void Of_a_converted_model(int threads, bool withoutMeKi, KeyValueFormat cache)
+    [InlineData(1, false, KvFormat.F16)]
+    [InlineData(2, false, KvFormat.F16)]
+    [InlineData(3, false, KvFormat.F16)]
+    [InlineData(1, true, KvFormat.F16)]
+    [InlineData(2, true, KvFormat.F16)]
+    [InlineData(1, false, KvFormat.Q8_0)]
+    [InlineData(2, false, KvFormat.Q8_0)]
+    public void Of_a_converted_model(int threads, bool withoutMeKi, KvFormat cache)
     {
         using MeKiModel model = MeKiModel.Load(Demo, new() { Threads = threads, WithoutMeKi = withoutMeKi, KeyFormat = cache, ValueFormat = cache });
         AssertDecodesWithoutAllocating(model);

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using MeKi.Kernels;
-using MeKi.Kernels.KeyValues;
 using MeKi.Model.Conversion;
 using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Checkpoints;
@@ -44,7 +43,7 @@ public sealed class LongPositionTests : IDisposable
         Converter.Convert(Checkpoint(settings).Write(_folder["c"]), folder, new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using DoublePass pass = new(folder);
         double[] expected = pass.Nll(Sequence);
-        using MeKiModel model = MeKiModel.Load(folder, new() { KeyFormat = KeyValueFormat.F32, ValueFormat = KeyValueFormat.F32 });
+        using MeKiModel model = MeKiModel.Load(folder, new() { KeyFormat = KvFormat.F32, ValueFormat = KvFormat.F32 });
         float[] logits = GoldenAssert.AllLogits(model, Sequence);
         double[] actual = GoldenAssert.Nll(logits, Sequence);
         for (int i = 0; i < expected.Length; i++)

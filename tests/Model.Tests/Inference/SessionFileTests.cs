@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using FsCheck;
 using FsCheck.Fluent;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Tests.BadInput;
 using MeKi.Model.Tests.Checkpoints;
@@ -22,14 +22,14 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
 
     private string FilePath => _folder["chat.session"];
 
-    public static TheoryData<KeyValueFormat, KeyValueFormat> Formats
+    public static TheoryData<KvFormat, KvFormat> Formats
     {
         get
         {
-            TheoryData<KeyValueFormat, KeyValueFormat> all = [];
-            foreach (KeyValueFormat keys in Enum.GetValues<KeyValueFormat>())
+            TheoryData<KvFormat, KvFormat> all = [];
+            foreach (KvFormat keys in Enum.GetValues<KvFormat>())
             {
-                foreach (KeyValueFormat values in Enum.GetValues<KeyValueFormat>())
+                foreach (KvFormat values in Enum.GetValues<KvFormat>())
                     all.Add(keys, values);
             }
             return all;
@@ -40,7 +40,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void A_loaded_session_continues_with_the_same_bits(KeyValueFormat keys, KeyValueFormat values)
+    public void A_loaded_session_continues_with_the_same_bits(KvFormat keys, KvFormat values)
     {
         LoadOptions options = new() { KeyFormat = keys, ValueFormat = values, Threads = 1 };
         using MeKiModel model = MeKiModel.Load(tiny.Converted, options);
@@ -191,7 +191,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using (MeKiModel model = tiny.Load(converted: true))
             Save(model, 10);
-        using MeKiModel other = MeKiModel.Load(tiny.Converted, new() { KeyFormat = KeyValueFormat.Q8_0 });
+        using MeKiModel other = MeKiModel.Load(tiny.Converted, new() { KeyFormat = KvFormat.Q8_0 });
         Assert.Contains("keys are F16 and values F16 where the model was loaded for Q8_0 and F16", Refused(other), StringComparison.Ordinal);
     }
 
@@ -276,7 +276,7 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using MeKiModel model = tiny.Load(converted: true);
         SessionHeader header = model.Loaded.DescribeSession(0);
-        long page = header.KeyValues.PageBytes + 4;
+        long page = header.Kv.PageBytes + 4;
         foreach (int length in new[] { 0, 1, 255, 256, 257, 600, int.MaxValue - 255, int.MaxValue })
         {
             long whole = await Task.Run(() => (header with { Length = length }).FileBytes).WaitAsync(TimeSpan.FromSeconds(30));

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Tests.Checkpoints;
 
 namespace MeKi.Model.Tests.Inference;
@@ -21,10 +21,10 @@ public sealed class SharedPrefixTests(TinyModel tiny) : IClassFixture<TinyModel>
          select (act, session, length, seed)).ArrayOf().Where(acts => acts.Length is > 3 and < 16);
 
     [Theory]
-    [InlineData(KeyValueFormat.F16, KeyValueFormat.F16)]
-    [InlineData(KeyValueFormat.Q8_0, KeyValueFormat.F32)]
-    [InlineData(KeyValueFormat.F32, KeyValueFormat.Q8_0)]
-    public void Any_history_of_sessions_gives_the_straight_runs_logits(KeyValueFormat keys, KeyValueFormat values)
+    [InlineData(KvFormat.F16, KvFormat.F16)]
+    [InlineData(KvFormat.Q8_0, KvFormat.F32)]
+    [InlineData(KvFormat.F32, KvFormat.Q8_0)]
+    public void Any_history_of_sessions_gives_the_straight_runs_logits(KvFormat keys, KvFormat values)
     {
         using MeKiModel model = MeKiModel.Load(tiny.Converted, new() { KeyFormat = keys, ValueFormat = values, Threads = 1 });
         Prop.ForAll(Histories.ToArbitrary(), acts => Replay(model, acts)).Check(Config.QuickThrowOnFailure.WithMaxTest(25));

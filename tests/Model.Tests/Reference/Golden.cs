@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 
 namespace MeKi.Model.Tests.Reference;
 
@@ -45,7 +45,7 @@ internal sealed record GoldenCase(
 internal static class GoldenAssert
 {
     /// <summary>Nothing rounded that the reference, in float32, does not round.</summary>
-    public static LoadOptions Exact { get; } = new() { KeyFormat = KeyValueFormat.F32, ValueFormat = KeyValueFormat.F32 };
+    public static LoadOptions Exact { get; } = new() { KeyFormat = KvFormat.F32, ValueFormat = KvFormat.F32 };
 
     /// <summary>Logits of all tokens, [n × V].</summary>
     public static float[] AllLogits(MeKiModel model, ReadOnlySpan<int> tokens)

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using MeKi.Kernels.Panels;
+using MeKi.Kernels;
 using MeKi.Model.Generation;
 using MeKi.Tests;
 
@@ -18,7 +18,7 @@ public sealed class SameBitsTests : IDisposable
 
     private readonly MeKiModel _model = MeKiModel.Load(Path.Combine(SharedMaterial.Repository, "models", "tiny-meki"), new() { Threads = 2 });
 
-    public static TheoryData<string> Sets => [.. PanelKernels.Available.Select(kernels => kernels.Name)];
+    public static TheoryData<string> Sets => [.. KernelSet.Available.Select(kernels => kernels.Name)];
 
     public void Dispose() => _model.Dispose();
 
@@ -26,7 +26,7 @@ public sealed class SameBitsTests : IDisposable
     [MemberData(nameof(Sets))]
     public async Task Every_logit_and_the_text_chosen_from_them(string set)
     {
-        using MeKiSession session = PanelKernels.With(PanelKernels.Select(set), () => _model.CreateSession());
+        using MeKiSession session = KernelSet.With(KernelSet.Select(set), () => _model.CreateSession());
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         float[] logits = new float[_model.Config.VocabularySize];
         Sampler likeliest = new(new() { Temperature = 0 });

@@ -1,4 +1,4 @@
-using MeKi.Kernels.KeyValues;
+using MeKi.Kernels;
 using MeKi.Model.Conversion;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
@@ -98,11 +98,11 @@ public class TinyMeKiTests
 
     // A text without a near-tie: whatever the weights, the keys and the instruction set round, the likeliest token stays the likeliest.
     [Theory]
-    [InlineData(GgmlType.F32, KeyValueFormat.F32)]
-    [InlineData(GgmlType.F32, KeyValueFormat.F16)]
-    [InlineData(GgmlType.Q8_0, KeyValueFormat.F32)]
-    [InlineData(GgmlType.Q8_0, KeyValueFormat.F16)]
-    public async Task The_demo_model_that_ships_continues_a_text(GgmlType weights, KeyValueFormat cache)
+    [InlineData(GgmlType.F32, KvFormat.F32)]
+    [InlineData(GgmlType.F32, KvFormat.F16)]
+    [InlineData(GgmlType.Q8_0, KvFormat.F32)]
+    [InlineData(GgmlType.Q8_0, KvFormat.F16)]
+    public async Task The_demo_model_that_ships_continues_a_text(GgmlType weights, KvFormat cache)
     {
         using TemporaryFolder folder = new();
         string path = Demo;

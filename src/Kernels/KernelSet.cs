@@ -1,0 +1,95 @@
+using System.Runtime.Intrinsics.X86;
+using MeKi.Kernels.Arm;
+using MeKi.Kernels.Attending;
+using MeKi.Kernels.Fusing;
+using MeKi.Kernels.Panels;
+using MeKi.Kernels.Scalar;
+using MeKi.Kernels.Vectors;
+using MeKi.Kernels.X86;
+
+namespace MeKi.Kernels;
+
+/// <summary>
+/// The kernels of one instruction set. <see cref="Available"/> lists the sets that this process can execute, the fastest first; it is the first that computes.
+/// </summary>
+internal sealed class KernelSet
+{
+    private static KernelSet? s_selected;
+
+    [ThreadStatic]
+    private static KernelSet? t_forced;
+
+    private KernelSet(string name, PanelKernels panels, AttentionKernels attention, FusionKernels fusion) =>
+        (Name, Panels, Attention, Fusion) = (name, panels, attention, fusion);
+
+    /// <summary>
+    /// Every set that this process can execute, the fastest first; emulations of other machines' instructions and the scalar reference come last.
+    /// </summary>
+    public static IReadOnlyList<KernelSet> Available { get; } = List();
+
+    /// <summary>The set in use.</summary>
+    /// <exception cref="KernelSelectionException"><see cref="KernelSelection.Variable"/> names none that this process can execute.</exception>
+    // Not an initializer: its exception would reach the caller wrapped, and every later one as "the type initializer threw".
+    public static KernelSet Selected => t_forced ?? (s_selected ??= Select(Environment.GetEnvironmentVariable(KernelSelection.Variable)));
+
+    /// <summary>The name, as <see cref="KernelSelection.Variable"/> takes it.</summary>
+    public string Name { get; }
+
+    public PanelKernels Panels { get; }
+
+    public AttentionKernels Attention { get; }
+
+    public FusionKernels Fusion { get; }
+
+    /// <summary>Makes something on another set than this process uses; what it makes takes its kernels on this thread. For tests that compare sets.</summary>
+    internal static T With<T>(KernelSet kernels, Func<T> make)
+    {
+        t_forced = kernels;
+        try
+        {
+            return make();
+        }
+        finally
+        {
+            t_forced = null;
+        }
+    }
+
+    /// <summary>The set of a name, whatever its case; the fastest where there is no name.</summary>
+    internal static KernelSet Select(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return Available[0];
+        return Available.FirstOrDefault(kernels => kernels.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) ?? throw new KernelSelectionException(name);
+    }
+
+    private static List<KernelSet> List()
+    {
+        List<KernelSet> all = [];
+        Add<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnni");
+        Add<Avx2Vector<MultiplyAddAdjacentDot>>("Avx2");
+        // After them: no machine that executes it was there to measure on.
+        if (Avx2Vector<MultiplyAddAdjacentDot>.IsSupported)
+            all.Add(Of<Avx2Vector<MultiplyAddAdjacentDot>, Avx512Vector>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512"));
+        Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
+        Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
+        Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
+        all.Add(new("Scalar", new ScalarPanelKernels(), new ScalarAttentionKernels(), new ScalarFusionKernels()));
+        // Instruction by instruction, slower than scalar code: there to test what runs on ARM64.
+        Add<NeonVector<EmulatedNeon, DotProductDot>>("EmulatedNeonDot");
+        Add<NeonVector<EmulatedNeon, MultiplyWideningDot>>("EmulatedNeon");
+        return all;
+
+        void Add<TVector>(string name)
+            where TVector : struct, IPanelVector<TVector>
+        {
+            if (TVector.IsSupported)
+                all.Add(Of<TVector, TwoVectors<TVector>>(name));
+        }
+
+        static KernelSet Of<TVector, TWide>(string name)
+            where TVector : struct, IPanelVector<TVector>
+            where TWide : struct, IWideVector<TWide>
+            => new(name, new VectorPanelKernels<TVector, TWide>(), new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
+    }
+}

@@ -1,0 +1,162 @@
+namespace MeKi.Kernels.Kv;
+
+/// <summary>
+/// One layer's keys and values of one sequence, in pages of <see cref="KvPage.Positions"/> positions that are added as the sequence grows. <see cref="Fork"/> shares
+/// pages with another sequence; who writes to a shared page first takes a copy of it.
+/// </summary>
+/// <param name="memory">Where pages come from.</param>
+public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
+{
+    private readonly List<KvPage> _pages = [];
+
+    /// <summary>What a page holds.</summary>
+    public KvLayout Layout { get; } = memory.Layout;
+
+    /// <summary>The pages, in order of their positions.</summary>
+    public IReadOnlyList<KvPage> Pages => _pages;
+
+    /// <summary>Bytes held, those of shared pages included.</summary>
+    public long ByteLength => _pages.Count * Layout.PageBytes;
+
+    /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
+    /// <param name="first">The first position.</param>
+    /// <param name="count">Positions.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or they end beyond 31 bits.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public void Reserve(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, int.MaxValue - KvPage.Positions - first);
+        int end = (first + count + KvPage.Positions - 1) / KvPage.Positions;
+        for (int page = first / KvPage.Positions; page < Math.Min(end, _pages.Count); page++)
+        {
+            if (_pages[page].IsShared)
+                Copy(page);
+        }
+        while (_pages.Count < end)
+            _pages.Add(memory.Page(_pages.Count));
+    }
+
+    /// <summary>A second sequence with the first positions of this one, whose pages both hold from now on.</summary>
+    /// <param name="positions">How many positions.</param>
+    /// <param name="forkMemory">Where the second sequence's further pages come from.</param>
+    public LayerCache Fork(int positions, PageAllocator forkMemory)
+    {
+        LayerCache fork = new(forkMemory);
+        for (int page = 0; page < (positions + KvPage.Positions - 1L) / KvPage.Positions; page++)
+        {
+            _pages[page].AddReference();
+            fork._pages.Add(_pages[page]);
+        }
+        return fork;
+    }
+
+    /// <summary>
+    /// Stores one reserved position's keys and values, [KV heads · head dimension] each. Different positions may be stored by different threads.
+    /// </summary>
+    public void Store(int position, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        KvPage page = _pages[position / KvPage.Positions];
+        Span<float> x = stackalloc float[KvLayout.BlockColumns];
+        int at = position % KvPage.Positions;
+        for (int head = 0; head < Layout.KvHeads; head++)
+        {
+            byte* headKeys = page.Keys(head), headValues = page.Values(head);
+            for (int block = 0; block < Layout.Blocks; block++)
+            {
+                TakeBlock(keys, head, block, x);
+                StoreKey(headKeys, at, block, x);
+                TakeBlock(values, head, block, x);
+                StoreValue(headValues, at, block, x);
+            }
+        }
+    }
+
+    /// <summary>Takes out one position's keys and values as they are stored, [KV heads · head dimension] each.</summary>
+    public void Load(int position, Span<float> keys, Span<float> values)
+    {
+        KvPage page = _pages[position / KvPage.Positions];
+        Span<float> x = stackalloc float[KvLayout.BlockColumns];
+        int at = position % KvPage.Positions;
+        for (int head = 0; head < Layout.KvHeads; head++)
+        {
+            byte* headKeys = page.Keys(head), headValues = page.Values(head);
+            for (int block = 0; block < Layout.Blocks; block++)
+            {
+                LoadKey(headKeys, at, block, x);
+                GiveBlock(x, head, block, keys);
+                LoadValue(headValues, at, block, x);
+                GiveBlock(x, head, block, values);
+            }
+        }
+    }
+
+    /// <summary>Lets go of all pages.</summary>
+    public void Dispose()
+    {
+        foreach (KvPage page in _pages)
+            page.Release();
+        _pages.Clear();
+    }
+
+    private void Copy(int page)
+    {
+        KvPage copy = memory.Page(page);
+        _pages[page].Bytes.CopyTo(copy.Bytes);
+        _pages[page].Release();
+        _pages[page] = copy;
+    }
+
+    private int BlockLength(int block) => Math.Min(KvLayout.BlockColumns, Layout.HeadDimension - block * KvLayout.BlockColumns);
+
+    private void TakeBlock(ReadOnlySpan<float> heads, int head, int block, Span<float> x)
+    {
+        int length = BlockLength(block);
+        heads.Slice(head * Layout.HeadDimension + block * KvLayout.BlockColumns, length).CopyTo(x);
+        x[length..].Clear();
+    }
+
+    private void GiveBlock(ReadOnlySpan<float> x, int head, int block, Span<float> heads) =>
+        x[..BlockLength(block)].CopyTo(heads[(head * Layout.HeadDimension + block * KvLayout.BlockColumns)..]);
+
+    private void StoreKey(byte* keys, int position, int block, Span<float> x)
+    {
+        switch (Layout.Keys)
+        {
+            case KvFormat.F16: HalfStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
+            case KvFormat.Q8_0: QuantizedStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
+            default: SingleStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
+        }
+    }
+
+    private void LoadKey(byte* keys, int position, int block, Span<float> x)
+    {
+        switch (Layout.Keys)
+        {
+            case KvFormat.F16: HalfStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
+            case KvFormat.Q8_0: QuantizedStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
+            default: SingleStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
+        }
+    }
+
+    private void StoreValue(byte* values, int position, int block, Span<float> x)
+    {
+        switch (Layout.Values)
+        {
+            case KvFormat.F16: HalfStorage.StoreValue(values, position, block, x); break;
+            case KvFormat.Q8_0: QuantizedStorage.StoreValue(values, position, block, x); break;
+            default: SingleStorage.StoreValue(values, position, block, x); break;
+        }
+    }
+
+    private void LoadValue(byte* values, int position, int block, Span<float> x)
+    {
+        switch (Layout.Values)
+        {
+            case KvFormat.F16: HalfStorage.LoadValue(values, position, block, x); break;
+            case KvFormat.Q8_0: QuantizedStorage.LoadValue(values, position, block, x); break;
+            default: SingleStorage.LoadValue(values, position, block, x); break;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using System.Runtime.CompilerServices;
+using MeKi.Kernels.Vectors;
+
+namespace MeKi.Kernels.Panels;
+
+/// <summary>Unsigned codes around 32, with sub-scales for half groups.</summary>
+internal readonly unsafe struct SubScaledCodes<TVector> : ICodeKind<TVector>
+    where TVector : struct, IPanelVector<TVector>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Correction(int* correction) => TVector.StartPartial(correction);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Dot(TVector sums, TVector codes, TVector four, int index) => TVector.AddDot(sums, codes, four, index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Integers(TVector sums) => TVector.Widen(sums);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector AddHalf(TVector integers, TVector sums, byte* subScales) => TVector.AddScaled(integers, sums, TVector.Load(subScales));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum) =>
+        CentredCodes<TVector>.Add(y, sums, scales, minima, scale, scaledSum);
+}
