@@ -74,6 +74,9 @@ public sealed class ComputePool : IDisposable
     /// <summary>Workers that sleep and use no processor: all of them, some time after the last region.</summary>
     internal int ParkedWorkers => Volatile.Read(ref _parked);
 
+    /// <summary>Regions run so far: barriers that computing cost.</summary>
+    internal long Regions { get; private set; }
+
     /// <summary>Permits that no worker has used yet; none while all sleep.</summary>
     internal int WakeUpsToCome => _wake.CurrentCount;
 
@@ -91,6 +94,7 @@ public sealed class ComputePool : IDisposable
         lock (_oneRegionAtATime)
         {
             ObjectDisposedException.ThrowIf(_stopping, this);
+            Regions++;
             if (_workers.Length == 0 || items <= chunk)
             {
                 for (int begin = 0; begin < items; begin += Math.Min(chunk, items - begin))
