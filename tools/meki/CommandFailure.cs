@@ -48,9 +48,9 @@ internal static class CommandFailure
         {
             return Report(failure.Message, Failed);
         }
-        catch (OutOfMemoryException)
+        catch (OutOfMemoryException failure)
         {
-            return Report("there is not enough memory", Failed);
+            return Report(failure is InsufficientMemoryException ? failure.Message : "there is not enough memory", Failed);
         }
         catch (Exception failure)
         {
