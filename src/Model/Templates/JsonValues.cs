@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MeKi.Model.Templates.Values;
+
+namespace MeKi.Model.Templates;
+
+/// <summary>JSON as Python's <c>json.loads</c> reads it: halves of surrogate pairs stay, and of two members with one name the last counts.</summary>
+internal static class JsonValues
+{
+    // Python reads no longer ints.
+    private const int MostDigits = 4300;
+
+    public static Value Of(JsonNode? node, Run run)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        switch (node)
+        {
+            case null:
+                return NoneValue.Instance;
+            case JsonArray array:
+                return ListValue.Of(array.Select(element => Of(element, run)));
+            case JsonObject members:
+                return DictValue.Of(run, members.Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Key), Of(member.Value, run))));
+            case JsonValue value when value.TryGetValue(out JsonElement element):
+                return Of(element);
+            case JsonValue value when value.TryGetValue(out string? text):
+                return TextValue.Of(text);
+            case JsonValue value when value.TryGetValue(out bool truth):
+                return BoolValue.Of(truth);
+            default:
+                using (JsonDocument document = JsonDocument.Parse(node.ToJsonString()))
+                    return Of(document.RootElement);
+        }
+    }
+
+    private static Value Of(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.True => BoolValue.True,
+        JsonValueKind.False => BoolValue.False,
+        JsonValueKind.String => TextValue.Of(Text(element)),
+        JsonValueKind.Number => Number(element.GetRawText()),
+        _ => NoneValue.Instance,
+    };
+
+    private static Value Number(string digits)
+    {
+        if (digits.AsSpan().ContainsAny(".eE"))
+            return new FloatValue(double.Parse(digits, CultureInfo.InvariantCulture));
+        return digits.Length <= MostDigits ? IntValue.Of(BigInteger.Parse(digits, CultureInfo.InvariantCulture))
+            : throw new TemplateFault($"a number in the conversation has more than {MostDigits} digits");
+    }
+
+    private static string Text(JsonElement element)
+    {
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            return Unescape(element.GetRawText().AsSpan()[1..^1]);
+        }
+    }
+
+    // Text that is no valid Unicode: the base library refuses it.
+    private static string Unescape(ReadOnlySpan<char> raw)
+    {
+        StringBuilder text = new(raw.Length);
+        for (int i = 0; i < raw.Length; i++)
+        {
+            if (raw[i] != '\\')
+            {
+                text.Append(raw[i]);
+                continue;
+            }
+            i++;
+            text.Append(raw[i] switch
+            {
+                'b' => '\b',
+                'f' => '\f',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => (char)ushort.Parse(raw.Slice(i + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                char other => other,
+            });
+            i += raw[i] == 'u' ? 4 : 0;
+        }
+        return text.ToString();
+    }
+}

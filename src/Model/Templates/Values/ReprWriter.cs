@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace MeKi.Model.Templates.Values;
+
+/// <summary>Receives text that counts, and knows which containers are being written: one may hold itself.</summary>
+internal sealed class ReprWriter(Run run)
+{
+    private readonly StringBuilder _text = new();
+    private readonly HashSet<Value> _open = new(ReferenceEqualityComparer.Instance);
+
+    public Run Run => run;
+
+    public void Write(string text)
+    {
+        run.Make(text.Length);
+        _text.Append(text);
+    }
+
+    public void Write(Value value)
+    {
+        run.Step();
+        value.Repr(this);
+    }
+
+    /// <summary>Begins a container.</summary>
+    /// <param name="container">It.</param>
+    /// <param name="again">What stands for it inside itself.</param>
+    /// <returns>False where it is being written already.</returns>
+    public bool Open(Value container, string again)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        if (_open.Add(container))
+            return true;
+        Write(again);
+        return false;
+    }
+
+    public void Close(Value container) => _open.Remove(container);
+
+    /// <summary>Writes elements with commas between.</summary>
+    public void Elements(Value container, string before, IEnumerable<Value> elements, string after)
+    {
+        if (!Open(container, before + "..." + after))
+            return;
+        Write(before);
+        bool isFirst = true;
+        foreach (Value element in elements)
+        {
+            if (!isFirst)
+                Write(", ");
+            isFirst = false;
+            Write(element);
+        }
+        Write(after);
+        Close(container);
+    }
+
+    public override string ToString() => _text.ToString();
+}
