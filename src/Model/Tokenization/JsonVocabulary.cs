@@ -16,6 +16,7 @@ internal sealed class JsonVocabulary
     private readonly List<(int Id, int Item)> _added = [];
     private readonly Utf8Strings _addedTexts = new([], []);
     private readonly List<(int Id, TokenKind Kind)> _kinds = [];
+    private readonly List<int> _leftStripping = [], _rightStripping = [];
 
     /// <exception cref="ModelFileException">An entry is not as it must be.</exception>
     public JsonVocabulary(JsonSlice vocab, JsonSlice? added, List<string> warnings)
@@ -25,6 +26,12 @@ internal sealed class JsonVocabulary
         if (added is JsonSlice tokens)
             _addedTexts = ReadAdded(tokens, warnings);
     }
+
+    /// <summary>Added tokens that take the white space before them.</summary>
+    public IReadOnlyList<int> LeftStripping => _leftStripping;
+
+    /// <summary>Added tokens that take the white space behind them.</summary>
+    public IReadOnlyList<int> RightStripping => _rightStripping;
 
     /// <summary>The id of a text, or -1.</summary>
     public int IdOf(string text)
@@ -109,12 +116,16 @@ internal sealed class JsonVocabulary
         bool warned = false;
         for (int item = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; item++)
         {
-            (int id, TokenKind kind) = ReadToken(added, item, texts, ref reader);
+            (int id, TokenKind kind, bool left, bool right) = ReadToken(added, item, texts, ref reader);
             int known = _texts.Find(texts.Current), used = known < 0 ? id : _ids[known];
             // As in Hugging Face's own reader: one without text is no token, and one that the vocabulary has keeps the vocabulary's id.
             if (texts.Current.IsEmpty)
                 continue;
             _kinds.Add((used, kind));
+            if (left)
+                _leftStripping.Add(used);
+            if (right)
+                _rightStripping.Add(used);
             if (used != id && !warned)
                 warnings.Add($"added token {Quote(texts.Current)} has the id {id} and, in the vocabulary, {used}, which is the one that is used");
             warned |= used != id;
@@ -130,11 +141,11 @@ internal sealed class JsonVocabulary
     }
 
     // The token's text becomes the text in progress.
-    private static (int Id, TokenKind Kind) ReadToken(JsonSlice added, int item, Utf8StringsBuilder texts, ref Utf8JsonReader reader)
+    private static (int Id, TokenKind Kind, bool Left, bool Right) ReadToken(JsonSlice added, int item, Utf8StringsBuilder texts, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
             throw added.FaultAt($"[{item}]", "is not an object");
-        (int id, bool hasContent, bool special, string? unsupported) = (-1, false, false, null);
+        (int id, bool hasContent, bool special, bool left, bool right, bool single) = (-1, false, false, false, false, false);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string? name = null;
@@ -163,20 +174,32 @@ internal sealed class JsonVocabulary
             {
                 if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False))
                     throw added.FaultAt($"[{item}].{name}", "is neither true nor false");
-                if (name == "special")
-                    special = reader.GetBoolean();
-                else if (reader.GetBoolean())
-                    unsupported = name;
+                bool value = reader.GetBoolean();
+                switch (name)
+                {
+                    case "special":
+                        special = value;
+                        break;
+                    case "lstrip":
+                        left = value;
+                        break;
+                    case "rstrip":
+                        right = value;
+                        break;
+                    default:
+                        single = value;
+                        break;
+                }
             }
         }
         if (!hasContent || id < 0)
             throw added.FaultAt($"[{item}]", $"has no field '{(hasContent ? "id" : "content")}'", "The file is damaged or not of this kind");
-        if (unsupported is not null)
+        if (single)
         {
-            throw added.FaultAt($"[{item}]", $"{Quote(texts.Current)} asks for {unsupported}, which is not supported",
+            throw added.FaultAt($"[{item}]", $"{Quote(texts.Current)} asks for single_word, which is not supported",
                 "Set it to false if the model does not depend on it");
         }
-        return (id, special ? TokenKind.Control : TokenKind.UserDefined);
+        return (id, special ? TokenKind.Control : TokenKind.UserDefined, left, right);
     }
 
     private static string Quote(ReadOnlySpan<byte> text) => UntrustedText.Quote(Encoding.UTF8.GetString(text));

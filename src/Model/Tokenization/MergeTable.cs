@@ -6,7 +6,7 @@ namespace MeKi.Model.Tokenization;
 /// <summary>
 /// The merges in order of rank, kept as the ids of their parts, and found by them. 151,387 merges of Qwen3 take 3 MB, and 3 MB more as texts.
 /// </summary>
-internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
+internal sealed class MergeTable : MergeRules, IReadOnlyList<(string Left, string Right)>
 {
     private readonly Utf8Strings _texts;
     private readonly (int Left, int Right, int Merged)[] _byRank;
@@ -44,9 +44,7 @@ internal sealed class MergeTable : IReadOnlyList<(string Left, string Right)>
 
     public (string Left, string Right) this[int rank] => (_texts[_byRank[rank].Left], _texts[_byRank[rank].Right]);
 
-    /// <summary>Looks up the merge of two neighbours.</summary>
-    /// <returns>Its rank, lowest first, and the token it gives; <see cref="int.MaxValue"/> when they do not merge.</returns>
-    public (int Rank, int Merged) Find(int left, int right) =>
+    public override (int Rank, int Merged) Find(int left, int right, ReadOnlySpan<byte> joined) =>
         RankOf(left, right, out _, out _) is >= 0 and int rank ? (rank, _byRank[rank].Merged) : (int.MaxValue, -1);
 
     public IEnumerator<(string Left, string Right)> GetEnumerator() => Enumerable.Range(0, Count).Select(rank => this[rank]).GetEnumerator();

@@ -32,6 +32,9 @@ internal sealed class SpecialTokenFiles(string folder, List<string> warnings)
         .. IdsIn("config.json", "eos_token_id", size),
     ];
 
+    /// <summary>The tokens that the model must not choose.</summary>
+    public int[] ReadSuppressed(int size) => [.. IdsIn("generation_config.json", "suppress_tokens", size).Distinct()];
+
     private T? Read<T>(string name, Func<JsonPlace, T> reader)
     {
         string path = Path.Combine(folder, name);

@@ -5,13 +5,19 @@ namespace MeKi.Model.Tokenization;
 /// <c>tokenizer.json</c> files write them.
 /// </summary>
 /// <param name="Names">All names of this way; the first is the one to write.</param>
-/// <param name="Patterns">See <see cref="BytePairData.SplitPatterns"/>.</param>
-/// <param name="IgnoreMerges">See <see cref="BytePairData.IgnoreMerges"/>.</param>
+/// <param name="Patterns">See <see cref="TokenizerData.SplitPatterns"/>.</param>
+/// <param name="IgnoreMerges">See <see cref="TokenizerData.IgnoreMerges"/>.</param>
 /// <param name="AddBos">Whether a sequence starts with BOS where the file does not say.</param>
 internal sealed record SplitNames(string[] Names, string[] Patterns, bool IgnoreMerges = false, bool AddBos = false)
 {
     /// <summary>The pattern of GPT-2, which is also what the <c>ByteLevel</c> pre-tokenizer uses.</summary>
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    /// <summary>Punctuation in a row, as the pre-tokenizer of that name finds it.</summary>
+    public const string Punctuation = @"[\p{P}\$\+<=>\^~\|`]+";
+
+    /// <summary>Three digits.</summary>
+    public const string ThreeDigits = "[0-9][0-9][0-9]";
 
     private const string Llama3 =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";

@@ -12,6 +12,17 @@ namespace MeKi.Model.Tokenization;
 /// <param name="path">The file that the patterns came from.</param>
 internal sealed class TextSplitter(SplitPattern[] patterns, string path)
 {
+    private const int MostPatterns = 64;
+
+    /// <summary>A splitter by patterns as the file has them.</summary>
+    /// <exception cref="InvalidTokenizerException">One cannot be used, or there are too many.</exception>
+    public static TextSplitter Of(IReadOnlyList<string> patterns, string path)
+    {
+        if (patterns.Count > MostPatterns)
+            throw new InvalidTokenizerException("split patterns", $"there are {patterns.Count} where at most {MostPatterns} are allowed");
+        return new([.. patterns.Select(static (pattern, i) => Build(pattern, i))], path);
+    }
+
     /// <summary>Where the pieces end, as ascending offsets into the text; the last is its length. Empty for an empty text.</summary>
     /// <param name="text">The text.</param>
     /// <param name="deadline">When it must have ended, as <see cref="SplitPattern.DeadlineFor"/> gives it.</param>
@@ -36,6 +47,18 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
         for (int i = 0; i < ends.Count; i++)
             ends[i] = sourceEnds[ends[i] - 1];
         return ends;
+    }
+
+    private static SplitPattern Build(string pattern, int number)
+    {
+        try
+        {
+            return new SplitPattern(pattern);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new InvalidTokenizerException($"split pattern {number}", exception.Message);
+        }
     }
 
     private List<int> SplitBasicPlane(ReadOnlySpan<char> text, long deadline)

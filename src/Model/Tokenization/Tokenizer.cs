@@ -20,6 +20,7 @@ public abstract class Tokenizer
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");
         }
         (Kinds, BosId, AddsBos, EosIds) = (data.Kinds, data.BosId, data.AddBos && data.BosId is not null, data.EosIds);
+        SuppressedIds = data.SuppressedIds;
         _ends = [.. data.EosIds];
         Index = new(Utf8Strings.Of(data.Tokens));
         if (Index.Duplicates.Count > 0)
@@ -42,6 +43,9 @@ public abstract class Tokenizer
 
     /// <summary>The tokens that end a text, the principal one first; empty where the model has none. None is ever added to a text.</summary>
     public IReadOnlyList<int> EosIds { get; }
+
+    /// <summary>The tokens that the model's makers forbid it to choose, such as those that stand for images; mostly empty. A text may have them.</summary>
+    public IReadOnlyList<int> SuppressedIds { get; }
 
     /// <summary>
     /// What the files leave unsaid or say wrongly, one line each; empty where all is well. <see cref="LoadReport.Warnings"/> has these lines, too.
@@ -134,6 +138,10 @@ public abstract class Tokenizer
             text.Append(decoder.Append(id));
         return text.Append(decoder.Finish()).ToString();
     }
+
+    /// <summary>The bytes a token stands for; not always whole UTF-8 characters. Empty for control, unknown and unused tokens.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    internal abstract ReadOnlySpan<byte> TokenBytes(int id);
 
     /// <summary>Refuses a tokenizer that has tokens without a row of the embedding.</summary>
     /// <exception cref="ModelFileException">It has.</exception>

@@ -5,7 +5,7 @@ using MeKi.Model.Files;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Reads a Hugging Face <c>tokenizer.json</c> that holds a byte-level BPE tokenizer, with what <c>tokenizer_config.json</c>,
+/// Reads a Hugging Face <c>tokenizer.json</c> that holds a BPE tokenizer over bytes or, as SentencePiece makes them, over characters, with what <c>tokenizer_config.json</c>,
 /// <c>generation_config.json</c> and <c>config.json</c> beside it say of special tokens. What would change results and is not supported is refused.
 /// </summary>
 internal static class TokenizerJson
@@ -26,10 +26,14 @@ internal static class TokenizerJson
     {
         List<string> warnings = [];
         SpecialTokenFiles folder = new(Path.GetDirectoryName(path) ?? "", warnings);
-        BytePairData data = JsonSlice.Read(path, root => ReadTokenizer(root, folder, warnings));
+        TokenizerData read = JsonSlice.Read(path, root => ReadTokenizer(root, folder, warnings));
         try
         {
-            return new BytePairTokenizer(data, path, warnings);
+            return read switch
+            {
+                SentencePieceData data => new SentencePieceTokenizer(data, path, warnings),
+                var data => new BytePairTokenizer((BytePairData)data, path, warnings),
+            };
         }
         catch (InvalidTokenizerException exception)
         {
@@ -37,10 +41,11 @@ internal static class TokenizerJson
         }
     }
 
-    private static BytePairData ReadTokenizer(JsonSlice root, SpecialTokenFiles folder, List<string> warnings)
+    private static TokenizerData ReadTokenizer(JsonSlice root, SpecialTokenFiles folder, List<string> warnings)
     {
         string[] stageNames = ["normalizer", "pre_tokenizer", "post_processor"];
-        string[] settings = ["type", "continuing_subword_prefix", "end_of_word_suffix", "dropout", "unk_token", "byte_fallback", "ignore_merges"];
+        string[] settings =
+            ["type", "continuing_subword_prefix", "end_of_word_suffix", "dropout", "unk_token", "byte_fallback", "fuse_unk", "ignore_merges"];
         var parts = root.Fields(["model", "added_tokens", .. stageNames]);
         JsonPlace stages = root.Tree(parts, stageNames);
         JsonSlice modelText = parts.TryGetValue("model", out JsonSlice found) ? found : throw root.Missing("model");
@@ -50,20 +55,58 @@ internal static class TokenizerJson
         JsonVocabulary vocabulary = new(modelParts.TryGetValue("vocab", out JsonSlice vocab) ? vocab : throw modelText.Missing("vocab"),
             parts.TryGetValue("added_tokens", out JsonSlice added) ? added : null, warnings);
         var (texts, kinds) = vocabulary.Build(folder.VocabularySize());
-        CheckMissingBytes(model, vocabulary);
+        MergeTexts merges = ReadMerges(modelParts.TryGetValue("merges", out JsonSlice merging) ? merging : throw modelText.Missing("merges"));
+        TokenizerData data = SentencePieceStages.Has(stages, model)
+            ? ReadSentencePiece(stages, model, vocabulary, texts, kinds, merges)
+            : ReadBytePair(root, stages, model, vocabulary, texts, kinds, merges);
         var (bos, addBos) = folder.ReadBos(vocabulary, kinds.Length, TokenizerJsonStages.ReadLeadingToken(stages.TryField("post_processor")));
-        return new()
+        return data with
         {
-            Tokens = texts,
             EosIds = EndTokens.Find(folder.ReadEos(vocabulary, kinds.Length), texts, kinds, warnings),
-            Kinds = kinds,
-            Merges = ReadMerges(modelParts.TryGetValue("merges", out JsonSlice merges) ? merges : throw modelText.Missing("merges")),
-            SplitPatterns = TokenizerJsonStages.ReadSplitPatterns(stages.TryField("pre_tokenizer")
-                ?? throw root.Fault("has no pre_tokenizer", "Only byte-level BPE is supported")),
-            NormalizeNfc = TokenizerJsonStages.ReadNormalizer(stages.TryField("normalizer")),
             IgnoreMerges = model.Flag("ignore_merges"),
             BosId = bos,
             AddBos = addBos,
+            SuppressedIds = folder.ReadSuppressed(kinds.Length),
+            LeftStrippingIds = vocabulary.LeftStripping,
+            RightStrippingIds = vocabulary.RightStripping,
+        };
+    }
+
+    private static BytePairData ReadBytePair(
+        JsonSlice root, JsonPlace stages, JsonPlace model, JsonVocabulary vocabulary, Utf8Strings texts, TokenKind[] kinds, MergeTexts merges)
+    {
+        CheckMissingBytes(model, vocabulary);
+        return new()
+        {
+            Tokens = texts,
+            Kinds = kinds,
+            Merges = merges,
+            SplitPatterns = TokenizerJsonStages.ReadSplitPatterns(stages.TryField("pre_tokenizer")
+                ?? throw root.Fault("has no pre_tokenizer", "Only BPE over bytes, or over characters with U+2581 for the space, is supported")),
+            NormalizeNfc = TokenizerJsonStages.ReadNormalizer(stages.TryField("normalizer")),
+        };
+    }
+
+    private static SentencePieceData ReadSentencePiece(
+        JsonPlace stages, JsonPlace model, JsonVocabulary vocabulary, Utf8Strings texts, TokenKind[] kinds, MergeTexts merges)
+    {
+        SentencePieceStages spaces = SentencePieceStages.Read(stages);
+        for (int id = 0; model.Flag("byte_fallback") && id < kinds.Length; id++)
+        {
+            if (kinds[id] == TokenKind.Normal && SentencePieceTokenizer.ByteValue(texts.Bytes(id)) >= 0)
+                kinds[id] = TokenKind.Byte;
+        }
+        return new()
+        {
+            Tokens = texts,
+            Kinds = kinds,
+            Merges = merges,
+            SplitPatterns = spaces.Patterns,
+            NormalizeNfc = spaces.Nfc,
+            Prefix = spaces.Prefix,
+            SplitsWords = spaces.SplitsWords,
+            UnknownId = model.TryField("unk_token") is JsonPlace unknown && vocabulary.IdOf(unknown.Text()) is >= 0 and int unknownId ? unknownId : null,
+            FusesUnknown = model.Flag("fuse_unk"),
         };
     }
 
@@ -71,11 +114,11 @@ internal static class TokenizerJson
     {
         string type = model.Field("type").Text();
         if (type != "BPE")
-            throw model.Field("type").Fault($"{UntrustedText.Quote(type)} is not supported", "Only byte-level BPE is");
+            throw model.Field("type").Fault($"{UntrustedText.Quote(type)} is not supported", "Only BPE is");
         foreach (string name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
             if (model.TryField(name) is JsonPlace affix && affix.Text().Length > 0)
-                throw affix.Fault("is not supported", "Only byte-level BPE without prefixes and suffixes is");
+                throw affix.Fault("is not supported", "Only BPE without prefixes and suffixes is");
         }
         if (model.TryField("dropout") is JsonPlace dropout && !(dropout.Element.TryGetDouble(out double rate) && rate == 0))
             throw dropout.Fault("is not supported", "Set it to null: it is for training");

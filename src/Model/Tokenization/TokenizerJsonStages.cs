@@ -26,9 +26,11 @@ internal static class TokenizerJsonStages
     public static string[] ReadSplitPatterns(JsonPlace preTokenizer)
     {
         JsonPlace[] stages = TypeOf(preTokenizer) == "Sequence" ? [.. preTokenizer.Field("pretokenizers").Items()] : [preTokenizer];
-        if (stages.Length == 0 || TypeOf(stages[^1]) != "ByteLevel")
+        // Falcon splits at digits behind ByteLevel, which has left them as they are.
+        int last = Array.FindIndex(stages, static stage => TypeOf(stage) == "ByteLevel");
+        if (last < 0 || !stages[(last + 1)..].All(IsOfDigits))
             throw preTokenizer.Fault("does not end with ByteLevel", OnlyByteLevel);
-        return [.. stages.SelectMany((stage, i) => ReadSplit(stage, isLast: i == stages.Length - 1))];
+        return [.. stages.SelectMany(ReadSplit)];
     }
 
     /// <returns>The token with which every sequence begins, or null.</returns>
@@ -55,15 +57,18 @@ internal static class TokenizerJsonStages
         }
     }
 
-    private static string[] ReadSplit(JsonPlace stage, bool isLast)
+    /// <summary>The patterns of one stage.</summary>
+    public static string[] ReadSplit(JsonPlace stage)
     {
         switch (TypeOf(stage))
         {
-            case "ByteLevel" when isLast:
+            case "ByteLevel":
                 if (stage.Flag("add_prefix_space"))
                     throw stage.Fault("asks for add_prefix_space, which is not supported", "Set it to false if the model does not depend on it");
                 // Absent means true: the field is younger than the format.
                 return stage.TryField("use_regex") is null || stage.Flag("use_regex") ? [SplitNames.Gpt2] : [];
+            case "Punctuation" when stage.TryField("behavior") is JsonPlace kept && kept.Text() == "Contiguous":
+                return [SplitNames.Punctuation];
             case "Split":
                 string behavior = stage.Field("behavior").Text();
                 if (behavior != "Isolated" || stage.Flag("invert"))
@@ -77,6 +82,13 @@ internal static class TokenizerJsonStages
                 throw stage.Fault($"the pre-tokenizer {UntrustedText.Quote(type)} is not supported here", "Split and Digits are, then ByteLevel");
         }
     }
+
+    private static bool IsOfDigits(JsonPlace stage) => TypeOf(stage) switch
+    {
+        "Digits" => true,
+        "Split" => stage.Field("pattern").TryField("Regex") is JsonPlace regex && regex.Text() == SplitNames.ThreeDigits,
+        _ => false,
+    };
 
     private static string TypeOf(JsonPlace stage) => stage.Field("type").Text();
 }

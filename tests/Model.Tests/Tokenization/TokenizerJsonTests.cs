@@ -181,7 +181,18 @@ public sealed class TokenizerJsonTests : IDisposable
     public void AddedTokenHasANegativeId() => AssertFault("$.added_tokens[1].id: '-5' is not a token id", static json => json["added_tokens"]![1]!["id"] = -5);
 
     [Fact]
-    public void AddedTokenStrips() => AssertFault("$.added_tokens[0]: '<|end|>' asks for lstrip", static json => json["added_tokens"]![0]!["lstrip"] = true);
+    public void AddedTokenIsAWord() =>
+        AssertFault("$.added_tokens[0]: '<|end|>' asks for single_word", static json => json["added_tokens"]![0]!["single_word"] = true);
+
+    [Fact]
+    public void AddedTokenStrips()
+    {
+        var json = TinyTokenizer.Json();
+        json["added_tokens"]![0]!["lstrip"] = true;
+        json["added_tokens"]![1]!["rstrip"] = true;
+        Assert.Equal(['a', TinyTokenizer.End, ' ', 'b', ' ', TinyTokenizer.Tool, 'c'],
+            new BytePairTokenizer(Read(json)).Encode("a \n<|end|> b <tool> \nc"));
+    }
 
     [Fact]
     public void MergeOfAnUnknownToken() => AssertFault("merge 10 ('h' and 'nowhere'): the token 'nowhere' is not",

@@ -25,6 +25,16 @@ public sealed class TokenizerToleranceTests : IDisposable
         Assert.Empty(_warnings);
     }
 
+    [Fact]
+    public void A_gguf_with_an_unknown_way_of_splitting_is_a_warning()
+    {
+        GgufMetadata metadata = Written(TinyTokenizer.Data);
+        metadata["tokenizer.ggml.pre"] = "of-tomorrow";
+        Assert.Equal(SplitNames.Find("default")!.Patterns, Load(metadata).Data.SplitPatterns);
+        Assert.Contains("the way of splitting 'of-tomorrow' is not known; text is split in the way 'default' instead", Assert.Single(_warnings),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [Trait("Fault", "18.tolerance")]
     [InlineData("tokenizer.ggml.bos_token_id", 100000)]
