@@ -194,7 +194,7 @@ public sealed unsafe class Attention : Region
         int start = page * KvPage.Positions, rows = tokens * _group;
         int first = Math.Max(0, FirstSeen(firstToken) - start), end = Math.Min(KvPage.Positions, _firstPosition + firstToken + tokens - start);
         int firstScore = first / Step * Step, endScore = (end + Step - 1) / Step * Step;
-        KvPage memory = _cache.Pages[page];
+        KvPage memory = _cache.Page(page);
         _kernels.Score(_cache.Layout, memory.Keys(kvHead), firstScore, endScore, _prepared, kvHead, firstToken * _group, rows, scores);
         for (int row = 0; row < rows; row++)
         {

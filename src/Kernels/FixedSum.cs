@@ -28,6 +28,58 @@ internal static unsafe class FixedSum
         }
     }
 
+    /// <summary>The sum, in four lanes of float64.</summary>
+    public static double Of(ReadOnlySpan<float> x)
+    {
+        double a = 0, b = 0, c = 0, d = 0;
+        int i = 0;
+        for (; i + Vectors <= x.Length; i += Vectors)
+        {
+            a += x[i];
+            b += x[i + 1];
+            c += x[i + 2];
+            d += x[i + 3];
+        }
+        for (; i < x.Length; i++)
+            a += x[i];
+        return (a + b) + (c + d);
+    }
+
+    /// <summary>The sum of squared distances from a number, in four lanes of float64.</summary>
+    public static double OfSquaredDistances(ReadOnlySpan<float> x, double from)
+    {
+        double a = 0, b = 0, c = 0, d = 0;
+        int i = 0;
+        for (; i + Vectors <= x.Length; i += Vectors)
+        {
+            a += (x[i] - from) * (x[i] - from);
+            b += (x[i + 1] - from) * (x[i + 1] - from);
+            c += (x[i + 2] - from) * (x[i + 2] - from);
+            d += (x[i + 3] - from) * (x[i + 3] - from);
+        }
+        for (; i < x.Length; i++)
+            a += (x[i] - from) * (x[i] - from);
+        return (a + b) + (c + d);
+    }
+
+    /// <summary>The sum of products, in four lanes of float64, where each product is exact.</summary>
+    public static double OfProducts(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        y = y[..x.Length];
+        double a = 0, b = 0, c = 0, d = 0;
+        int i = 0;
+        for (; i + Vectors <= x.Length; i += Vectors)
+        {
+            a += (double)x[i] * y[i];
+            b += (double)x[i + 1] * y[i + 1];
+            c += (double)x[i + 2] * y[i + 2];
+            d += (double)x[i + 3] * y[i + 3];
+        }
+        for (; i < x.Length; i++)
+            a += (double)x[i] * y[i];
+        return (a + b) + (c + d);
+    }
+
     /// <summary>The sum, in eight lanes.</summary>
     public static double Of(ReadOnlySpan<double> x)
     {

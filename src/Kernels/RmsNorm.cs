@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
 namespace MeKi.Kernels;
@@ -39,6 +40,19 @@ public static unsafe class RmsNorm
         y.Reserve(rows);
         for (int row = 0; row < rows; row++)
             Normalize(x.Row(row), weight, eps, y.Row(row));
+    }
+
+    /// <summary>Normalises every head of a row in place without a weight: the value norm of Gemma 3n and 4.</summary>
+    /// <param name="heads">The heads, [heads · head size].</param>
+    /// <param name="headSize">Values of a head.</param>
+    /// <param name="eps">Added to the mean square.</param>
+    public static void NormalizeHeads(Span<float> heads, int headSize, float eps)
+    {
+        for (int at = 0; at < heads.Length; at += headSize)
+        {
+            Span<float> head = heads.Slice(at, headSize);
+            TensorPrimitives.Multiply(head, 1 / MathF.Sqrt(FixedSum.OfSquares(head) / headSize + eps), head);
+        }
     }
 
     /// <summary>Normalises every head of a row in place with the same weight [head dimension]: the q/k norm of Qwen3.</summary>

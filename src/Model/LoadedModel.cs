@@ -1,5 +1,4 @@
 using MeKi.Kernels;
-using MeKi.Kernels.Kv;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
@@ -14,13 +13,15 @@ namespace MeKi.Model;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly TrainingFormLayer[]? _trainingForm;
+    private readonly WeightMatrix? _table;
 
     private LoadedModel(WeightSource source, RowStore? rows, Tokenizer? tokenizer, LoadOptions options, Action<int, int> loaded)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config;
-        Kv = new(Config.KvHeads, Config.HeadDimension, options.KeyFormat, options.ValueFormat);
+        Kv = new(Config, options.KeyFormat, options.ValueFormat);
+        _table = Config.HasTable ? source.Matrix(Config.SpecOf(Role.RowTable), 0) : null;
         (Source, Rows, Tokenizer, Logger) = (source, rows, tokenizer, options.Logger);
         tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(tokenizer?.Warnings ?? []);
@@ -29,7 +30,7 @@ internal sealed class LoadedModel : IDisposable
         {
             Weights = ModelWeights.Load(source, Config, Pool, loaded);
             _trainingForm = TrainingFormLayer.Load(source, Config, Pool);
-            if (options.CopyWeights && _trainingForm is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
+            if (options.CopyWeights && _trainingForm is null && _table is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
                 source.FreeCopies();
         }
         catch
@@ -53,7 +54,7 @@ internal sealed class LoadedModel : IDisposable
     public ComputePool Pool { get; }
 
     /// <summary>How sessions keep keys and values.</summary>
-    public KvLayout Kv { get; }
+    public CacheLayout Kv { get; }
 
     /// <summary>The instruction set whose kernels compute.</summary>
     public string Kernels { get; }
@@ -89,6 +90,7 @@ internal sealed class LoadedModel : IDisposable
     {
         TokenRows? rows = Rows is not null ? new StoredTokenRows(Rows, Pool)
             : _trainingForm is not null ? new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, Pool)
+            : _table is not null ? new TableTokenRows(Config, Weights, new MappedTokenTable(_table), Pool)
             : null;
         return new(Config, Weights, rows, Pool);
     }
@@ -96,10 +98,9 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>What the file of a session says. The files must be held open.</summary>
     public SessionHeader DescribeSession(int length) => new()
     {
-        Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows?.Layout),
+        Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows?.Layout, _table),
         VocabularySize = Config.VocabularySize,
         TokenizerSize = Tokenizer?.VocabularySize ?? 0,
-        Layers = Config.Layers,
         Kv = Kv,
         Length = length,
     };
@@ -138,7 +139,7 @@ internal sealed class LoadedModel : IDisposable
         {
             if (!options.CopyWeights)
                 source.ReadAhead();
-            Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            Tokenizer? tokenizer = source.Metadata.GetOr("tokenizer.ggml.model", "llama") is not ("llama" or "gemma4") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is not null && !options.WithoutMeKi)
                 rows = ModelFiles.OpenRows(source, options.Rows);

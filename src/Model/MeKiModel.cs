@@ -52,7 +52,7 @@ public sealed class MeKiModel : IDisposable
     public long WeightBytesPerToken => _loaded.Weights.BytesPerToken;
 
     /// <summary>Bytes of keys and values that a position adds to the KV cache, and that each later token reads.</summary>
-    public long KvBytesPerPosition => Config.Layers * _loaded.Kv.BytesPerPosition;
+    public long KvBytesPerPosition => _loaded.Kv.BytesPerPosition;
 
     /// <summary>What sessions share.</summary>
     internal LoadedModel Loaded => _loaded;

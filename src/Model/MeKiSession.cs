@@ -27,7 +27,7 @@ public sealed class MeKiSession : IDisposable
     public const int BatchTokens = Pass.MaxBatch;
 
     /// <summary>Tokens so far: the position of the next one.</summary>
-    public int Position => _cache.Length;
+    public int Position => _tokens.Count;
 
     /// <summary>The most tokens it takes: positions the model was made for.</summary>
     public int ContextLength => _model.Config.ContextLength;
@@ -43,7 +43,7 @@ public sealed class MeKiSession : IDisposable
     internal static MeKiSession Create(LoadedModel model)
     {
         using LoadedModel.Hold hold = model.HoldOpen();
-        return new(model, new(model.Config, model.Kv), []);
+        return new(model, new(model.Kv), []);
     }
 
     /// <summary>Continues a saved one.</summary>
@@ -107,7 +107,10 @@ public sealed class MeKiSession : IDisposable
         _pass.Branch?.Rows.Prefetch([token]);
     }
 
-    /// <summary>Forgets the tokens from a position on; their keys and values are overwritten by what follows.</summary>
+    /// <summary>
+    /// Forgets the tokens from a position on; their keys and values are overwritten by what follows. Layers that see only the last positions do not keep earlier
+    /// ones: where the cut lies so far back that these are missing, the next call computes the tokens that are left once more.
+    /// </summary>
     /// <param name="length">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
@@ -149,7 +152,7 @@ public sealed class MeKiSession : IDisposable
     {
         using Use use = new(this, SessionUser.Call);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        return new(_model, _cache.Fork(length), Tokens[..length]);
+        return new(_model, _cache.Fork(Math.Min(length, _cache.Length)), Tokens[..length]);
     }
 
     /// <summary>
@@ -204,6 +207,7 @@ public sealed class MeKiSession : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using Use use = new(this, SessionUser.Call);
+        CatchUp(CancellationToken.None);
         SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
     }
 
@@ -224,6 +228,7 @@ public sealed class MeKiSession : IDisposable
     private void Append(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         Check(tokens, logits);
+        CatchUp(cancellationToken);
         int vocabulary = _model.Config.VocabularySize, unwanted = tokens.Length - logits.Length / vocabulary, total = Position + tokens.Length;
         progress?.Report(new("prompt", Position, total, "tokens"));
         for (int first = 0, n; first < tokens.Length; first += n)
@@ -233,14 +238,13 @@ public sealed class MeKiSession : IDisposable
             int wanted = Math.Clamp(first + n - unwanted, 0, n);
             ReadOnlySpan<int> batch = tokens.Slice(first, n), next = tokens.Slice(first + n, Math.Min(BatchTokens, tokens.Length - first - n));
             Span<float> of = wanted == 0 ? [] : logits.Slice((first + n - wanted - unwanted) * vocabulary, wanted * vocabulary);
-            int before = Position;
             try
             {
                 _pass.Run(batch, [new(_cache, n, wanted)], next, of, cancellationToken);
             }
             catch
             {
-                _cache.Length = before;
+                _cache.Truncate(_tokens.Count);
                 throw;
             }
             _tokens.AddRange(batch);
@@ -248,9 +252,21 @@ public sealed class MeKiSession : IDisposable
         }
     }
 
+    // After a cut behind what sliding layers keep, the cache begins anew.
+    private void CatchUp(CancellationToken cancellationToken)
+    {
+        while (_cache.Length < _tokens.Count)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int n = Math.Min(BatchTokens, _tokens.Count - _cache.Length);
+            _pass.Run(Tokens.Slice(_cache.Length, n), [new(_cache, n, 0)], [], [], cancellationToken);
+        }
+    }
+
     private void Cut(int length)
     {
-        _cache.Length = length;
+        if (length < _cache.Length)
+            _cache.Truncate(length);
         CollectionsMarshal.SetCount(_tokens, length);
     }
 

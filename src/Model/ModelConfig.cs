@@ -79,7 +79,7 @@ public sealed record ModelConfig
     /// <summary>Whether the head is the embedding.</summary>
     public bool TiedHead => !Present.Contains(Role.Head);
 
-    /// <summary>m: width of the memory; 0 for a model without the MeKi branch.</summary>
+    /// <summary>m: width of the memory, or of Gemma's per-layer inputs; 0 for a model without a branch of rows.</summary>
     public int MemoryDimension { get; internal set; }
 
     /// <summary>What the branch's gate sees.</summary>
@@ -91,8 +91,11 @@ public sealed record ModelConfig
     /// <summary>Where the branch stands in a layer.</summary>
     public Placement Placement { get; internal set; }
 
-    /// <summary>Whether the model has the MeKi branch.</summary>
-    public bool HasMeKi => MemoryDimension > 0;
+    /// <summary>Whether the model has a branch whose rows lie in a file of their own, or follow from a checkpoint's training form.</summary>
+    public bool HasMeKi => MemoryDimension > 0 && !HasTable;
+
+    /// <summary>Whether each token's rows follow from a table among the model's own tensors.</summary>
+    internal bool HasTable => Present.Contains(Role.RowTable);
 
     /// <summary>The family's tables and layer.</summary>
     internal Architecture Architecture { get; set; }
@@ -118,6 +121,36 @@ public sealed record ModelConfig
     /// <summary>What q · k is multiplied with; 0 for 1 / √D.</summary>
     internal float AttentionScale { get; set; }
 
+    /// <summary>Values of a head in layers that see only the last positions, where they have another size.</summary>
+    internal int SlidingHeadDimension { get; set; }
+
+    /// <summary>Base of those layers' rotary embedding, which is not scaled.</summary>
+    internal float SlidingRopeTheta { get; set; }
+
+    /// <summary>Key/value heads of each layer; empty where all have the same.</summary>
+    internal IReadOnlyList<int> KvHeadsOfLayers { get; set; } = [];
+
+    /// <summary>Widths of each layer's FFN; empty where all have the same.</summary>
+    internal IReadOnlyList<int> FeedForwardSizes { get; set; } = [];
+
+    /// <summary>The last layers, which have no keys and values of their own.</summary>
+    internal int SharingLayers { get; set; }
+
+    /// <summary>By how many standard deviations above its mean a layer's gate must be to count; 0 for a dense layer. Empty where all are dense.</summary>
+    internal IReadOnlyList<float> GateCuts { get; set; } = [];
+
+    /// <summary>Rank of LAuReL's matrices.</summary>
+    internal int LaurelRank { get; set; }
+
+    /// <summary>What logits approach and do not pass: c · tanh(logit / c); 0 for none.</summary>
+    internal float LogitCap { get; set; }
+
+    /// <summary>Tokens whose logits are −∞.</summary>
+    internal IReadOnlyList<int> SuppressedTokens { get; set; } = [];
+
+    /// <summary>Tensors that the files lack in a layer and may (<see cref="TensorSpec.Spare"/>).</summary>
+    internal IReadOnlySet<(Role Role, int Layer)> Lacking { get; set; } = new HashSet<(Role, int)>();
+
     /// <summary>What the embedding is multiplied with.</summary>
     internal float EmbeddingScale { get; set; } = 1;
 
@@ -128,13 +161,20 @@ public sealed record ModelConfig
     internal float LogitDivisor { get; set; } = 1;
 
     /// <summary>The tensors of the architecture's table that this model has.</summary>
-    internal IEnumerable<TensorSpec> Tensors => Architecture.Tensors.Where(spec => !spec.Optional || Present.Contains(spec.Role));
+    internal IEnumerable<TensorSpec> Tensors => Architecture.Tensors.Where(spec => (spec.When?.Invoke(this) ?? true) && (!spec.Optional || Present.Contains(spec.Role)));
+
+    /// <summary>Whether the files have a tensor of the model in a layer.</summary>
+    internal bool Has(TensorSpec spec, int layer) => !Lacking.Contains((spec.Role, layer));
+
+    /// <summary>Whether a layer computes with a tensor; keys and values of one that reads another layer's do nothing.</summary>
+    internal bool Uses(TensorSpec spec, int layer) =>
+        Has(spec, layer) && !(spec.PerLayer && spec.Role is Role.Key or Role.KeyBias or Role.KeyNorm or Role.Value or Role.ValueBias && Geometry[layer].KeysFrom != layer);
 
     /// <summary>A row of the architecture's table of tensors.</summary>
     internal TensorSpec SpecOf(Role role) => Architecture.Tensors.First(spec => spec.Role == role);
 
     /// <summary>The same model without the token-row branch.</summary>
-    internal ModelConfig WithoutBranch() => this with { Architecture = Architecture.WithoutBranch, MemoryDimension = 0 };
+    internal ModelConfig WithoutBranch() => !HasMeKi ? this : this with { Architecture = Architecture.WithoutBranch, MemoryDimension = 0 };
 
     /// <summary>How many positions a token sees in a layer, its own included.</summary>
     public int Window(int layer) => Windows.Count == 0 ? int.MaxValue : Windows[layer];
@@ -169,6 +209,11 @@ public sealed record ModelConfig
     {
         string text = string.Create(CultureInfo.InvariantCulture,
             $"{EmbeddingScale:r} {ResidualScale:r} {AttentionScale:r} {LogitDivisor:r} {PairsAreNeighbours} {string.Join(' ', UnturnedLayers)}");
+        if (Architecture is Gemma)
+        {
+            text += string.Create(CultureInfo.InvariantCulture, $" {SlidingHeadDimension} {SlidingRopeTheta:r} {string.Join(' ', KvHeadsOfLayers)} {string.Join(' ', FeedForwardSizes)} ")
+                + string.Create(CultureInfo.InvariantCulture, $"{SharingLayers} {string.Join(' ', GateCuts)} {LaurelRank} {LogitCap:r} {string.Join(' ', SuppressedTokens)}");
+        }
         return Architecture is Qwen3 ? "" : $"{Family} {text}";
     }
 
@@ -225,7 +270,10 @@ public sealed record ModelConfig
         };
         if (!scales)
             throw Bad("RoPE scaling", "has a number that is out of range");
+        CheckLayers(Bad);
         Geometry = [.. Enumerable.Range(0, Layers).Select(layer => Architecture.Geometry(this, layer))];
+        if (Geometry.FirstOrDefault(layer => layer.KeysFrom < 0 || Geometry[layer.KeysFrom].KeyWidth != layer.KeyWidth) is not null)
+            throw Bad("shared key/value layers", $"the last {SharingLayers} of {Layers} layers have no earlier one of their kind and size to read keys and values of");
         return this;
 
         // A shorter context than the original one is nobody's; 2^16 times a longer one neither.
@@ -234,5 +282,30 @@ public sealed record ModelConfig
         static bool IsFactor(float factor) => factor is >= 1 and < 1 << 16;
 
         ModelFileException Bad(string name, string problem) => new(path, name, problem, "Correct the configuration");
+    }
+
+    // What only some families tell, layer by layer.
+    private void CheckLayers(Func<string, string, ModelFileException> bad)
+    {
+        if (SlidingHeadDimension != 0 && (SlidingHeadDimension < 0 || SlidingHeadDimension > MaxHeadDimension || SlidingHeadDimension % 2 != 0 || Heads * SlidingHeadDimension > MaxWidth))
+            throw bad("head dimension of sliding layers", $"{SlidingHeadDimension} is out of range, or odd");
+        if (SlidingRopeTheta != 0 && !(SlidingRopeTheta > 1 && float.IsFinite(SlidingRopeTheta)))
+            throw bad("RoPE theta of sliding layers", $"{SlidingRopeTheta} is out of range");
+        if (KvHeadsOfLayers.Any(heads => heads <= 0 || Heads % heads != 0))
+            throw bad("key/value heads", $"of a layer do not divide the {Heads} heads");
+        if (FeedForwardSizes.Any(size => size is <= 0 or > MaxFeedForward))
+            throw bad("feed-forward size", "of a layer is out of range");
+        if ((KvHeadsOfLayers.Count > 0 && KvHeadsOfLayers.Count != Layers) || (FeedForwardSizes.Count > 0 && FeedForwardSizes.Count != Layers) || (GateCuts.Count > 0 && GateCuts.Count != Layers))
+            throw bad("layers", $"another number is told than {Layers}");
+        if (SharingLayers < 0 || SharingLayers >= Layers)
+            throw bad("shared key/value layers", $"{SharingLayers} is out of range (0 to {Layers - 1})");
+        if (LaurelRank is < 0 or > MaxWidth)
+            throw bad("LAuReL rank", $"{LaurelRank} is out of range");
+        if (!(LogitCap >= 0 && float.IsFinite(LogitCap)))
+            throw bad("soft cap of logits", $"{LogitCap} is out of range");
+        if (GateCuts.Any(cut => !(cut >= 0 && float.IsFinite(cut))))
+            throw bad("activation sparsity", "of a layer is out of range");
+        if (SuppressedTokens.Any(token => (uint)token >= (uint)VocabularySize))
+            throw bad("suppressed tokens", $"an id is outside the vocabulary of {VocabularySize}");
     }
 }

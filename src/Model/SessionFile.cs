@@ -28,12 +28,12 @@ internal static class SessionFile
             uint checksum = Crc32C.Initial;
             WriteTokens(file.Stream, tokens, ref checksum);
             WriteChecksum(file.Stream, checksum);
-            foreach (LayerCache layer in cache.Layers)
+            foreach ((CachedLayer layer, LayerCache pages) in cache.Layers)
             {
-                for (int page = 0; page < header.Pages; page++)
+                for (int page = layer.FirstPage(header.Length); page < header.EndPage; page++)
                 {
-                    foreach ((int offset, int length) in header.Kv.Parts(header.UsedOf(page * KvPage.Positions)))
-                        Write(file.Stream, layer.Pages[page].Bytes.Slice(offset, length), ref checksum);
+                    foreach ((int offset, int length) in layer.Pages.Parts(header.UsedOf(page * KvPage.Positions)))
+                        Write(file.Stream, pages.Pages[page - pages.FirstPage].Bytes.Slice(offset, length), ref checksum);
                     WriteChecksum(file.Stream, checksum);
                 }
             }
@@ -52,7 +52,7 @@ internal static class SessionFile
     /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
     public static (KvCache Cache, int[] Tokens) Read(string path, SessionHeader model, ModelConfig config)
     {
-        KvCache cache = new(config, model.Kv);
+        KvCache cache = new(model.Kv);
         try
         {
             using SafeFileHandle handle = RegularFile.Open(path, FileOptions.SequentialScan);
@@ -92,18 +92,19 @@ internal static class SessionFile
         CheckChecksum(file, path, "tokens", checksum);
         if (tokens.Any(token => (uint)token >= (uint)header.VocabularySize))
             throw new SessionFileException(path, "tokens", "an id is outside the vocabulary", "Delete it and compute the session again");
-        for (int layer = 0; layer < cache.Layers.Length; layer++)
+        foreach ((CachedLayer layer, LayerCache pages) in cache.Layers)
         {
-            LayerCache pages = cache.Layers[layer];
-            pages.Reserve(0, header.Length);
-            for (int page = 0; page < pages.Pages.Count; page++)
+            int from = layer.FirstPage(header.Length) * KvPage.Positions;
+            pages.LetGo(from);
+            pages.Reserve(from, Math.Max(header.Length - from, 0));
+            for (int page = pages.FirstPage; page < header.EndPage; page++)
             {
-                foreach ((int offset, int length) in header.Kv.Parts(header.UsedOf(page * KvPage.Positions)))
-                    Read(file, pages.Pages[page].Bytes.Slice(offset, length), ref checksum);
-                CheckChecksum(file, path, $"layer {layer}, page {page}", checksum);
+                foreach ((int offset, int length) in layer.Pages.Parts(header.UsedOf(page * KvPage.Positions)))
+                    Read(file, pages.Pages[page - pages.FirstPage].Bytes.Slice(offset, length), ref checksum);
+                CheckChecksum(file, path, $"layer {layer.Index}, page {page}", checksum);
             }
         }
-        cache.Length = header.Length;
+        cache.Advance(header.Length);
         return tokens;
     }
 

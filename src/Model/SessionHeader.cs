@@ -20,25 +20,16 @@ internal sealed record SessionHeader
     /// <summary>Tokens of the tokenizer; 0 where the model has none.</summary>
     public required int TokenizerSize { get; init; }
 
-    public required int Layers { get; init; }
-
-    public required KvLayout Kv { get; init; }
+    public required CacheLayout Kv { get; init; }
 
     /// <summary>Tokens of the session.</summary>
     public required int Length { get; init; }
 
-    /// <summary>Pages of a layer.</summary>
-    public int Pages => (int)((Length + KvPage.Positions - 1L) / KvPage.Positions);
+    /// <summary>One past the last page of a layer.</summary>
+    public int EndPage => (int)((Length + KvPage.Positions - 1L) / KvPage.Positions);
 
     /// <summary>Bytes of the file: header, tokens and pages, each of the latter with a checksum. Full pages are alike.</summary>
-    public long FileBytes
-    {
-        get
-        {
-            (int full, int rest) = Math.DivRem(Length, KvPage.Positions);
-            return Bytes + sizeof(int) * (long)Length + sizeof(uint) + Layers * (full * PageBytes(KvPage.Positions) + (rest > 0 ? PageBytes(rest) : 0));
-        }
-    }
+    public long FileBytes => Bytes + sizeof(int) * (long)Length + sizeof(uint) + Kv.Layers.Sum(BytesOf);
 
     private static ReadOnlySpan<byte> Magic => "MEKISESS"u8;
 
@@ -89,11 +80,20 @@ internal sealed record SessionHeader
         return own;
     }
 
-    private long PageBytes(int positions) => Kv.Parts(positions).Sum(part => (long)part.Length) + sizeof(uint);
+    // The pages from the first that the next token sees.
+    private long BytesOf(CachedLayer layer)
+    {
+        (int full, int rest) = Math.DivRem(Length, KvPage.Positions);
+        long first = layer.FirstPage(Length);
+        return Math.Max(full - first, 0) * PageBytes(layer.Pages, KvPage.Positions) + (rest > 0 ? PageBytes(layer.Pages, rest) : 0);
+    }
+
+    private static long PageBytes(KvLayout layout, int positions) => layout.Parts(positions).Sum(part => (long)part.Length) + sizeof(uint);
 
     private (int At, int Value)[] Words() =>
     [
-        (8, Version), (12, Bytes), (48, VocabularySize), (52, TokenizerSize), (56, Layers), (60, Kv.KvHeads), (64, Kv.HeadDimension),
+        (8, Version), (12, Bytes), (48, VocabularySize), (52, TokenizerSize), (56, Kv.Depth),
+        (60, Kv.Layers[0].Pages.KvHeads), (64, Kv.Layers[0].Pages.HeadDimension),
         (68, (int)Kv.Keys), (72, (int)Kv.Values), (76, Length), (80, KvPage.Positions),
     ];
 }

@@ -20,7 +20,7 @@ internal static class SessionIdentity
     /// <summary>
     /// SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type.
     /// </summary>
-    public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows)
+    public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows, WeightMatrix? table)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, string.Create(CultureInfo.InvariantCulture,
@@ -29,13 +29,18 @@ internal static class SessionIdentity
             Append(hash, matrix.Format.Block.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, matrix.CopyRow);
         foreach (LayerWeights layer in weights.Layers)
         {
-            foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec is { IsVector: true, PerLayer: true, OnlyInCheckpoints: false }))
+            foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec is { PerLayer: true, OnlyInCheckpoints: false } && (spec.IsVector || spec.IsSmall)))
                 Append(hash, layer.Vector(spec.Role));
             // Where the branch would have its norm.
             if (!config.HasMeKi)
                 Append(hash, (float[]?)null);
         }
         Append(hash, weights.FinalNorm);
+        if (table is not null)
+        {
+            Append(hash, weights.Globals.Vector(Role.RowProjectionNorm));
+            Append(hash, table);
+        }
         foreach (RotaryEmbedding rotary in config.Geometry.Select(layer => layer.Rotary).OfType<RotaryEmbedding>().Distinct())
         {
             Rope rope = new(rotary.Dimension, rotary.Theta, rotary.Scaling);
@@ -55,9 +60,12 @@ internal static class SessionIdentity
         foreach (WeightMatrix? matrix in new[] { layer.Memory, layer.Projection?.Gate, layer.Projection?.Up, layer.Projection?.Down })
         {
             if (matrix is not null)
-                Append(hash, matrix.Format.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, (row, bytes) => matrix.Row(row).CopyTo(bytes));
+                Append(hash, matrix);
         }
     }
+
+    private static void Append(IncrementalHash hash, WeightMatrix matrix) =>
+        Append(hash, matrix.Format.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, (row, bytes) => matrix.Row(row).CopyTo(bytes));
 
     private static void Append(IncrementalHash hash, string format, int rows, int columns, int rowBytes, CopyRow copy)
     {

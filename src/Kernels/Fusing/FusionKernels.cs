@@ -58,7 +58,8 @@ internal sealed unsafe class VectorFusionKernels<TVector> : FusionKernels
             case Fusion.AdditiveSigmoid: FuseLoop<TVector, TRow, AdditiveSigmoid>.Run(row, gate, target); break;
             case Fusion.AdditiveSilu: FuseLoop<TVector, TRow, AdditiveSilu>.Run(row, gate, target); break;
             case Fusion.MultiplicativeSigmoid: FuseLoop<TVector, TRow, MultiplicativeSigmoid>.Run(row, gate, target); break;
-            default: FuseLoop<TVector, TRow, MultiplicativeSilu>.Run(row, gate, target); break;
+            case Fusion.MultiplicativeSilu: FuseLoop<TVector, TRow, MultiplicativeSilu>.Run(row, gate, target); break;
+            default: FuseLoop<TVector, TRow, MultiplicativeGelu>.Run(row, gate, target); break;
         }
     }
 }

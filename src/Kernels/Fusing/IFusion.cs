@@ -45,3 +45,12 @@ internal readonly struct MultiplicativeSilu : IFusion
         where TVector : struct, IPanelVector<TVector>
         => TVector.Multiply(e, Logistic.Silu(gate));
 }
+
+/// <summary><see cref="Fusion.MultiplicativeGelu"/>.</summary>
+internal readonly struct MultiplicativeGelu : IFusion
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Fuse<TVector>(TVector e, TVector gate)
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.Multiply(e, Logistic.Gelu(gate));
+}

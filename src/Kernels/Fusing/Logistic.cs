@@ -4,7 +4,8 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Fusing;
 
 /// <summary>
-/// The gate's activations, in vectors and one value at a time, with the same bits: <c>sigmoid(x) = 1 / (1 + exp(−x))</c> and <c>SiLU(x) = x · sigmoid(x)</c>.
+/// The gate's activations, in vectors and one value at a time, with the same bits: <c>sigmoid(x) = 1 / (1 + exp(−x))</c>, <c>SiLU(x) = x · sigmoid(x)</c> and
+/// <c>GELU(x) = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) = x · sigmoid(2 √(2/π) (x + 0.044715 x³))</c>.
 /// </summary>
 /// <remarks>
 /// exp is <see cref="ExpPolynomial"/>'s; 1 + exp and the quotient round once each: sigmoid is within 2.5e-7 of its value, relative, where |x| ≤ 86 (a test
@@ -14,6 +15,12 @@ internal static class Logistic
 {
     /// <summary>exp(±86) and its reciprocal are normal numbers, with room for the rounding of n.</summary>
     private const float Limit = 86;
+
+    /// <summary>GELU(−10) is −4.5e-37, and what lies below counts as −10.</summary>
+    private const float GeluLimit = 10;
+
+    // 2 √(2/π), and 0.044715 times that.
+    private const float GeluLinear = 1.5957691216f, GeluCubic = 0.0713548163f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Sigmoid<TVector>(TVector x)
@@ -28,12 +35,28 @@ internal static class Logistic
         return TVector.Multiply(limited, OfLimited(limited));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Gelu<TVector>(TVector x)
+        where TVector : struct, IPanelVector<TVector>
+    {
+        TVector limited = TVector.MaxNative(TVector.Constant(-GeluLimit), x);
+        TVector slope = TVector.MultiplyAdd(TVector.Multiply(limited, limited), TVector.Constant(GeluCubic), TVector.Constant(GeluLinear));
+        return TVector.Multiply(limited, OfLimited(Limited(TVector.Multiply(limited, slope))));
+    }
+
     public static float Sigmoid(float x) => OfLimited(MathF.Max(x, -Limit));
 
     public static float Silu(float x)
     {
         float limited = MathF.Max(x, -Limit);
         return limited * OfLimited(limited);
+    }
+
+    public static float Gelu(float x)
+    {
+        float limited = MathF.Max(x, -GeluLimit);
+        float slope = MathF.FusedMultiplyAdd(limited * limited, GeluCubic, GeluLinear);
+        return limited * OfLimited(MathF.Max(limited * slope, -Limit));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -12,8 +12,11 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
     /// <summary>What a page holds.</summary>
     public KvLayout Layout { get; } = memory.Layout;
 
-    /// <summary>The pages, in order of their positions.</summary>
+    /// <summary>The pages held, in order of their positions.</summary>
     public IReadOnlyList<KvPage> Pages => _pages;
+
+    /// <summary>How many pages went before those held (<see cref="LetGo"/>).</summary>
+    public int FirstPage { get; private set; }
 
     /// <summary>Bytes held, those of shared pages included.</summary>
     public long ByteLength => _pages.Count * Layout.PageBytes;
@@ -21,21 +24,33 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
     /// <summary>Makes positions ready to be stored: adds pages, and takes copies of those that are shared.</summary>
     /// <param name="first">The first position.</param>
     /// <param name="count">Positions.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or they end beyond 31 bits.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, they end beyond 31 bits, or they begin in a page that went.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public void Reserve(int first, int count)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfLessThan(first, FirstPage * KvPage.Positions);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, int.MaxValue - KvPage.Positions - first);
-        int end = (first + count + KvPage.Positions - 1) / KvPage.Positions;
-        for (int page = first / KvPage.Positions; page < Math.Min(end, _pages.Count); page++)
+        int end = (first + count + KvPage.Positions - 1) / KvPage.Positions - FirstPage;
+        for (int page = first / KvPage.Positions - FirstPage; page < Math.Min(end, _pages.Count); page++)
         {
             if (_pages[page].IsShared)
                 Copy(page);
         }
         while (_pages.Count < end)
-            _pages.Add(memory.Page(_pages.Count));
+            _pages.Add(memory.Page(FirstPage + _pages.Count));
+    }
+
+    /// <summary>Lets go of the pages whose positions all lie before one: of a layer that sees only the last positions.</summary>
+    public void LetGo(int position)
+    {
+        int count = position / KvPage.Positions - FirstPage;
+        if (count <= 0)
+            return;
+        for (int page = 0; page < Math.Min(count, _pages.Count); page++)
+            _pages[page].Release();
+        _pages.RemoveRange(0, Math.Min(count, _pages.Count));
+        FirstPage += count;
     }
 
     /// <summary>A second sequence with the first positions of this one, whose pages both hold from now on.</summary>
@@ -43,8 +58,8 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
     /// <param name="forkMemory">Where the second sequence's further pages come from.</param>
     public LayerCache Fork(int positions, PageAllocator forkMemory)
     {
-        LayerCache fork = new(forkMemory);
-        for (int page = 0; page < (positions + KvPage.Positions - 1L) / KvPage.Positions; page++)
+        LayerCache fork = new(forkMemory) { FirstPage = FirstPage };
+        for (int page = 0; page < (positions + KvPage.Positions - 1L) / KvPage.Positions - FirstPage; page++)
         {
             _pages[page].AddReference();
             fork._pages.Add(_pages[page]);
@@ -57,7 +72,7 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
     /// </summary>
     public void Store(int position, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        KvPage page = _pages[position / KvPage.Positions];
+        KvPage page = Page(position / KvPage.Positions);
         Span<float> x = stackalloc float[KvLayout.BlockColumns];
         int at = position % KvPage.Positions;
         for (int head = 0; head < Layout.KvHeads; head++)
@@ -76,7 +91,7 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
     /// <summary>Takes out one position's keys and values as they are stored, [KV heads · head dimension] each.</summary>
     public void Load(int position, Span<float> keys, Span<float> values)
     {
-        KvPage page = _pages[position / KvPage.Positions];
+        KvPage page = Page(position / KvPage.Positions);
         Span<float> x = stackalloc float[KvLayout.BlockColumns];
         int at = position % KvPage.Positions;
         for (int head = 0; head < Layout.KvHeads; head++)
@@ -92,17 +107,21 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
         }
     }
 
-    /// <summary>Lets go of all pages.</summary>
+    /// <summary>Lets go of all pages; positions begin anew.</summary>
     public void Dispose()
     {
         foreach (KvPage page in _pages)
             page.Release();
         _pages.Clear();
+        FirstPage = 0;
     }
+
+    /// <summary>A page that is held, by how many come before it in the layer.</summary>
+    internal KvPage Page(int index) => _pages[index - FirstPage];
 
     private void Copy(int page)
     {
-        KvPage copy = memory.Page(page);
+        KvPage copy = memory.Page(FirstPage + page);
         _pages[page].Bytes.CopyTo(copy.Bytes);
         _pages[page].Release();
         _pages[page] = copy;

@@ -21,7 +21,8 @@ internal sealed unsafe class ScalarFusionKernels : FusionKernels
                 Fusion.AdditiveSigmoid => v[i] + Logistic.Sigmoid(gate[i]),
                 Fusion.AdditiveSilu => v[i] + Logistic.Silu(gate[i]),
                 Fusion.MultiplicativeSigmoid => v[i] * Logistic.Sigmoid(gate[i]),
-                _ => v[i] * Logistic.Silu(gate[i]),
+                Fusion.MultiplicativeSilu => v[i] * Logistic.Silu(gate[i]),
+                _ => v[i] * Logistic.Gelu(gate[i]),
             };
         }
     }

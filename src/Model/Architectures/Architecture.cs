@@ -1,3 +1,4 @@
+using MeKi.Kernels;
 using MeKi.Model.Files;
 using MeKi.Model.Layers;
 
@@ -10,7 +11,11 @@ namespace MeKi.Model.Architectures;
 internal abstract class Architecture
 {
     /// <summary>Every family that runs.</summary>
-    public static IReadOnlyList<Architecture> All { get; } = [new Llama(), new Qwen2(), new Qwen3(), new Qwen3MeKi(), new SmolLM3(), new Granite(), new Phi3()];
+    public static IReadOnlyList<Architecture> All { get; } =
+    [
+        new Llama(), new Qwen2(), new Qwen3(), new Qwen3MeKi(), new SmolLM3(), new Granite(), new Phi3(),
+        new Gemma3(), new Gemma3n(), new Gemma4(),
+    ];
 
     /// <summary>The name in GGUF: <c>general.architecture</c>.</summary>
     public abstract string Name { get; }
@@ -23,6 +28,15 @@ internal abstract class Architecture
 
     /// <summary>The table of tensors, in the order of writing.</summary>
     public abstract IReadOnlyList<TensorSpec> Tensors { get; }
+
+    /// <summary>How the FFN's gate meets its other half.</summary>
+    public virtual Fusion Activation => Fusion.MultiplicativeSilu;
+
+    /// <summary>Residual streams beside <see cref="Pass.X"/>.</summary>
+    public virtual int SideStreams => 0;
+
+    /// <summary>Whether checkpoints' tables over the vocabulary may have more rows than the vocabulary, which no text uses.</summary>
+    public virtual bool PadsVocabulary => false;
 
     /// <summary>The family whose layers are these without the token-row branch.</summary>
     public virtual Architecture WithoutBranch => this;
@@ -53,6 +67,11 @@ internal abstract class Architecture
 
     /// <summary>One layer: what it adds to the residual stream.</summary>
     public abstract void Layer(Pass p, LayerWeights w);
+
+    /// <summary>The residual stream behind the last layer, before its norm.</summary>
+    public virtual void Exit(Pass p)
+    {
+    }
 
     /// <summary>Finds the family of a GGUF file.</summary>
     /// <exception cref="ModelFileException">It is not one that runs.</exception>

@@ -44,7 +44,7 @@ internal sealed record IntKey(string Gguf, string Json, Func<ModelConfig, int> G
     public override void Read(JsonPlace json, ModelConfig config)
     {
         int? told = Names.Select(json.TryInt).FirstOrDefault(value => value is not null);
-        Set(config, told ?? (Default ?? JsonDefault)?.Invoke(config) ?? json.Int(Json!));
+        Set(config, told ?? (JsonDefault ?? Default)?.Invoke(config) ?? json.Int(Json!));
     }
 
     public override void Write(ModelConfig config, GgufMetadata metadata) => metadata[InGguf(config)] = (uint)Get(config);

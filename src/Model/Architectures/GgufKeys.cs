@@ -31,6 +31,33 @@ internal sealed class GgufKeys(GgufFile file, string architecture)
             : throw Fault(key, "differs from layer to layer, which this engine does not run for this architecture", "Take a model of equal layers");
     }
 
+    /// <summary>An integer for each layer, whether the file lists them or tells one for all; null where it does not tell.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="layers">How many layers there are.</param>
+    /// <exception cref="ModelFileException">A value is not an integer or does not fit, or the list is not one of so many.</exception>
+    public int[]? TryInts(string key, int layers)
+    {
+        string whole = $"{architecture}.{key}";
+        if (!Metadata.IsArray(whole))
+            return Metadata.TryGetInt(whole) is { } all && layers is > 0 and <= ModelConfig.MaxLayers ? [.. Enumerable.Repeat(all, layers)] : null;
+        Array each = Metadata.Get<Array>(whole);
+        if (each.Length != layers)
+            throw Fault(key, $"tells of {each.Length} layers where the model has {layers}", "The file is damaged");
+        return [.. each.Cast<object>().Select(value => new GgufMetadata(Metadata.Path) { [whole] = value }.GetInt(whole))];
+    }
+
+    /// <summary>A number with a fraction for each layer; null where the file does not tell.</summary>
+    /// <exception cref="ModelFileException">The list is not one of so many.</exception>
+    public float[]? TryFloats(string key, int layers)
+    {
+        if (!Metadata.TryGet<float[]>($"{architecture}.{key}", out float[]? each))
+            return null;
+        return each.Length == layers ? each : throw Fault(key, $"tells of {each.Length} layers where the model has {layers}", "The file is damaged");
+    }
+
+    /// <summary>Rows of a matrix among the tensors; null where the file has none of the name.</summary>
+    public int? TryRows(string name) => file.TryGetTensor(name, out GgufTensor? tensor) && tensor.Sides is [_, long rows] ? (int)Math.Min(rows, int.MaxValue) : null;
+
     /// <summary>A number with a fraction; null where the file does not tell.</summary>
     public float? TryFloat(string key) => Metadata.TryGetFloat($"{architecture}.{key}");
 

@@ -24,10 +24,13 @@ internal sealed record LayerGeometry
     /// <summary>What q · k is multiplied with before the softmax.</summary>
     public required float ScoreScale { get; init; }
 
+    /// <summary>Whether values are normalised by head, without a weight.</summary>
+    public bool NormalizesValues { get; init; }
+
     /// <summary>Width of the FFN.</summary>
     public required int FeedForward { get; init; }
 
-    /// <summary>The layer whose keys and values attention reads: this one, or an earlier one.</summary>
+    /// <summary>The layer whose keys and values attention reads: this one, or an earlier one; −1 where there is none to read.</summary>
     public required int KeysFrom { get; init; }
 
     public int QueryWidth => Heads * HeadSize;

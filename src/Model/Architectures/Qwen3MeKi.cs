@@ -60,7 +60,7 @@ internal sealed class Qwen3MeKi : Qwen3
         TokenRowBranch branch = p.Branch!;
         branch.TurnTo(w, Placement.ParallelAttention, p.X, p.H);
         p.Normalize(p.X, w.AttentionNorm, p.H);
-        p.QueriesKeysValues(p.H, w, branch);                                                          // W_g h (4)
+        p.QueriesKeysValues(p.H, w, branch.GateProduct);                                                       // W_g h (4)
         p.Attend();
         p.Fuse(branch);                                                                               // v (5)
         p.Multiply((p.Attended, w.AttentionOutput, p.Y), branch.OutputProduct);                       // W_o v

@@ -69,4 +69,56 @@ internal enum Role
 
     Alpha,
     Beta,
+
+    /// <summary>Weight of the RMSNorm on what attention adds, [d].</summary>
+    PostAttentionNorm,
+
+    /// <summary>Weight of the RMSNorm on what the FFN adds, [d].</summary>
+    PostFeedForwardNorm,
+
+    /// <summary>What the stream is multiplied with at the end of a layer, [1].</summary>
+    LayerScale,
+
+    /// <summary>A row for each token, of all layers one after the other, [V × L · m].</summary>
+    RowTable,
+
+    /// <summary>What brings the embedding to the rows, [L · m × d].</summary>
+    RowProjection,
+
+    /// <summary>Weight of the RMSNorm on what that gives, [m].</summary>
+    RowProjectionNorm,
+
+    /// <summary>W_left of LAuReL, [rank × d].</summary>
+    LaurelLeft,
+
+    /// <summary>W_right of LAuReL, [d × rank].</summary>
+    LaurelRight,
+
+    /// <summary>Weight of the RMSNorm behind it, [d].</summary>
+    LaurelNorm,
+
+    /// <summary>What makes AltUp's second stream of the first, [d × d]; those of the third and the fourth follow.</summary>
+    AltUpEntry,
+    AltUpEntry2,
+    AltUpEntry3,
+
+    /// <summary>What brings AltUp's second stream back, [d × d]; those of the third and the fourth follow.</summary>
+    AltUpExit,
+    AltUpExit2,
+    AltUpExit3,
+
+    /// <summary>W of AltUp's router, [streams × d].</summary>
+    AltUpRouter,
+
+    /// <summary>Weight of the RMSNorm before it, [d].</summary>
+    AltUpRouterNorm,
+
+    /// <summary>AltUp's coefficients of prediction, [streams² × streams].</summary>
+    AltUpPredict,
+
+    /// <summary>AltUp's coefficients of correction, [streams × streams].</summary>
+    AltUpCorrect,
+
+    /// <summary>What the corrected stream is multiplied with before the rows' gate, [d].</summary>
+    AltUpCorrectScale,
 }

@@ -36,6 +36,27 @@ internal sealed record TensorSpec(Role Role, TensorName Gguf, TensorName? Huggin
     /// <summary>The optional tensor that it goes with: files have both or none.</summary>
     public Role? With { get; init; }
 
+    /// <summary>Which models have it; null for all.</summary>
+    public Func<ModelConfig, bool>? When { get; init; }
+
+    /// <summary>In which layers files may go without it, each layer on its own; null for none.</summary>
+    public Func<ModelConfig, int, bool>? Spare { get; init; }
+
+    /// <summary>Whether a row is read for each token, and the whole neither multiplied with nor brought to memory.</summary>
+    public bool IsTable { get; init; }
+
+    /// <summary>Whether this is a matrix so small that it is held as floats and quantised by nobody.</summary>
+    public bool IsSmall { get; init; }
+
+    /// <summary>Whether a recipe leaves the matrix in half precision: it is small, and much depends on it.</summary>
+    public bool StaysPrecise { get; init; }
+
+    /// <summary>Whether the parts of a stacked tensor are, in GGUF, the slices of a third dimension.</summary>
+    public bool InSlices { get; init; }
+
+    /// <summary>What checkpoints leave to be added to each value: Gemma's norms are 1 + w.</summary>
+    public float CheckpointOffset { get; init; }
+
     /// <summary>Whether it has a row for each token of the vocabulary.</summary>
     public bool OverVocabulary { get; init; }
 

@@ -10,6 +10,9 @@ namespace MeKi.Model.Checkpoints;
 /// </summary>
 internal static class ConfigRopeScaling
 {
+    /// <summary>What a pair's frequency is divided by so that it turns by no bit: what GGUF files have.</summary>
+    public const float NeverTurned = 1e30f;
+
     /// <summary>The object of parameters: <c>rope_scaling</c> where it says anything, else <c>rope_parameters</c>.</summary>
     public static JsonPlace? Parameters(JsonPlace json)
     {
@@ -18,14 +21,29 @@ internal static class ConfigRopeScaling
         return isEmpty ? json.TryField("rope_parameters") : scaling;
     }
 
+    /// <summary>Frequencies of the whole head, of which only the first pairs turn.</summary>
+    /// <param name="config">What was read so far.</param>
+    /// <param name="share">The share of pairs that turn.</param>
+    /// <param name="factor">What their frequencies are divided by.</param>
+    public static RopeScaling Proportional(ModelConfig config, float share, float factor)
+    {
+        int pairs = Math.Clamp(config.RotaryDimension / 2, 0, 1 << 20), turned = (int)(share * pairs);
+        return new DividedRopeScaling([.. Enumerable.Range(0, pairs).Select(pair => pair < turned ? factor : NeverTurned)]);
+    }
+
     /// <summary>Reads the scaling.</summary>
     /// <param name="json">The root of <c>config.json</c>.</param>
     /// <param name="config">What was read so far; YaRN makes its context longer.</param>
     /// <exception cref="ModelFileException">A number is missing, or the kind is not one that runs.</exception>
-    public static RopeScaling? Read(JsonPlace json, ModelConfig config)
+    public static RopeScaling? Read(JsonPlace json, ModelConfig config) => Parameters(json) is { } parameters ? Read(parameters, json, config) : null;
+
+    /// <summary>Reads the scaling of an object of parameters.</summary>
+    /// <param name="field">The parameters.</param>
+    /// <param name="json">The root of <c>config.json</c>, or its text part.</param>
+    /// <param name="config">As for the other overload.</param>
+    /// <exception cref="ModelFileException">As for the other overload.</exception>
+    public static RopeScaling? Read(JsonPlace field, JsonPlace json, ModelConfig config)
     {
-        if (Parameters(json) is not { } field)
-            return null;
         string kind = field.TryText("rope_type") ?? field.TryText("type") ?? "default";
         switch (kind)
         {
@@ -42,6 +60,8 @@ internal static class ConfigRopeScaling
                 // max_position_embeddings may tell the positions of the first training still.
                 config.ContextLength = (int)Math.Clamp(yarn.Factor * (double)yarn.OriginalContextLength, config.ContextLength, (1 << 24) - 1);
                 return yarn;
+            case "proportional":
+                return Proportional(config, field.TryFloat("partial_rotary_factor") ?? 1, field.TryFloat("factor") ?? 1);
             case "longrope" or "su":
                 return Longer();
             default:

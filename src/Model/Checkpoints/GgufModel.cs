@@ -163,6 +163,7 @@ internal sealed class GgufModel : WeightSource
             throw keys.Fault("block_count", $"tells of {config.Layers} layers where the file has {file.Tensors.Count} tensors", "The file is damaged");
         _ = config.Checked(Path);
         config.Present = FindOptional(config);
+        config.Lacking = FindLacking(config);
         CheckTensors(config, [.. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"blk.{layer}.")]);
         return config;
     }

@@ -19,7 +19,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         _folder = folder;
         Architecture named = Architecture.OfModelType(json.TryText("model_type") ?? "", configPath);
         _naming = TensorNaming.Recognize(new(named), Has, Path);
-        Config = ReadConfig(json, named, configPath);
+        // Models that also see or hear tell of their text part in an object of its own.
+        Config = ReadConfig(json.TryField("text_config") ?? json, named, configPath);
     }
 
     public override string Path => _folder.Path;
@@ -81,12 +82,14 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
 
     protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => _naming.Places(spec, config, layer);
 
+    protected override float OffsetOf(TensorSpec spec) => spec.CheckpointOffset;
+
     protected override bool Has(string name) => _folder.Tensors.ContainsKey(name);
 
     protected override unsafe WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary)
     {
         SafetensorsTensor tensor = _folder.Tensors[name];
-        bool padded = overVocabulary && _naming.PadsVocabulary && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
+        bool padded = overVocabulary && (_naming.PadsVocabulary || Config.Architecture.PadsVocabulary) && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
         if (!tensor.Is(padded ? tensor.Shape[0] : rows, columns))
         {
             throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name),
@@ -122,6 +125,7 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             present.UnionWith([Role.QueryNorm, Role.KeyNorm]);
         present.UnionWith(GgufRopeScaling.Tensors(config).Keys);
         config.Present = present;
+        config.Lacking = FindLacking(config);
         CheckFlag(json, "qk_norm", Role.QueryNorm, config);
         CheckFlag(json, "meki_projection_norm", Role.ProjectionNorm, config);
         CheckTensors(config, OfNoUse(config));

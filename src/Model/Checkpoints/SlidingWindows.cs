@@ -19,14 +19,7 @@ internal static class SlidingWindows
         bool[] sliding;
         if (config.TryField("layer_types") is { } types)
         {
-            sliding = [.. types.Items().Select(type => type.Text() switch
-            {
-                Full => false,
-                Sliding => true,
-                string other => throw type.Fault($"{UntrustedText.Quote(other)} is not known", $"This engine runs '{Full}' and '{Sliding}'"),
-            })];
-            if (sliding.Length != layers)
-                throw types.Fault($"tells of {sliding.Length} layers where the model has {layers}", "Correct it");
+            sliding = ReadList(types, layers);
             if (sliding.Contains(true) && window == 0)
                 throw types.Fault("has layers that slide, but no window is in use", "Set use_sliding_window and sliding_window");
         }
@@ -40,6 +33,25 @@ internal static class SlidingWindows
         return Of(window, sliding);
     }
 
+    /// <summary>Gemma's keys of <c>config.json</c>: a list of kinds, or a period whose last layer sees all.</summary>
+    /// <param name="config">The configuration of the text part.</param>
+    /// <param name="layers">Layers.</param>
+    /// <param name="usualWindow">The window where none is told.</param>
+    /// <param name="usualPeriod">The period where neither it nor a list is told.</param>
+    /// <exception cref="ModelFileException">A value is out of range, or the list is not of so many known kinds.</exception>
+    public static IReadOnlyList<int> ReadTypes(JsonPlace config, int layers, int usualWindow, int usualPeriod)
+    {
+        int window = config.TryInt("sliding_window") ?? usualWindow;
+        if (window <= 0)
+            throw config.Field("sliding_window").Fault($"{window} is out of range", "Correct it");
+        if (layers is <= 0 or > ModelConfig.MaxLayers)
+            return [];
+        if (config.TryField("layer_types") is { } types)
+            return Of(window, ReadList(types, layers));
+        int period = config.TryInt("sliding_window_pattern") ?? config.TryInt("_sliding_window_pattern") ?? usualPeriod;
+        return Of(window, [.. Enumerable.Range(0, layers).Select(layer => period <= 0 || layer % period < period - 1)]);
+    }
+
     /// <summary>One window for all layers, as Mistral and Phi 3 have it; without one a token sees all.</summary>
     /// <exception cref="ModelFileException">The window is negative.</exception>
     public static IReadOnlyList<int> ReadOfAllLayers(JsonPlace config, int layers)
@@ -50,21 +62,21 @@ internal static class SlidingWindows
         return layers is <= 0 or > ModelConfig.MaxLayers ? [] : Of(window, [.. Enumerable.Repeat(true, layers)]);
     }
 
-    /// <summary>
-    /// GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not. Without the latter all slide.
-    /// </summary>
+    /// <summary>GGUF's keys: the window, and the layers that slide, one by one or as a period whose last layer does not.</summary>
+    /// <param name="metadata">The file's.</param>
+    /// <param name="a">The architecture.</param>
+    /// <param name="layers">Layers.</param>
+    /// <param name="usualPeriod">The period where files do not tell; 0 where all layers slide then.</param>
     /// <exception cref="ModelFileException">A key has another type.</exception>
-    public static IReadOnlyList<int> Read(GgufMetadata metadata, string a, int layers)
+    public static IReadOnlyList<int> Read(GgufMetadata metadata, string a, int layers, int usualPeriod = 0)
     {
         int window = metadata.TryGetInt($"{a}.attention.sliding_window") ?? 0;
         string pattern = $"{a}.attention.sliding_window_pattern";
         if (window == 0 || layers is <= 0 or > ModelConfig.MaxLayers)
             return [];
-        if (!metadata.Contains(pattern))
-            return Of(window, [.. Enumerable.Repeat(true, layers)]);
         if (metadata.IsArray(pattern))
             return Of(window, metadata.Get<bool[]>(pattern));
-        int period = metadata.GetInt(pattern);
+        int period = metadata.TryGetInt(pattern) ?? usualPeriod;
         return Of(window, [.. Enumerable.Range(0, layers).Select(layer => period <= 0 || layer % period < period - 1)]);
     }
 
@@ -75,6 +87,17 @@ internal static class SlidingWindows
             return;
         metadata[$"{a}.attention.sliding_window"] = (uint)windows.Min();
         metadata[$"{a}.attention.sliding_window_pattern"] = windows.Select(window => window != int.MaxValue).ToArray();
+    }
+
+    private static bool[] ReadList(JsonPlace types, int layers)
+    {
+        bool[] sliding = [.. types.Items().Select(type => type.Text() switch
+        {
+            Full => false,
+            Sliding => true,
+            string other => throw type.Fault($"{UntrustedText.Quote(other)} is not known", $"This engine runs '{Full}' and '{Sliding}'"),
+        })];
+        return sliding.Length == layers ? sliding : throw types.Fault($"tells of {sliding.Length} layers where the model has {layers}", "Correct it");
     }
 
     private static IReadOnlyList<int> Of(int window, bool[] sliding) =>

@@ -31,10 +31,13 @@ internal abstract class TensorNaming
     }
 }
 
-/// <summary>The names of Hugging Face transformers, the branch as <c>meki</c>; of a base model also without the leading <c>model.</c>.</summary>
+/// <summary>
+/// The names of Hugging Face transformers, the branch as <c>meki</c>; of a base model also without the leading <c>model.</c>, and of the text part of one that sees
+/// or hears with <c>language_model.</c> before or behind it.
+/// </summary>
 internal class HuggingFaceNaming : TensorNaming
 {
-    private const string Prefix = "model.";
+    private const string Prefix = "model.", Text = "language_model.";
 
     public override string Name => "Hugging Face";
 
@@ -43,7 +46,10 @@ internal class HuggingFaceNaming : TensorNaming
         if (spec.HuggingFace is null)
             return [];
         TensorPlace place = spec.HuggingFace.In(config, layer, spec.PerLayer ? $"{Prefix}layers.{layer}." : "");
-        return place.Name.StartsWith(Prefix, StringComparison.Ordinal) ? [place, place with { Name = place.Name[Prefix.Length..] }] : [place];
+        if (!place.Name.StartsWith(Prefix, StringComparison.Ordinal))
+            return [place, place with { Name = Text + place.Name }];
+        string bare = place.Name[Prefix.Length..];
+        return [place, place with { Name = bare }, place with { Name = Prefix + Text + bare }, place with { Name = Text + Prefix + bare }];
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
 using MeKi.Model.Architectures;
@@ -62,8 +63,24 @@ internal abstract class WeightSource : IDisposable
     {
         float[] values = new float[spec.Columns(Config, layer)];
         Matrix(spec, layer).DecodeRow(0, values);
+        if (OffsetOf(spec) is not 0 and float offset)
+            TensorPrimitives.Add(values, offset, values);
         return values;
     }
+
+    /// <summary>A small matrix, decoded to float32, [rows × columns].</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
+    public float[] Values(TensorSpec spec, int layer)
+    {
+        WeightMatrix matrix = Matrix(spec, layer);
+        float[] values = new float[checked(matrix.Rows * matrix.Columns)];
+        for (int row = 0; row < matrix.Rows; row++)
+            matrix.DecodeRow(row, values.AsSpan(row * matrix.Columns, matrix.Columns));
+        return values;
+    }
+
+    /// <summary>What is to be added to a tensor's values.</summary>
+    protected virtual float OffsetOf(TensorSpec spec) => 0;
 
     /// <summary>Keeps the mapped files in place while weights are used; false once disposed.</summary>
     public abstract bool TryAddReference();
@@ -80,7 +97,7 @@ internal abstract class WeightSource : IDisposable
     protected HashSet<Role> FindOptional(ModelConfig config)
     {
         HashSet<Role> present = [];
-        foreach (IGrouping<Role, TensorSpec> together in config.Architecture.Tensors.Where(spec => spec.Optional).GroupBy(spec => spec.With ?? spec.Role))
+        foreach (IGrouping<Role, TensorSpec> together in config.Architecture.Tensors.Where(spec => spec.Optional && (spec.When?.Invoke(config) ?? true)).GroupBy(spec => spec.With ?? spec.Role))
         {
             // What a model without a projection would multiply it with says nothing.
             if (together.Any(spec => spec.Role != Role.Beta && spec.Layers(config).Any(layer => Locate(spec, config, layer) is not null)))
@@ -88,6 +105,10 @@ internal abstract class WeightSource : IDisposable
         }
         return present;
     }
+
+    /// <summary>Finds which of the tensors that files may go without in some layers are not there.</summary>
+    protected HashSet<(Role Role, int Layer)> FindLacking(ModelConfig config) => [.. config.Tensors.Where(spec => spec.Spare is not null)
+        .SelectMany(spec => spec.Layers(config).Where(layer => spec.Spare!(config, layer) && Locate(spec, config, layer) is null).Select(layer => (spec.Role, layer)))];
 
     /// <summary>
     /// Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.
@@ -103,7 +124,7 @@ internal abstract class WeightSource : IDisposable
         {
             foreach (TensorSpec spec in config.Tensors.Where(spec => layer == 0 || spec.PerLayer))
             {
-                if (Places(spec, config, layer).Any())
+                if (config.Has(spec, layer) && Places(spec, config, layer).Any())
                     used.Add(Locate(spec, config, layer)?.Name ?? throw Missing(spec, config, layer));
             }
         }

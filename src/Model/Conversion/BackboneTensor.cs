@@ -47,12 +47,13 @@ internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<Tens
 
         void Add(IEnumerable<TensorSpec> some, int layer)
         {
-            foreach (IGrouping<string, TensorSpec> tensor in some.GroupBy(spec => spec.InGguf(config, layer).Name))
+            foreach (IGrouping<string, TensorSpec> tensor in some.Where(spec => config.Has(spec, layer)).GroupBy(spec => spec.InGguf(config, layer).Name))
             {
                 TensorSpec[] parts = [.. tensor];
                 int columns = parts[0].Columns(config, layer);
-                BlockFormat format = parts[0].IsVector ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(parts[0], layer, columns, config);
-                bool fits = parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0) && PanelFormat.Find(format.Type) is not null;
+                BlockFormat format = parts[0] is { IsVector: true } or { IsSmall: true } ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(parts[0], layer, columns, config);
+                // Rows of a table are read one by one.
+                bool fits = parts[0] is { IsTable: false, IsSmall: false } && parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0) && PanelFormat.Find(format.Type) is not null;
                 tensors.Add(new(tensor.Key, layer, parts, parts.Sum(part => part.Rows(config, layer)), columns, format, panels && fits));
             }
         }
@@ -64,7 +65,7 @@ internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<Tens
     /// <param name="advance">Told the bytes written.</param>
     public GgufTensorSource ToSource(RowBlocks blocks, EncodeRow encode, Action<long> advance)
     {
-        ImmutableArray<long> dimensions = IsVector ? [Columns] : [Columns, Rows];
+        ImmutableArray<long> dimensions = IsVector ? [Columns] : Spec.InSlices ? [Columns, Rows / Parts.Count, Parts.Count] : [Columns, Rows];
         return new(Name, Type, dimensions, (stream, cancellationToken) => blocks.Run(Rows, RowBytes, Columns, Panels, encode, block =>
         {
             stream.Write(block);

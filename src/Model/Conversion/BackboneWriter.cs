@@ -28,6 +28,8 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
         // No checkpoint has these: they follow from the configuration.
         if (GgufRopeScaling.Tensors(config).TryGetValue(tensor.Spec.Role, out IReadOnlyList<float>? divisors))
             return (_, values) => divisors.ToArray().CopyTo(values, 0);
+        if (tensor.IsVector && tensor.Spec.CheckpointOffset != 0)
+            return (_, values) => source.Vector(tensor.Spec, tensor.Layer).CopyTo(values, 0);
         WeightMatrix[] parts = [.. tensor.Parts.Select(part => source.Matrix(part, tensor.Layer))];
         int head = tensor.Spec.PairsRows ? config.Geometry[tensor.Layer].HeadSize : 0, turned = config.RotaryDimension;
         if (head > 0 && tensor.IsVector)

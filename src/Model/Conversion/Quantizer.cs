@@ -51,7 +51,7 @@ public static class Quantizer
         // Refuses a model of which a part is missing, before the work.
         foreach (BackboneTensor part in parts)
             _ = Rows(source, part.Name, part.Rows, part.Columns);
-        Dictionary<string, BackboneTensor> matrices = parts.Where(part => !part.IsVector).ToDictionary(part => part.Name);
+        Dictionary<string, BackboneTensor> matrices = parts.Where(part => part is { IsVector: false, Spec: { IsSmall: false, StaysPrecise: false } }).ToDictionary(part => part.Name);
         if (!requantize)
             CheckIsOriginal(source, matrices);
         using RowStore? rows = source.Identity is null ? null : ModelFiles.OpenRows(source);

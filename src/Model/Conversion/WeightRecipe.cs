@@ -76,6 +76,8 @@ public sealed class WeightRecipe
 
     private GgmlType TypeOf(TensorSpec spec, int layer, int columns, ModelConfig config)
     {
+        if (spec.StaysPrecise)
+            return _base.BlockSize == 1 ? _base.Type : GgmlType.F16;
         if (spec.Role == (config.TiedHead ? Role.Embedding : Role.Head))
             return _mixture == Mixture.None ? _base.Type : columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
         bool stacked = spec.Gguf.Part is not null;

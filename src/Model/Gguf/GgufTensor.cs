@@ -39,11 +39,12 @@ public sealed class GgufTensor
         }
     }
 
-    /// <summary>Whether the tensor is a matrix of these sides, or a vector where it has one row.</summary>
+    /// <summary>Whether the tensor is a matrix of these sides, or several that have them together, or a vector where it has one row.</summary>
     internal bool Is(long rows, long columns) => Sides switch
     {
         [long length] => rows == 1 && length == columns,
         [long width, long height] => width == columns && height == rows,
+        [long width, long height, long slices] => width == columns && (Int128)height * slices == rows,
         _ => false,
     };
 

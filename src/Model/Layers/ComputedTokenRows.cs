@@ -117,7 +117,7 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
     /// memory.</param>
     public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config, ComputePool? pool)
     {
-        if (!config.HasMeKi || !source.Has(Spec(config, Role.MixNorm), 0))
+        if (!config.HasMeKi || config.Architecture.Tensors.All(spec => spec.Role != Role.MixNorm) || !source.Has(Spec(config, Role.MixNorm), 0))
             return null;
         return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, layer, pool))];
     }

@@ -29,12 +29,15 @@ internal sealed class ModelWeights
     /// <summary>The output head, [V × d]; with the embedding's matrix where it is tied.</summary>
     public Linear Head { get; }
 
-    /// <summary>Every matrix once: the embedding, the layers', the head.</summary>
+    /// <summary>Every matrix once: the embedding, the layers', the head, what else is no layer's.</summary>
     public IEnumerable<PanelMatrix> Matrices =>
-        Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(ReferenceEquals(Head.Weight, Embedding) ? [] : [Head.Weight]);
+        Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(ReferenceEquals(Head.Weight, Embedding) ? [] : [Head.Weight]).Concat(Others);
 
     /// <summary>Bytes that one token's forward pass reads.</summary>
-    public long BytesPerToken => Embedding.RowBytes + Layers.Sum(layer => layer.ByteLength) + sizeof(float) * FinalNorm.Length + Head.Weight.ByteLength;
+    public long BytesPerToken => Embedding.RowBytes + Layers.Sum(layer => layer.ByteLength) + sizeof(float) * FinalNorm.Length + Head.Weight.ByteLength
+        + Others.Sum(matrix => matrix.ByteLength);
+
+    private IEnumerable<PanelMatrix> Others => Globals.Matrices.Where(matrix => !ReferenceEquals(matrix, Embedding) && !ReferenceEquals(matrix, Head.Weight));
 
     /// <summary>Loads all that a forward pass uses.</summary>
     /// <param name="source">Where from.</param>
@@ -72,7 +75,8 @@ internal sealed class LayerWeights
 
     public Linear Key => this[Role.Key];
 
-    public Linear Value => this[Role.Value];
+    /// <summary>Null where keys are values, too.</summary>
+    public Linear? Value => _linears[(int)Role.Value];
 
     public Linear AttentionOutput => this[Role.AttentionOutput];
 
@@ -93,7 +97,7 @@ internal sealed class LayerWeights
     public float[]? KeyNorm => _vectors[(int)Role.KeyNorm];
 
     /// <summary>The matrices, in the order of the architecture's table.</summary>
-    public IEnumerable<PanelMatrix> Matrices => _specs.Where(spec => !spec.IsVector).Select(spec => this[spec.Role].Weight);
+    public IEnumerable<PanelMatrix> Matrices => _specs.Where(spec => spec is { IsVector: false, IsSmall: false }).Select(spec => this[spec.Role].Weight);
 
     /// <summary>Bytes of all tensors.</summary>
     public long ByteLength => Matrices.Sum(matrix => matrix.ByteLength) + sizeof(float) * _vectors.Sum(vector => vector?.LongLength ?? 0);
@@ -101,16 +105,19 @@ internal sealed class LayerWeights
     /// <summary>A matrix that the architecture has.</summary>
     public Linear this[Role role] => _linears[(int)role]!;
 
-    /// <summary>A vector; null where the model has none.</summary>
+    /// <summary>A vector, or a small matrix by its rows; null where the model has none.</summary>
     public float[]? Vector(Role role) => _vectors[(int)role];
 
     public static LayerWeights Load(WeightSource source, ModelConfig config, int? layer, ComputePool pool)
     {
-        TensorSpec[] specs = [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && !spec.OnlyInCheckpoints && !IsRotary(spec.Role))];
+        TensorSpec[] specs = [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && spec is { OnlyInCheckpoints: false, IsTable: false } && !IsRotary(spec.Role)
+            && config.Uses(spec, layer ?? 0))];
         LayerWeights weights = new(layer ?? 0, specs);
         foreach (TensorSpec spec in specs.Where(spec => spec.IsVector))
             weights._vectors[(int)spec.Role] = source.Vector(spec, weights.Index);
-        foreach (TensorSpec spec in specs.Where(spec => !spec.IsVector))
+        foreach (TensorSpec spec in specs.Where(spec => spec.IsSmall))
+            weights._vectors[(int)spec.Role] = source.Values(spec, weights.Index);
+        foreach (TensorSpec spec in specs.Where(spec => spec is { IsVector: false, IsSmall: false }))
         {
             float scale = spec.Role is Role.AttentionOutput or Role.Down ? config.ResidualScale : 1;
             weights._linears[(int)spec.Role] = new(source.Panels(spec, weights.Index, pool), weights._vectors[(int)BiasOf(spec.Role)], scale);

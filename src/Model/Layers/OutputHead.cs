@@ -14,14 +14,20 @@ internal sealed class OutputHead
 
     private readonly Linear _linear;
     private readonly MatMul _matMul;
+    private readonly ParallelLoop _each;
+    private readonly float _cap;
+    private readonly IReadOnlyList<int> _suppressed;
     private readonly PanelMatrix _first, _rest;
     private readonly ActivationMatrix _logits = new(), _firstLogits = new(), _restLogits = new();
 
     /// <param name="linear">W_head, [V × d].</param>
     /// <param name="matMul">Computes.</param>
-    public OutputHead(Linear linear, MatMul matMul)
+    /// <param name="each">Likewise, element by element.</param>
+    /// <param name="cap">c of c · tanh(logit / c); 0 for none.</param>
+    /// <param name="suppressed">Tokens whose logits are −∞.</param>
+    public OutputHead(Linear linear, MatMul matMul, ParallelLoop each, float cap, IReadOnlyList<int> suppressed)
     {
-        (_linear, _matMul) = (linear, matMul);
+        (_linear, _matMul, _each, _cap, _suppressed) = (linear, matMul, each, cap, suppressed);
         int panels = linear.Weight.Panels * 3 / 4;
         (_first, _rest) = (linear.Weight.Slice(0, panels), linear.Weight.Slice(panels, linear.Weight.Panels - panels));
     }
@@ -36,7 +42,9 @@ internal sealed class OutputHead
     public void Run(int tokens, ActivationMatrix h, Span<float> logits)
     {
         Multiply(tokens, h, _linear.Weight, _logits);
-        Give(_logits.Rows(0, tokens), logits);
+        int vocabulary = _linear.Weight.Rows;
+        for (int token = 0; token < tokens; token++)
+            Give(_logits.Row(token), logits.Slice(token * vocabulary, vocabulary), 0);
     }
 
     /// <summary>Computes the first part of a token's logits.</summary>
@@ -44,7 +52,7 @@ internal sealed class OutputHead
     public int RunFirst(ActivationMatrix h, Span<float> logits)
     {
         Multiply(1, h, _first, _firstLogits);
-        Give(_firstLogits.Row(0), logits);
+        Give(_firstLogits.Row(0), logits, 0);
         return _first.Rows;
     }
 
@@ -52,7 +60,7 @@ internal sealed class OutputHead
     public void RunRest(ActivationMatrix h, Span<float> logits)
     {
         Multiply(1, h, _rest, _restLogits);
-        Give(_restLogits.Row(0), logits[_first.Rows..]);
+        Give(_restLogits.Row(0), logits[_first.Rows..], _first.Rows);
     }
 
     private void Multiply(int tokens, ActivationMatrix h, PanelMatrix weight, ActivationMatrix logits)
@@ -61,11 +69,45 @@ internal sealed class OutputHead
         _matMul.Run(tokens, (h, weight, logits));
     }
 
-    private void Give(ReadOnlySpan<float> computed, Span<float> logits)
+    private void Give(Span<float> computed, Span<float> logits, int firstToken)
     {
+        if (_cap > 0)
+            Cap(computed);
         if (_linear.Scale == 1)
             computed.CopyTo(logits);
         else
             System.Numerics.Tensors.TensorPrimitives.Multiply(computed, _linear.Scale, logits);
+        for (int i = 0; i < _suppressed.Count; i++)
+        {
+            if ((uint)(_suppressed[i] - firstToken) < (uint)computed.Length)
+                logits[_suppressed[i] - firstToken] = float.NegativeInfinity;
+        }
+    }
+
+    private unsafe void Cap(Span<float> logits)
+    {
+        // Matrices of activations do not move.
+        fixed (float* first = logits)
+            _each.Run((logits.Length + CapStep.Chunk - 1) / CapStep.Chunk, new CapStep(first, logits.Length, _cap));
+    }
+
+    /// <summary>c · tanh(x / c) of some logits, in float64: the same bits everywhere.</summary>
+    private readonly unsafe struct CapStep(float* logits, int count, float cap) : ILoopStep
+    {
+        public const int Chunk = 512;
+
+        private readonly float* _logits = logits;
+
+        public void Invoke(int chunk)
+        {
+            Span<float> x = new(_logits + chunk * Chunk, Math.Min(Chunk, count - chunk * Chunk));
+            Span<double> power = stackalloc double[x.Length];
+            for (int i = 0; i < x.Length; i++)
+                power[i] = 2 * ((double)x[i] / cap);
+            FixedMath.Exp(power);
+            // tanh(y) = 1 − 2 / (e^2y + 1).
+            for (int i = 0; i < x.Length; i++)
+                x[i] = float.IsNaN(x[i]) ? x[i] : (float)(cap * (1 - 2 / (power[i] + 1)));
+        }
     }
 }

@@ -27,7 +27,7 @@ internal sealed class Pass
     private readonly ActivationMatrix _queries = new();
     private readonly ActivationMatrix _keys = new();
     private readonly ActivationMatrix _values = new();
-    private readonly RowFusion _inner = new(Fusion.MultiplicativeSilu);
+    private readonly RowFusion _inner;
     private int[] _ids = [], _positions = [], _tokens = [];
     private Placed[] _segments = [];
     private int _segmentCount;
@@ -37,13 +37,15 @@ internal sealed class Pass
     {
         (_config, _weights) = (config, weights);
         (_each, _matMul, _attention) = (new(pool), new(pool), new(pool));
-        RotaryEmbedding[] kinds = [.. config.Geometry.Select(layer => layer.Rotary).OfType<RotaryEmbedding>().Distinct()];
-        _ropes = [.. kinds.Select(kind => new Rope(kind.Dimension, kind.Theta, kind.Scaling, config.Geometry.First(layer => layer.Rotary == kind).HeadSize, kind.Neighbours))];
-        _ropeOfLayer = [.. config.Geometry.Select(layer => Array.IndexOf(kinds, layer.Rotary))];
+        (RotaryEmbedding Rotary, int HeadSize)[] kinds = [.. config.Geometry.Where(layer => layer.Rotary is not null).Select(layer => (layer.Rotary!, layer.HeadSize)).Distinct()];
+        _inner = new(config.Architecture.Activation);
+        _ropes = [.. kinds.Select(kind => new Rope(kind.Rotary.Dimension, kind.Rotary.Theta, kind.Rotary.Scaling, kind.HeadSize, kind.Rotary.Neighbours))];
+        _ropeOfLayer = [.. config.Geometry.Select(layer => layer.Rotary is null ? -1 : Array.IndexOf(kinds, (layer.Rotary, layer.HeadSize)))];
         _lastStored = config.Geometry.Max(layer => layer.KeysFrom);
-        _head = new(weights.Head, _matMul);
+        _head = new(weights.Head, _matMul, _each, config.LogitCap, config.SuppressedTokens);
+        Sides = [.. Enumerable.Range(0, config.Architecture.SideStreams).Select(_ => new ActivationMatrix(config.HiddenSize))];
         Branch = rows is null ? null : new(config, rows);
-        (X, H, Y) = (new(config.HiddenSize), new(config.HiddenSize), new(config.HiddenSize));
+        (X, H, Y, A, R) = (new(config.HiddenSize), new(config.HiddenSize), new(config.HiddenSize), new(config.HiddenSize), new(config.HiddenSize));
     }
 
     /// <summary>Tokens in the pass; fewer once those nobody wants have left.</summary>
@@ -52,11 +54,23 @@ internal sealed class Pass
     /// <summary>The residual stream, [n × d].</summary>
     public ActivationMatrix X { get; }
 
+    /// <summary>The residual streams beside it, each [n × d].</summary>
+    public ActivationMatrix[] Sides { get; }
+
     /// <summary>Its normalisation, [n × d].</summary>
     public ActivationMatrix H { get; }
 
     /// <summary>What a block adds to the stream, [n × d].</summary>
     public ActivationMatrix Y { get; }
+
+    /// <summary>The stream within a layer that leaves <see cref="X"/> as it is, [n × d].</summary>
+    public ActivationMatrix A { get; }
+
+    /// <summary>The middle of a low-rank path beside attention, [n × rank].</summary>
+    public ActivationMatrix L { get; } = new();
+
+    /// <summary>What that path adds, [n × d].</summary>
+    public ActivationMatrix R { get; }
 
     /// <summary>What attention gathered, [n × heads · D].</summary>
     public ActivationMatrix Attended { get; } = new();
@@ -69,6 +83,12 @@ internal sealed class Pass
 
     /// <summary>What <see cref="Activate"/> made, [n × FFN]: an input for the product it was told, and no other.</summary>
     public ActivationMatrix Inner => _inner.Fused;
+
+    /// <summary>The model's numbers.</summary>
+    public ModelConfig Config => _config;
+
+    /// <summary>The weights that are no layer's.</summary>
+    public LayerWeights Globals => _weights.Globals;
 
     /// <summary>The token-row branch; null where the model has none.</summary>
     public TokenRowBranch? Branch { get; }
@@ -92,9 +112,10 @@ internal sealed class Pass
         for (_layer = 0; _layer < _config.Layers && Count > 0; _layer++)
             _config.Architecture.Layer(this, _weights.Layers[_layer]);
         foreach (Segment segment in segments)
-            segment.Cache.Length += segment.Count;
+            segment.Cache.Advance(segment.Count);
         if (logits.Length == 0)
             return;
+        _config.Architecture.Exit(this);
         for (int row = 0; row < Count; row++)
             RmsNorm.Normalize(X.Row(row), _weights.FinalNorm, _config.NormEps, H.Row(row));
         if (Count > 1 || next.Length > 0 || Branch is null || !_head.IsDivided)
@@ -117,6 +138,13 @@ internal sealed class Pass
         _each.Run(Count, new NormalizeStep(x, weight, _config.NormEps, y));
     }
 
+    /// <summary>y ← RMSNorm(y) with a weight.</summary>
+    public void NormalizeInPlace(ActivationMatrix y, float[] weight) => _each.Run(Count, new NormalizeStep(y, weight, _config.NormEps, y));
+
+    /// <summary>What a family does for each token on its own.</summary>
+    public void Each<TStep>(TStep step)
+        where TStep : struct, ILoopStep => _each.Run(Count, step);
+
     /// <summary>Products of one region; those without a matrix are left out.</summary>
     public void Multiply(Product first, Product second = default, Product third = default, Product fourth = default)
     {
@@ -129,9 +157,12 @@ internal sealed class Pass
 
     /// <summary>
     /// Queries, keys and values of h: normalised by head and turned, where the layer does that; keys and values go to the cache. After the last layer whose
-    /// keys and values anybody reads, tokens whose logits nobody wants leave the pass.
+    /// keys and values anybody reads, tokens whose logits nobody wants leave the pass. A layer that reads another's has queries only.
     /// </summary>
-    public void QueriesKeysValues(ActivationMatrix h, LayerWeights w, TokenRowBranch? branch = null)
+    /// <param name="h">The block's input.</param>
+    /// <param name="w">The layer.</param>
+    /// <param name="beside">A product that shares the region.</param>
+    public void QueriesKeysValues(ActivationMatrix h, LayerWeights w, Product beside = default)
     {
         if (_layer == _lastStored && WantedCount() < Count)
         {
@@ -141,13 +172,16 @@ internal sealed class Pass
             Leave(h);
             if (Count == 0)
                 return;
-            Multiply((h, w.Query, _queries), branch?.GateProduct ?? default);
-            _each.Run(Count, new QueryStep(this, w));
+        }
+        else if (_config.Geometry[_layer].KeysFrom == _layer)
+        {
+            Multiply((h, w.Query, _queries), (h, w.Key, _keys), (h, w.Value, _values), beside);
+            Reserve(w);
+            _each.Run(Count, new HeadsStep(this, w));
             return;
         }
-        Multiply((h, w.Query, _queries), (h, w.Key, _keys), (h, w.Value, _values), branch?.GateProduct ?? default);
-        Reserve(w);
-        _each.Run(Count, new HeadsStep(this, w));
+        Multiply((h, w.Query, _queries), beside);
+        _each.Run(Count, new QueryStep(this, w));
     }
 
     /// <summary>Attended ← softmax(q · Kᵀ) V, of each sequence.</summary>
@@ -157,10 +191,10 @@ internal sealed class Pass
         Attended.Shape(geometry.QueryWidth);
         Attended.Reserve(Count);
         foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
-            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Layers[geometry.KeysFrom], Attended, geometry.ScoreScale, geometry.Window);
+            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Of(geometry.KeysFrom), Attended, geometry.ScoreScale, geometry.Window);
     }
 
-    /// <summary>Inner ← up ⊙ SiLU(gate), as the product with <paramref name="down"/> takes it; and the v of a branch beside it.</summary>
+    /// <summary>Inner ← up ⊙ act(gate), as the product with <paramref name="down"/> takes it; and the v of a branch beside it.</summary>
     public void Activate(ActivationMatrix gate, ActivationMatrix up, Linear down, TokenRowBranch? branch = null)
     {
         _inner.Reserve(Count, down.Weight);
@@ -172,6 +206,26 @@ internal sealed class Pass
         branch.Prepare(Count);
         _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens));
     }
+
+    /// <summary>Gates become what of them lies above a cut, a multiple of their deviation above their mean; where the layer is sparse.</summary>
+    public void CutGates(ActivationMatrix gate, int layer)
+    {
+        if (_config.GateCuts is { Count: > 0 } cuts && cuts[layer] > 0)
+            _each.Run(Count, new CutStep(gate, cuts[layer]));
+    }
+
+    /// <summary>to ← scale · (a + b + c + d).</summary>
+    public void Gather(float scale, ActivationMatrix to, ActivationMatrix a, ActivationMatrix b, ActivationMatrix c, ActivationMatrix d)
+    {
+        to.Reserve(Count);
+        _each.Run(Count, new GatherStep(scale, to, a, b, c, d));
+    }
+
+    /// <summary>x ← x + RMSNorm(y) with a weight; y becomes its norm.</summary>
+    public void AddNormalized(ActivationMatrix y, float[] weight, ActivationMatrix x) => _each.Run(Count, new AddNormalizedStep(y, weight, _config.NormEps, x));
+
+    /// <summary>x ← scale · x.</summary>
+    public void Scale(ActivationMatrix x, float scale) => _each.Run(Count, new ScaleStep(x, scale));
 
     /// <summary>The v of a branch where it stands here.</summary>
     public void Fuse(TokenRowBranch branch)
@@ -236,6 +290,8 @@ internal sealed class Pass
         }
         X.Reserve(Count);
         H.Reserve(Count);
+        foreach (ActivationMatrix side in Sides)
+            side.Reserve(Count);
     }
 
     private int WantedCount()
@@ -256,6 +312,8 @@ internal sealed class Pass
             int from = segment.Row + segment.Rows - segment.Wanted;
             X.Rows(from, segment.Wanted).CopyTo(X.Rows(to, segment.Wanted));
             h.Rows(from, segment.Wanted).CopyTo(h.Rows(to, segment.Wanted));
+            foreach (ActivationMatrix side in Sides)
+                side.Rows(from, segment.Wanted).CopyTo(side.Rows(to, segment.Wanted));
             _positions.AsSpan(from, segment.Wanted).CopyTo(_positions.AsSpan(to));
             _tokens.AsSpan(from, segment.Wanted).CopyTo(_tokens.AsSpan(to));
             if (segment.Wanted > 0)
@@ -267,8 +325,14 @@ internal sealed class Pass
 
     private void Reserve(LayerWeights w)
     {
+        // Keys that are values, too, are taken over before they are normalised and turned.
+        if (w.Value is null)
+        {
+            _values.Shape(_keys.Columns);
+            _values.Reserve(Count);
+        }
         foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
-            segment.Cache.Layers[w.Index].Reserve(_positions[segment.Row], segment.Rows);
+            segment.Cache.Of(w.Index).Reserve(_positions[segment.Row], segment.Rows);
     }
 
     private LayerCache PagesOf(int row, int layer)
@@ -276,7 +340,7 @@ internal sealed class Pass
         int i = 0;
         while (row >= _segments[i].Row + _segments[i].Rows)
             i++;
-        return _segments[i].Cache.Layers[layer];
+        return _segments[i].Cache.Of(layer);
     }
 
     private void PrepareHeads(Span<float> heads, float[]? norm, int row)
@@ -310,8 +374,13 @@ internal sealed class Pass
     {
         public void Invoke(int token)
         {
+            Span<float> values = pass._values.Row(token);
+            if (w.Value is null)
+                pass._keys.Row(token).CopyTo(values);
+            if (pass._config.Geometry[w.Index] is { NormalizesValues: true } geometry)
+                RmsNorm.NormalizeHeads(values, geometry.HeadSize, pass._config.NormEps);
             pass.PrepareHeads(pass._keys.Row(token), w.KeyNorm, token);
-            pass.PagesOf(token, w.Index).Store(pass._positions[token], pass._keys.Row(token), pass._values.Row(token));
+            pass.PagesOf(token, w.Index).Store(pass._positions[token], pass._keys.Row(token), values);
         }
     }
 

@@ -23,6 +23,50 @@ internal readonly struct CompleteStep(ActivationMatrix y, Linear linear) : ILoop
     }
 }
 
+/// <summary>x ← scale · x.</summary>
+internal readonly struct ScaleStep(ActivationMatrix x, float scale) : ILoopStep
+{
+    public void Invoke(int token) => TensorPrimitives.Multiply(x.Row(token), scale, x.Row(token));
+}
+
+/// <summary>x ← x + RMSNorm(y), in place of y.</summary>
+internal readonly struct AddNormalizedStep(ActivationMatrix y, float[] weight, float eps, ActivationMatrix x) : ILoopStep
+{
+    public void Invoke(int token)
+    {
+        new NormalizeStep(y, weight, eps, y).Invoke(token);
+        new AddStep(y, x).Invoke(token);
+    }
+}
+
+/// <summary>to ← scale · (a + b + c + d).</summary>
+internal readonly struct GatherStep(float scale, ActivationMatrix to, ActivationMatrix a, ActivationMatrix b, ActivationMatrix c, ActivationMatrix d) : ILoopStep
+{
+    public void Invoke(int token)
+    {
+        Span<float> sum = to.Row(token);
+        TensorPrimitives.Add(a.Row(token), b.Row(token), sum);
+        TensorPrimitives.Add(sum, c.Row(token), sum);
+        TensorPrimitives.Add(sum, d.Row(token), sum);
+        TensorPrimitives.Multiply(sum, scale, sum);
+    }
+}
+
+/// <summary>
+/// gate ← max(gate − (mean + cut · deviation), 0). The deviation is that of a sample, as llama.cpp has it; transformers divides by n, which at real widths is
+/// 6e-5 less.
+/// </summary>
+internal readonly struct CutStep(ActivationMatrix gate, float cut) : ILoopStep
+{
+    public void Invoke(int token)
+    {
+        Span<float> z = gate.Row(token);
+        double mean = FixedSum.Of(z) / z.Length, deviation = Math.Sqrt(FixedSum.OfSquaredDistances(z, mean) / Math.Max(z.Length - 1, 1));
+        TensorPrimitives.Subtract(z, (float)(mean + cut * deviation), z);
+        TensorPrimitives.Max(z, 0, z);
+    }
+}
+
 /// <summary>x ← x + y.</summary>
 internal readonly struct AddStep(ActivationMatrix y, ActivationMatrix x) : ILoopStep
 {
@@ -45,7 +89,7 @@ internal readonly struct AddAndInjectStep(ActivationMatrix y, ActivationMatrix x
     }
 }
 
-/// <summary>inner ← up ⊙ SiLU(gate) (Shazeer, arXiv 2002.05202): the fuse of a row that was computed.</summary>
+/// <summary>inner ← up ⊙ act(gate) (Shazeer, arXiv 2002.05202): the fuse of a row that was computed.</summary>
 internal readonly struct ActivateStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ILoopStep
 {
     public void Invoke(int token) => inner.Fuse(token, StoredRow.OfFloats(up.Row(token)), gate.Row(token));

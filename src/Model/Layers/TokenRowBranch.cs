@@ -57,6 +57,15 @@ internal sealed class TokenRowBranch(ModelConfig config, TokenRows rows)
     /// <param name="token">Which token of the batch it is.</param>
     public void FuseRow(int row, int token) => _fusion.Fuse(row, rows.Row(token), _gate.Row(row));
 
+    /// <summary>Likewise for several streams.</summary>
+    public void InjectRow(int row, ReadOnlySpan<ActivationMatrix> streams)
+    {
+        Span<float> y = _injected.Row(row);
+        RmsNorm.Normalize(y, _here!.Vector(Role.BranchNorm)!, config.NormEps, y);
+        foreach (ActivationMatrix stream in streams)
+            System.Numerics.Tensors.TensorPrimitives.Add(stream.Row(row), y, stream.Row(row));
+    }
+
     /// <summary>A ← A + y, y = RMSNorm(W_o v) (6) of one token.</summary>
     public void InjectRow(int row, ActivationMatrix stream)
     {

@@ -55,7 +55,8 @@ public unsafe class FusionKernelsTests
                 Fusion.AdditiveSigmoid => e[i] + sigmoid,
                 Fusion.AdditiveSilu => e[i] + g * sigmoid,
                 Fusion.MultiplicativeSigmoid => e[i] * sigmoid,
-                _ => e[i] * g * sigmoid,
+                Fusion.MultiplicativeSilu => e[i] * g * sigmoid,
+                _ => e[i] * 0.5 * g * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (g + 0.044715 * g * g * g))),
             };
             // The activation's 3.1e-7, one rounding of 6e-8 in it and one in the sum or product.
             Assert.Equal(expected, v[i], 5e-7 * (Math.Abs(e[i]) + Math.Abs(g) + 1) * Math.Max(1, Math.Abs(e[i])));

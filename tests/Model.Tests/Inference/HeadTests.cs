@@ -29,7 +29,7 @@ public unsafe class HeadTests
         h.Reserve(2);
         foreach (ref float value in h.Rows(0, 2))
             value = random.NextSingle() - 0.5f;
-        OutputHead head = new(new(panels), new(pool));
+        OutputHead head = new(new(panels), new(pool), new(pool), cap: 0, suppressed: []);
         float[] two = new float[2 * vocabulary], alone = new float[vocabulary], known = new float[vocabulary];
 
         head.Run(2, h, two);
@@ -62,7 +62,7 @@ public unsafe class HeadTests
         h.Reserve(1);
         h.Row(0).Fill(1);
         float[] logits = new float[Vocabulary];
-        OutputHead head = new(new(panels), new(pool));
+        OutputHead head = new(new(panels), new(pool), new(pool), cap: 0, suppressed: []);
         Assert.False(head.IsDivided);
         head.Run(1, h, logits);
         Assert.Equal([0, 0, 0, 1, 0, 0, 0, 0], logits);

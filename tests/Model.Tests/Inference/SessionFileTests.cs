@@ -276,12 +276,12 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using MeKiModel model = tiny.Load(converted: true);
         SessionHeader header = model.Loaded.DescribeSession(0);
-        long page = header.Kv.PageBytes + 4;
+        long page = header.Kv.Layers[0].Pages.PageBytes + 4;
         foreach (int length in new[] { 0, 1, 255, 256, 257, 600, int.MaxValue - 255, int.MaxValue })
         {
             long whole = await Task.Run(() => (header with { Length = length }).FileBytes).WaitAsync(TimeSpan.FromSeconds(30));
-            long least = HeaderBytes + 4L * length + 4 + header.Layers * (length / 256 * page);
-            Assert.InRange(whole, least, least + header.Layers * page);
+            long least = HeaderBytes + 4L * length + 4 + header.Kv.Layers.Count * (length / 256 * page);
+            Assert.InRange(whole, least, least + header.Kv.Layers.Count * page);
         }
     }
 

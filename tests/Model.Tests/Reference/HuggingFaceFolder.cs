@@ -32,9 +32,13 @@ internal static class HuggingFaceFolder
             float[] values = MemoryMarshal.Cast<byte, float>(tensor.File!.Span(tensor.Offset, (int)tensor.ByteLength)).ToArray();
             if (family is "llama" or "smollm3" or "granite" && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
                 values = Unpaired(values, (int)tensor.Dimensions[0], file.Metadata.GetInt($"{family}.attention.key_length"));
-            tensors.Add((Rename(tensor.Name, family), [.. tensor.Dimensions.Reverse()], values));
+            if (GemmaFolder.Has(family))
+                tensors.AddRange(GemmaFolder.Tensors(tensor, family, values));
+            else
+                tensors.Add((Rename(tensor.Name, family), [.. tensor.Dimensions.Reverse()], values));
         }
-        File.WriteAllText(Path.Combine(folder, "config.json"), Config(file, family, tensors.Any(tensor => tensor.Name == "lm_head.weight")).ToJsonString());
+        JsonObject config = GemmaFolder.Has(family) ? GemmaFolder.Config(file, family) : Config(file, family, tensors.Any(tensor => tensor.Name == "lm_head.weight"));
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
         WriteSafetensors(Path.Combine(folder, "model.safetensors"), tensors);
     }
 

@@ -1,0 +1,68 @@
+using MeKi.Model.Files;
+using MeKi.Model.Gguf;
+using MeKi.Model.Layers;
+using static MeKi.Model.Architectures.TensorTable;
+
+namespace MeKi.Model.Architectures;
+
+/// <summary>
+/// Gemma 4, dense, text: E2B and E4B with a row for each token and layer (per-layer embeddings), 12B and 31B without. Full layers have larger heads of which a
+/// part turns; those of the large models take their keys, before norm and rotation, for values. The last layers of the small ones read earlier keys and values.
+/// </summary>
+internal sealed class Gemma4 : Gemma
+{
+    public override string Name => "gemma4";
+
+    public override IReadOnlyList<string> ModelTypes => ["gemma4", "gemma4_text"];
+
+    public override IReadOnlyList<ConfigKey> Keys { get; } =
+    [
+        .. GemmaKeys.Decoder(new(Vocabulary: 262_144, Context: 131_072, Window: 512, Period: 6)),
+        .. GemmaKeys.Heads(kvHeads: 4, twoSizes: true),
+        .. GemmaKeys.Rows(),
+        GemmaKeys.Cap(0),
+        new SuppressedKey(),
+        new GemmaKeys.RuleKey(c => c.AttentionScale = 1),
+    ];
+
+    public override IReadOnlyList<TensorSpec> Tensors => field ??=
+    [
+        .. Decoder().Select(spec => spec.Role == Role.Value ? spec with { Spare = (c, layer) => IsShared(c, layer) || !Slides(c, layer) } : spec),
+        Vector(Role.LayerScale, "layer_output_scale.weight", "layer_scalar", (_, _) => 1) with { Optional = true },
+        .. Rows(),
+        .. Closing().Select(spec => spec.Role == Role.RotaryDivisors ? spec with { Optional = false } : spec),
+    ];
+
+    public override bool TurnsInProportion => true;
+
+    protected override bool NormalizesValues => true;
+
+    public override void Layer(Pass p, LayerWeights w)
+    {
+        Blocks(p, w);
+        if (p.Branch is { } branch)
+            p.Inject(branch, w, Placement.AfterFeedForward);
+        if (w.Vector(Role.LayerScale) is [float scale])
+            p.Scale(p.X, scale);
+    }
+
+    /// <summary>Tokens of pictures and sounds, which no text is to have.</summary>
+    private sealed record SuppressedKey() : ConfigKey(null, "suppress_tokens")
+    {
+        private const string Key = "tokenizer.ggml.suppress_tokens";
+
+        public override void Read(GgufKeys gguf, ModelConfig config)
+        {
+            if (gguf.Metadata.Contains(Key))
+                config.SuppressedTokens = [.. gguf.Metadata.Get<Array>(Key).Cast<object>().Select(value => new GgufMetadata(gguf.Metadata.Path) { [Key] = value }.GetInt(Key)).Distinct()];
+        }
+
+        public override void Read(JsonPlace json, ModelConfig config) => config.SuppressedTokens = [.. json.TryField(Json!)?.Items().Select(item => item.Id()) ?? []];
+
+        public override void Write(ModelConfig config, GgufMetadata metadata)
+        {
+            if (config.SuppressedTokens.Count > 0)
+                metadata[Key] = config.SuppressedTokens.ToArray();
+        }
+    }
+}
