@@ -13,6 +13,7 @@ internal static class MekiCommand
         RootCommand root = new("MeKi: language models whose knowledge lives on storage.")
         {
             RunCommand.Create(),
+            ChatCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
             SynthCommand.Create(),

@@ -12,16 +12,9 @@ internal static class RunCommand
 {
     public static Command Create()
     {
-        GenerationOptions defaults = new();
         PromptOptions prompt = new();
         Option<string?> model = DemoModel.Option();
-        NumberOption<int> tokens = new("--max-tokens", ["-n"], "The most tokens to generate.", 0, int.MaxValue, 200);
-        NumberOption<float> temperature = new("--temp", ["--temperature"], "Temperature; 0 is greedy.", 0, 1000, defaults.Temperature);
-        NumberOption<int> topK = new("--top-k", [], "Keep the k likeliest tokens; 0 keeps all.", 0, int.MaxValue, defaults.TopK);
-        NumberOption<float> topP = new("--top-p", [], "Keep the likeliest tokens up to this sum of probabilities.", 0.0001f, 1, defaults.TopP);
-        NumberOption<float> minP = new("--min-p", [], "Keep tokens this times as likely as the likeliest.", 0, 1, defaults.MinP);
-        NumberOption<float> penalty = new("--repeat-penalty", [], "Make recent tokens less likely; 1 is off.", 0.001f, 1000, defaults.RepetitionPenalty);
-        NumberOption<int> seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
+        SamplingFlags sampling = new(maxTokens: 200);
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times.", HelpName = "TEXT" };
         Option<bool> shift = new("--context-shift")
         {
@@ -43,7 +36,8 @@ internal static class RunCommand
         RowOptions rows = new();
         Command command = new("run", "Continue a text.");
         prompt.AddTo(command);
-        Option[] options = [model, tokens, temperature, topK, topP, minP, penalty, seed, stop, shift, keep, promptCache, copy, threads, stats];
+        Option[] options = [model, stop, shift, keep, promptCache, copy, threads, stats];
+        sampling.AddTo(command);
         Array.ForEach(options, command.Add);
         cache.AddTo(command);
         rows.AddTo(command);
@@ -53,15 +47,8 @@ internal static class RunCommand
             int[]? ids = prompt.Tokens(parsed);
             string text = ids is null ? await prompt.TextAsync(parsed, cancellation).ConfigureAwait(false) : "";
             LoadOptions load = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) });
-            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, new()
+            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, sampling.Of(parsed) with
             {
-                MaxTokens = tokens.Of(parsed),
-                Temperature = temperature.Of(parsed),
-                TopK = topK.Of(parsed),
-                TopP = topP.Of(parsed),
-                MinP = minP.Of(parsed),
-                RepetitionPenalty = penalty.Of(parsed),
-                Seed = parsed.GetValue(seed),
                 StopStrings = parsed.GetValue(stop) ?? [],
                 ContextShift = parsed.GetValue(shift),
                 KeepTokens = keep.Of(parsed),

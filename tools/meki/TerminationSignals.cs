@@ -12,6 +12,8 @@ internal sealed class TerminationSignals : IDisposable
 
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
+    private static Action? s_interrupt;
+
     private readonly CancellationTokenSource _cancellation = new();
     private readonly TaskCompletionSource _overdue = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] _registrations;
@@ -29,6 +31,13 @@ internal sealed class TerminationSignals : IDisposable
     /// <summary>Ends when the work should long have heeded <see cref="Token"/>: it hangs, or it loads a model. Saving a session may take its time.</summary>
     public Task Overdue => _overdue.Task;
 
+    /// <summary>Has Ctrl-C do something else than end the program, until the result is disposed.</summary>
+    public static IDisposable Intercept(Action interrupt)
+    {
+        Volatile.Write(ref s_interrupt, interrupt);
+        return new Interception();
+    }
+
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in _registrations)
@@ -38,6 +47,12 @@ internal sealed class TerminationSignals : IDisposable
 
     private PosixSignalRegistration Register(PosixSignal signal, int number) => PosixSignalRegistration.Create(signal, context =>
     {
+        if (signal == PosixSignal.SIGINT && Volatile.Read(ref s_interrupt) is { } interrupt)
+        {
+            context.Cancel = true;
+            interrupt();
+            return;
+        }
         if (Interlocked.CompareExchange(ref _exitCode, 128 + number, 0) == 0)
         {
             _first = Environment.TickCount64;
@@ -56,5 +71,10 @@ internal sealed class TerminationSignals : IDisposable
             await Task.Delay(Grace).ConfigureAwait(false);
         while (PromptCache.IsBeingSaved);
         _overdue.SetResult();
+    }
+
+    private sealed class Interception : IDisposable
+    {
+        public void Dispose() => Volatile.Write(ref s_interrupt, null);
     }
 }

@@ -1,0 +1,184 @@
+using System.Text.Json.Nodes;
+using MeKi.Model.Files;
+using MeKi.Model.Generation;
+using MeKi.Model.Replies;
+using MeKi.Model.Templates;
+using MeKi.Model.Tokenization;
+using Microsoft.Extensions.AI;
+
+namespace MeKi.Model.Chat;
+
+/// <summary>
+/// A conversation with a model: renders the messages by the model's chat template, generates in a session of its own, takes the reply apart, and keeps both the
+/// messages and what was computed. A turn computes only what is new, as long as the messages before it stay as they are.
+/// </summary>
+/// <example>
+/// <code>
+/// using Conversation conversation = new(model);
+/// await foreach (ReplyEvent part in conversation.AskAsync("How high is the Zugspitze?"))
+///     Console.Write((part as ReplyText)?.Text);
+/// </code>
+/// </example>
+public sealed class Conversation : IDisposable
+{
+    private const string SessionExtension = ".session";
+
+    private readonly Tokenizer _tokenizer;
+    private readonly ReplyFormat _format;
+    private MeKiSession _session;
+
+    // What prompt and reply so far are: text, and the tokens that were computed for it, which need not be those that the text would be cut into.
+    private string _text = "";
+    private List<int> _tokens = [];
+
+    /// <summary>Begins a conversation.</summary>
+    /// <param name="model">The model; disposed after the conversation.</param>
+    /// <param name="template">Null for the model's own.</param>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public Conversation(MeKiModel model, ChatTemplate? template = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Model = model;
+        _tokenizer = model.Loaded.RequiredTokenizer;
+        Template = template ?? model.ChatTemplate;
+        _format = ReplyFormat.FromTemplate(Template.Source);
+        _session = model.CreateSession();
+    }
+
+    /// <summary>The model.</summary>
+    public MeKiModel Model { get; }
+
+    /// <summary>What makes text of the messages.</summary>
+    public ChatTemplate Template { get; }
+
+    /// <summary>The messages so far: yours to add to, to change and to remove.</summary>
+    public IList<ChatMessage> Messages { get; } = [];
+
+    /// <summary>The functions that the model may call; a call comes as a <see cref="ToolCall"/>, and is yours to make and to answer.</summary>
+    public IList<AITool> Tools { get; } = [];
+
+    /// <summary>Variables of the template, such as <c>enable_thinking</c>.</summary>
+    public JsonObject Variables { get; } = [];
+
+    /// <summary>Tokens of the conversation in the KV cache.</summary>
+    public int Position => _session.Position;
+
+    /// <summary>Adds a message of the user and gives the model's reply, which becomes a message once its enumeration has ended, however it ends.</summary>
+    /// <param name="text">What the user says.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="progress">Told how far the prompt is.</param>
+    /// <param name="cancellationToken">Ends the reply after the token in progress.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
+    /// <exception cref="ContextOverflowException">The conversation is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">A reply is in progress.</exception>
+    public ConversationReply AskAsync(
+        string text, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        Messages.Add(new(ChatRole.User, text));
+        try
+        {
+            return ReplyAsync(options, progress, cancellationToken);
+        }
+        catch
+        {
+            Messages.RemoveAt(Messages.Count - 1);
+            throw;
+        }
+    }
+
+    /// <summary>Gives the model's reply to the messages as they are.</summary>
+    /// <inheritdoc cref="AskAsync" path="/param"/>
+    /// <inheritdoc cref="AskAsync" path="/exception"/>
+    public ConversationReply ReplyAsync(
+        GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        string prompt = Render();
+        int[] tokens = prompt.StartsWith(_text, StringComparison.Ordinal)
+            ? [.. _tokens, .. _tokenizer.Encode(prompt[_text.Length..], addSpecial: false)]
+            : _tokenizer.Encode(prompt, addSpecial: false);
+        return new(this, prompt, tokens, _session.GenerateAsync(tokens, options, progress, cancellationToken), NewParser(prompt));
+    }
+
+    /// <summary>The prompt that the next reply continues.</summary>
+    /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
+    public string Render() => Template.Render(new()
+    {
+        Messages = ChatJson.Of(Messages),
+        Tools = ChatJson.Of(Tools),
+        Variables = (JsonObject)Variables.DeepClone(),
+    });
+
+    /// <summary>Forgets all messages.</summary>
+    public void Clear()
+    {
+        Messages.Clear();
+        (_text, _tokens) = ("", []);
+        _session.Truncate(0);
+    }
+
+    /// <summary>Writes the conversation to a file, and what is computed of it to a session file beside it. Each file is there as a whole or not at all.</summary>
+    /// <param name="path">The file; the other has <c>.session</c> behind its name. Both are replaced.</param>
+    /// <exception cref="ModelFileException">A file cannot be written.</exception>
+    public void Save(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _session.Save(path + SessionExtension);
+        byte[] bytes = ChatFile.Write(Messages, _text, _tokens);
+        try
+        {
+            using PendingFile file = new(path, bytes.Length);
+            file.Stream.Write(bytes);
+            file.Complete();
+            file.Publish();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw PendingFile.Describe(path, 0, failure);
+        }
+    }
+
+    /// <summary>Goes on with a conversation that <see cref="Save"/> wrote, in place of this one.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Why the session file beside it does not serve, in which case the next turn computes all anew; null where it does.</returns>
+    /// <exception cref="ModelFileException">The file cannot be read or is no conversation.</exception>
+    public string? Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        (List<ChatMessage> messages, string text, List<int> tokens) = ChatFile.Read(path, _tokenizer.VocabularySize);
+        string? problem = null;
+        MeKiSession session;
+        try
+        {
+            session = Model.LoadSession(path + SessionExtension);
+        }
+        catch (SessionFileException failure)
+        {
+            problem = failure.Message;
+            session = Model.CreateSession();
+        }
+        _session.Dispose();
+        (_session, _text, _tokens) = (session, text, tokens);
+        Messages.Clear();
+        messages.ForEach(Messages.Add);
+        return problem;
+    }
+
+    /// <summary>Lets go of the session.</summary>
+    public void Dispose() => _session.Dispose();
+
+    /// <summary>Takes note of a reply that has ended.</summary>
+    /// <param name="text">Prompt and reply as they were rendered and generated.</param>
+    /// <param name="tokens">The tokens that spell just this text; null where none do.</param>
+    /// <param name="reply">The message, possibly empty.</param>
+    internal void Complete(string text, List<int>? tokens, ChatMessage reply)
+    {
+        (_text, _tokens) = tokens is null ? ("", []) : (text, tokens);
+        if (reply.Contents.Count > 0)
+            Messages.Add(reply);
+    }
+
+    private ReplyParser NewParser(string prompt) =>
+        new(_format, prompt, Tools.OfType<AIFunctionDeclaration>().ToDictionary(function => function.Name, function => function.JsonSchema));
+}
