@@ -139,7 +139,7 @@ internal sealed class LoadedModel : IDisposable
         {
             if (!options.CopyWeights)
                 source.ReadAhead();
-            Tokenizer? tokenizer = source.Metadata.GetOr("tokenizer.ggml.model", "llama") is not ("llama" or "gemma4") ? GgufTokenizer.Load(source.Metadata) : null;
+            Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is not null && !options.WithoutMeKi)
                 rows = ModelFiles.OpenRows(source, options.Rows);

@@ -87,6 +87,30 @@ public class LayerCacheTests
     }
 
     [Fact]
+    public void Pages_behind_a_position_go_and_later_ones_stay_where_they_are()
+    {
+        KvLayout layout = new(2, 32, KvFormat.F32, KvFormat.F32);
+        using LayerCache cache = new(new(layout, layers: 1));
+        Fill(cache, 0, 700, seed: 1);
+        cache.LetGo(255);
+        Assert.Equal((0, 3), (cache.FirstPage, cache.Pages.Count));
+        cache.LetGo(600);
+        Assert.Equal((2, 1, layout.PageBytes), (cache.FirstPage, cache.Pages.Count, cache.ByteLength));
+        AssertHolds(cache, 512, 700, seed: 1);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Reserve(511, 1));
+        Fill(cache, 700, 800, seed: 1);
+        using LayerCache fork = cache.Fork(720, new(layout, layers: 1));
+        Fill(fork, 720, 730, seed: 2);
+        AssertHolds(cache, 512, 800, seed: 1);
+        AssertHolds(fork, 512, 720, seed: 1);
+        AssertHolds(fork, 720, 730, seed: 2);
+        cache.Dispose();
+        Assert.Equal((0, 0), (cache.FirstPage, cache.Pages.Count));
+        Fill(cache, 0, 10, seed: 3);
+        AssertHolds(cache, 0, 10, seed: 3);
+    }
+
+    [Fact]
     public void An_unknown_format_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new KvLayout(1, 32, (KvFormat)7, KvFormat.F16).BytesPerPosition);
 

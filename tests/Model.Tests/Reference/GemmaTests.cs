@@ -46,10 +46,12 @@ public class GemmaTests
 
     [SharedTheory("foreign/gemma4.json")]
     [MemberData(nameof(Families))]
-    public void Logits_of_a_gguf_file_are_the_references(string family, double tolerance)
+    public void Tokens_of_a_gguf_file_are_llama_cpps_and_its_logits_the_references(string family, double tolerance)
     {
         using MeKiModel model = MeKiModel.Load(SharedMaterial.Path($"foreign/{family}.gguf"), GoldenAssert.Exact);
         Assert.Equal(family, model.Config.Family);
+        foreach (JsonElement item in ForeignAnswers.Cases(family))
+            Assert.Equal(Golden.Ints(item.GetProperty("tokens")), model.Tokenizer!.Encode(item.GetProperty("text").GetString()!));
         Check(model, family, tolerance);
     }
 
