@@ -3,8 +3,8 @@ using MeKi.Model.Gguf;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// A tokenizer in the metadata of a GGUF file, under the keys of the GGUF specification (<c>tokenizer.ggml.*</c>). Keys of our own, <c>tokenizer.meki.*</c>,
-/// hold what those cannot and are written only where needed.
+/// A tokenizer in the metadata of a GGUF file, under the keys of the GGUF specification (<c>tokenizer.ggml.*</c>). Keys of our own,
+/// <c>tokenizer.meki.*</c>, hold what those cannot and are written only where needed.
 /// <para>
 /// For every kind: <c>split_patterns</c> (string array) and <c>ignore_merges</c> (bool) for a way of splitting that has no name, then
 /// <c>tokenizer.ggml.pre</c> is <c>meki</c>; <c>normalizer</c> (<c>"nfc"</c>); <c>eos_token_ids</c> (int32 array) when names and the standard keys do not give
@@ -17,8 +17,9 @@ namespace MeKi.Model.Tokenization;
 /// </summary>
 internal static class GgufTokenizer
 {
-    public const string ModelKey = "tokenizer.ggml.model", Pre = "tokenizer.ggml.pre", Tokens = "tokenizer.ggml.tokens", TokenType = "tokenizer.ggml.token_type";
-    public const string Merges = "tokenizer.ggml.merges", Scores = "tokenizer.ggml.scores", BosId = "tokenizer.ggml.bos_token_id";
+    public const string ModelKey = "tokenizer.ggml.model", Pre = "tokenizer.ggml.pre", Tokens = "tokenizer.ggml.tokens";
+    public const string TokenType = "tokenizer.ggml.token_type", Merges = "tokenizer.ggml.merges", Scores = "tokenizer.ggml.scores";
+    public const string BosId = "tokenizer.ggml.bos_token_id";
     public const string EosId = "tokenizer.ggml.eos_token_id", EotId = "tokenizer.ggml.eot_token_id", EomId = "tokenizer.ggml.eom_token_id";
     public const string UnknownId = "tokenizer.ggml.unknown_token_id", AddBos = "tokenizer.ggml.add_bos_token", AddPrefix = "tokenizer.ggml.add_space_prefix";
     public const string RemoveExtraSpaces = "tokenizer.ggml.remove_extra_whitespaces", Suppressed = "tokenizer.ggml.suppress_tokens";

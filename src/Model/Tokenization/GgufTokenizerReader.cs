@@ -138,7 +138,8 @@ internal sealed class GgufTokenizerReader(GgufMetadata metadata, List<string> wa
             kinds[bos] = TokenKind.Control;
         if (kinds.Contains(TokenKind.Byte))
             return;
-        int[] ids = [.. Enumerable.Range(0, kinds.Length).Where(id => kinds[id] == TokenKind.Normal && SentencePieceTokenizer.ByteValue(_tokens.Bytes(id)) >= 0)];
+        int[] ids = [.. Enumerable.Range(0, kinds.Length).Where(id =>
+            kinds[id] == TokenKind.Normal && SentencePieceTokenizer.ByteValue(_tokens.Bytes(id)) >= 0)];
         if (ids.Length < 256)
             return;
         foreach (int id in ids)

@@ -60,8 +60,8 @@ internal sealed class SentencePieceTokenizer : MergingTokenizer
 
     /// <summary>The value of a byte token, such as <c>&lt;0x0A&gt;</c>; -1 for another text.</summary>
     public static int ByteValue(ReadOnlySpan<byte> text) =>
-        text.Length == 6 && text.StartsWith("<0x"u8) && text[5] == '>' && byte.TryParse(text[3..5], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
-            ? value : -1;
+        text.Length == 6 && text.StartsWith("<0x"u8) && text[5] == '>'
+        && byte.TryParse(text[3..5], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value) ? value : -1;
 
     /// <inheritdoc/>
     protected override void EncodePlain(ReadOnlySpan<char> text, bool isFirst, PieceMerger merger, List<int> ids, long deadline)

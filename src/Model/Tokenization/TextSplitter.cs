@@ -1,12 +1,11 @@
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Cuts text into the pieces that are merged on their own. .NET patterns see UTF-16 units, in which no class such as <c>\p{L}</c> matches a character
-/// beyond the basic plane; so the patterns run on a shadow of the text that has one stand-in of the same category for each such character.
+/// Cuts text into the pieces that are merged on their own. A character beyond the basic plane is two UTF-16 units, which no class such as <c>\p{L}</c>
+/// matches; so the patterns run on a shadow of the text that has one stand-in of the same category for each such character.
 /// </summary>
 /// <param name="patterns">Applied one after the other, each to the pieces of the one before.</param>
 /// <param name="path">The file that the patterns came from.</param>
@@ -30,7 +29,7 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
     public List<int> Split(ReadOnlySpan<char> text, long deadline)
     {
         if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
-            return SplitBasicPlane(text, deadline);
+            return Split(text, text, deadline);
 
         char[] shadow = new char[text.Length];
         int[] sourceEnds = new int[text.Length];
@@ -40,10 +39,14 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
             // A lone surrogate reads as U+FFFD here as it does when the piece becomes UTF-8.
             Rune.DecodeFromUtf16(text[at..], out var rune, out int units);
             at += units;
-            shadow[length] = rune.IsBmp ? (char)rune.Value : StandIn(Rune.GetUnicodeCategory(rune));
+            shadow[length] = rune.IsBmp ? (char)rune.Value : CharacterClasses.StandIn(rune);
             sourceEnds[length++] = at;
         }
-        var ends = SplitBasicPlane(shadow.AsSpan(0, length), deadline);
+        Span<char> characters = shadow.AsSpan(0, length);
+        char[] forRegex = Array.Exists(patterns, static pattern => pattern.IsRegex) ? new char[length] : [];
+        for (int i = 0; i < forRegex.Length; i++)
+            forRegex[i] = CharacterClasses.ForRegex(characters[i]);
+        var ends = Split(characters, forRegex, deadline);
         for (int i = 0; i < ends.Count; i++)
             ends[i] = sourceEnds[ends[i] - 1];
         return ends;
@@ -61,18 +64,19 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
         }
     }
 
-    private List<int> SplitBasicPlane(ReadOnlySpan<char> text, long deadline)
+    private List<int> Split(ReadOnlySpan<char> text, ReadOnlySpan<char> forRegex, long deadline)
     {
         List<int> ends = text.Length > 0 ? [text.Length] : [];
         for (int i = 0; i < patterns.Length; i++)
         {
             var finer = new List<int>(ends.Count);
+            ReadOnlySpan<char> read = patterns[i].IsRegex ? forRegex : text;
             int start = 0;
             try
             {
                 foreach (int end in ends)
                 {
-                    patterns[i].Split(text[start..end], start, finer, deadline);
+                    patterns[i].Split(read[start..end], start, finer, deadline);
                     start = end;
                 }
             }
@@ -85,34 +89,4 @@ internal sealed class TextSplitter(SplitPattern[] patterns, string path)
         }
         return ends;
     }
-
-    // Characters of rare scripts, which no pattern names and which have no other case that one might.
-    private static char StandIn(UnicodeCategory category) => category switch
-    {
-        UnicodeCategory.UppercaseLetter => '\u10A0',
-        UnicodeCategory.LowercaseLetter => '\u2D00',
-        UnicodeCategory.TitlecaseLetter => '\u1F88',
-        UnicodeCategory.ModifierLetter => '\uA4F8',
-        UnicodeCategory.OtherLetter => '\u1401',
-        UnicodeCategory.NonSpacingMark => '\u135D',
-        UnicodeCategory.SpacingCombiningMark => '\u1B04',
-        UnicodeCategory.EnclosingMark => '\u20DD',
-        UnicodeCategory.DecimalDigitNumber => '\u1B50',
-        UnicodeCategory.LetterNumber => '\u16EE',
-        UnicodeCategory.OtherNumber => '\u1369',
-        UnicodeCategory.ConnectorPunctuation => '\u203F',
-        UnicodeCategory.DashPunctuation => '\u2E3A',
-        UnicodeCategory.OpenPunctuation => '\u2045',
-        UnicodeCategory.ClosePunctuation => '\u2046',
-        UnicodeCategory.InitialQuotePunctuation => '\u2E02',
-        UnicodeCategory.FinalQuotePunctuation => '\u2E03',
-        UnicodeCategory.OtherPunctuation => '\u1B5A',
-        UnicodeCategory.MathSymbol => '\u2A00',
-        UnicodeCategory.CurrencySymbol => '\u20B5',
-        UnicodeCategory.ModifierSymbol => '\uA700',
-        UnicodeCategory.OtherSymbol => '\u2800',
-        UnicodeCategory.Format => '\u2061',
-        UnicodeCategory.PrivateUse => '\uE000',
-        _ => '\u0378', // unassigned; beyond the basic plane there are no spaces and no control characters
-    };
 }

@@ -5,8 +5,9 @@ using MeKi.Model.Files;
 namespace MeKi.Model.Tokenization;
 
 /// <summary>
-/// Reads a Hugging Face <c>tokenizer.json</c> that holds a BPE tokenizer over bytes or, as SentencePiece makes them, over characters, with what <c>tokenizer_config.json</c>,
-/// <c>generation_config.json</c> and <c>config.json</c> beside it say of special tokens. What would change results and is not supported is refused.
+/// Reads a Hugging Face <c>tokenizer.json</c> that holds a BPE tokenizer over bytes or, as SentencePiece makes them, over characters, with what
+/// <c>tokenizer_config.json</c>, <c>generation_config.json</c> and <c>config.json</c> beside it say of special tokens. What would change results and is not
+/// supported is refused.
 /// </summary>
 internal static class TokenizerJson
 {

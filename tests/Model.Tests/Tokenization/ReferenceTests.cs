@@ -50,7 +50,8 @@ public class ReferenceTests
 
     // No surrogates, no U+2581, which SentencePiece writes for a space, and no planes whose lead bytes some vocabularies lack.
     private static Arbitrary<string> UnicodeText() => Gen.OneOf<int>(
-            Gen.Choose(0, 0x7F), Gen.Choose(0x80, 0x7FF), Gen.Choose(0x800, 0xD7FF), Gen.Choose(0xE000, 0x2FFFF), Gen.Elements<int>('\n', ' ', 'e', 's', '\'', '1'))
+            Gen.Choose(0, 0x7F), Gen.Choose(0x80, 0x7FF), Gen.Choose(0x800, 0xD7FF),
+            Gen.Choose(0xE000, 0x2FFFF), Gen.Elements<int>('\n', ' ', 'e', 's', '\'', '1'))
         .Where(static point => point != SentencePieceData.Space)
         .Select(static point => new Rune(point).ToString()).ArrayOf().Select(string.Concat).ToArbitrary();
 

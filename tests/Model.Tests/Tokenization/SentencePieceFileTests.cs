@@ -194,7 +194,10 @@ public sealed class SentencePieceFileTests : IDisposable
     public void Splits_behind_metaspace_are_kept()
     {
         SentencePieceTokenizer tokenizer = Read(static json => (json["normalizer"], json["pre_tokenizer"]) = (null, JsonNode.Parse(
-            $$"""{"type":"Sequence","pretokenizers":[{{Metaspace}},{"type":"Digits","individual_digits":true},{"type":"Split","pattern":{"Regex":"l"},"behavior":"Isolated"}]}""")));
+            $$"""
+            {"type":"Sequence","pretokenizers":[{{Metaspace}},{"type":"Digits","individual_digits":true},
+             {"type":"Split","pattern":{"Regex":"l"},"behavior":"Isolated"}]}
+            """)));
         Assert.Equal([@"\p{N}", "l"], tokenizer.Data.SplitPatterns);
         Assert.Equal(["▁", "he", "l", "l", "o"], TinySentencePiece.Pieces(tokenizer, "hello"));
     }
@@ -289,6 +292,7 @@ public sealed class SentencePieceFileTests : IDisposable
     }
 
     private static void AssertSameIds(SentencePieceTokenizer expected, SentencePieceTokenizer actual) => Prop.ForAll(
-        Gen.Elements("h", "he", "ll", "o", "hello", " ", "  ", "w", "or", "a", "aa", "\n", "\n\n", "é", "z", "<tool>", "<s>").ArrayOf().Select(string.Concat).ToArbitrary(),
+        Gen.Elements("h", "he", "ll", "o", "hello", " ", "  ", "w", "or", "a", "aa", "\n", "\n\n", "é", "z", "<tool>", "<s>")
+            .ArrayOf().Select(string.Concat).ToArbitrary(),
         text => Assert.Equal(expected.Encode(text), actual.Encode(text))).QuickCheckThrowOnFailure();
 }

@@ -102,6 +102,7 @@ public sealed class SplitPatternLimitsTests : IDisposable
             @"\p{N}{1,3}",
             @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+",
             "a|ab", "ab|a", "(?:a|ab)(?:c|bcd)?", "x*?y|x", "^b|b$", @"\bhe\b|h", "(a|b)*?b", "(?i:STRASSE|straße)", "[^a]+?|a+",
+            " ?[abc]+", "x?[ab]+", "(?: |)[^c]+",
         ]).Select(static pattern => (new SplitPattern(pattern), new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Multiline)))];
         Prop.ForAll(Gen.Elements("a", "b", "c", "d", "x", "y", "h", "he", "A", " ", "  ", "\n", "\r\n", "'s", "'RE", "1", "é", "我", "!", "straße", "\u0301")
             .ArrayOf().Select(string.Concat).ToArbitrary(), text =>
