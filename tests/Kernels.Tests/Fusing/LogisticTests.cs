@@ -40,10 +40,43 @@ public class LogisticTests
         Assert.Equal(silu, Logistic.Silu(x), 5e-36f);
     }
 
+    // What ggml's table has: half precision in, half precision out. Of a tie, either side may be taken.
+    [Fact]
+    public void GELU_is_that_of_half_precision_numbers()
+    {
+        int different = 0, count = 0;
+        for (uint bits = BitConverter.SingleToUInt32Bits(1e-9f); bits < BitConverter.SingleToUInt32Bits(10); bits += 997, count += 2)
+        {
+            foreach (uint sign in new[] { 0u, 0x80000000u })
+            {
+                float x = BitConverter.UInt32BitsToSingle(bits | sign);
+                double half = (double)(Half)x, exact = 0.5 * half * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * half * (1 + 0.044715 * half * half)));
+                float expected = (float)(Half)exact, gelu = Logistic.Gelu(x);
+                // Below, half-precision numbers are subnormal, and a step of theirs is 6e-8.
+                if (gelu != expected && Math.Abs(expected) > 1e-4f)
+                    different++;
+                Assert.InRange(Math.Abs(gelu - expected), 0, 0.002 * Math.Abs(expected) + 6.1e-8);
+            }
+        }
+        Assert.InRange(different, 0, count / 500);
+    }
+
+    [Theory]
+    [InlineData(10, 10)]
+    [InlineData(10.001f, 10.001f)]
+    [InlineData(12345.678f, 12345.678f)]
+    [InlineData(float.PositiveInfinity, float.PositiveInfinity)]
+    [InlineData(-10, 0)]
+    [InlineData(-11, 0)]
+    [InlineData(float.NegativeInfinity, 0)]
+    [InlineData(0, 0)]
+    public void Far_from_zero_GELU_is_its_limit(float x, float gelu) => Assert.Equal(gelu, Logistic.Gelu(x));
+
     [Fact]
     public void Not_a_number_stays_one()
     {
         Assert.True(float.IsNaN(Logistic.Sigmoid(float.NaN)));
         Assert.True(float.IsNaN(Logistic.Silu(float.NaN)));
+        Assert.True(float.IsNaN(Logistic.Gelu(float.NaN)));
     }
 }
