@@ -3,6 +3,7 @@ using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Layers;
+using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
@@ -15,7 +16,8 @@ internal sealed class LoadedModel : IDisposable
     private readonly TrainingFormLayer[]? _trainingForm;
     private readonly WeightMatrix? _table;
 
-    private LoadedModel(WeightSource source, RowStore? rows, Tokenizer? tokenizer, LoadOptions options, Action<int, int> loaded)
+    private LoadedModel(
+        WeightSource source, RowStore? rows, Tokenizer? tokenizer, ChatTemplateFiles templates, LoadOptions options, Action<int, int> loaded)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
@@ -25,6 +27,10 @@ internal sealed class LoadedModel : IDisposable
         (Source, Rows, Tokenizer, Logger) = (source, rows, tokenizer, options.Logger);
         tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(tokenizer?.Warnings ?? []);
+        // That there is none matters only to whoever chats.
+        ChatTemplate = new(templates.Read);
+        if (templates.HasTemplate)
+            source.Warnings.AddRange(ChatTemplate.Value.Warnings);
         Pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
         try
         {
@@ -43,6 +49,8 @@ internal sealed class LoadedModel : IDisposable
     public ModelConfig Config { get; }
 
     public Tokenizer? Tokenizer { get; }
+
+    public Lazy<ChatTemplate> ChatTemplate { get; }
 
     public WeightSource Source { get; }
 
@@ -140,10 +148,11 @@ internal sealed class LoadedModel : IDisposable
             if (!options.CopyWeights)
                 source.ReadAhead();
             Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
+            ChatTemplateFiles templates = ChatTemplateFiles.OfGguf(source.Metadata);
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is not null && !options.WithoutMeKi)
                 rows = ModelFiles.OpenRows(source, options.Rows);
-            return new(source, rows, tokenizer, options, loaded);
+            return new(source, rows, tokenizer, templates, options, loaded);
         }
         catch
         {
@@ -159,7 +168,7 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             string tokenizer = Path.Combine(path, TokenizerJson.FileName);
-            return new(source, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, options, loaded);
+            return new(source, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, ChatTemplateFiles.OfFolder(path), options, loaded);
         }
         catch
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MeKi.Kernels;
 using MeKi.Model.Generation;
+using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
 
@@ -30,6 +31,10 @@ public sealed class MeKiModel : IDisposable
 
     /// <summary>The model's tokenizer; null where it came without one, and tokens are given by id, through a session.</summary>
     public Tokenizer? Tokenizer => _loaded.Tokenizer;
+
+    /// <summary>What makes text of a conversation: the model's own template; ChatML where it came without one, which
+    /// <see cref="Templates.ChatTemplate.Warnings"/> tells.</summary>
+    public ChatTemplate ChatTemplate => _loaded.ChatTemplate.Value;
 
     /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
     public StoreCounters StoreCounters => _loaded.Rows?.Counters ?? default;

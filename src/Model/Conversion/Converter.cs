@@ -4,6 +4,7 @@ using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Gguf;
 using MeKi.Model.Layers;
+using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
 using MeKi.Quant;
 using MeKi.Store;
@@ -80,6 +81,7 @@ public static class Converter
         options.WeightType.WriteTo(metadata);
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer.Data, metadata);
+        ChatTemplateFiles.OfFolder(checkpoint).WriteTo(metadata);
 
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)

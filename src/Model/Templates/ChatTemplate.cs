@@ -33,7 +33,7 @@ public sealed class ChatTemplate
     // A template has some kilobytes.
     private const int MostCharacters = 1 << 20;
 
-    private const string ChatMlSource =
+    internal const string ChatMlSource =
         "{%- for message in messages -%}\n{{- '<|im_start|>' + message.role + '\\n' -}}\n"
         + "{%- if message.content is string -%}{{- message.content -}}{%- else -%}\n"
         + "{%- for part in message.content or [] -%}{{- part.text or '' -}}{%- endfor -%}{%- endif -%}\n"
@@ -43,9 +43,17 @@ public sealed class ChatTemplate
     private readonly Body _body;
     private readonly Scope _scope;
 
-    private ChatTemplate(string path, string source, IReadOnlyDictionary<string, ChatTemplate> variants, IReadOnlyDictionary<string, string> specialTokens)
+    /// <param name="path">The file that errors name; empty for none.</param>
+    /// <param name="source">The template.</param>
+    /// <param name="variants">The model's other templates.</param>
+    /// <param name="specialTokens">Tokens that templates name.</param>
+    /// <param name="warnings">See <see cref="Warnings"/>.</param>
+    /// <exception cref="ChatTemplateException">It is no valid template.</exception>
+    internal ChatTemplate(
+        string path, string source, IReadOnlyDictionary<string, ChatTemplate> variants, IReadOnlyDictionary<string, string> specialTokens,
+        IReadOnlyList<string> warnings)
     {
-        (_path, Source, Variants, SpecialTokens) = (path, source, variants, specialTokens);
+        (_path, Source, Variants, SpecialTokens, Warnings) = (path, source, variants, specialTokens, warnings);
         if (source.Length > MostCharacters)
             throw new ChatTemplateException(path, 1, $"has {source.Length} characters where at most {MostCharacters} are read");
         try
@@ -61,6 +69,10 @@ public sealed class ChatTemplate
             throw ChatTemplateException.Of(path, 1, fault);
         }
     }
+
+    /// <summary>What a user should know before a chat, one line each: that the model came without a template and ChatML took its place, or that a template could
+    /// not be read. Empty where all is well.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>ChatML, which most models without a template of their own answer to.</summary>
     public static ChatTemplate ChatMl { get; } = Parse(ChatMlSource);
@@ -80,7 +92,17 @@ public sealed class ChatTemplate
     public static ChatTemplate Parse(string source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        return Read("", source, ReadOnlyDictionary<string, ChatTemplate>.Empty, ReadOnlyDictionary<string, string>.Empty);
+        return new("", source, ReadOnlyDictionary<string, ChatTemplate>.Empty, ReadOnlyDictionary<string, string>.Empty, []);
+    }
+
+    /// <summary>Reads the template of a model without the model.</summary>
+    /// <param name="path">A <c>.gguf</c> file, a folder with one or with a Hugging Face checkpoint, or a template in a file of its own.</param>
+    /// <exception cref="ChatTemplateException">The file of its own is no valid template.</exception>
+    /// <exception cref="ModelFileException">The file cannot be read.</exception>
+    public static ChatTemplate Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return ChatTemplateFiles.Load(path);
     }
 
     /// <summary>Renders a conversation.</summary>
@@ -111,8 +133,4 @@ public sealed class ChatTemplate
             throw ChatTemplateException.Of(_path, Math.Max(run.Line, 1), fault);
         }
     }
-
-    internal static ChatTemplate Read(
-        string path, string source, IReadOnlyDictionary<string, ChatTemplate> variants, IReadOnlyDictionary<string, string> specialTokens) =>
-        new(path, source, variants, specialTokens);
 }

@@ -21,8 +21,11 @@ public sealed class ChatTemplateException : MeKiException
 
     internal static ChatTemplateException Of(string path, int line, Exception fault) => fault switch
     {
-        TemplateFault raised => new(path, line, raised.Message, raised.IsRaised ? raised.Message : null, raised),
+        TemplateFault raised => new(path, line, Sentence(raised.Message), raised.IsRaised ? raised.Message : null, raised),
         InsufficientExecutionStackException => new(path, line, "maximum recursion depth exceeded: the template or a value is nested too deeply", null, fault),
-        _ => new(path, line, fault.Message, null, fault),
+        _ => new(path, line, Sentence(fault.Message), null, fault),
     };
+
+    // The message puts a full stop behind it.
+    private static string Sentence(string text) => text.EndsWith('.') && !text.EndsWith("..", StringComparison.Ordinal) ? text[..^1] : text;
 }

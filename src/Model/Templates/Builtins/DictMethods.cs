@@ -32,7 +32,7 @@ internal static class DictMethods
         { "insert", "index! object!", g => Nothing(() => Insert(g, Slice.Of(g[0], null, null, List(g).Count).Start, g[1]!)) },
         { "pop", "index", PopElement },
         { "remove", "value!", g => Nothing(() => Remove(g)) },
-        { "reverse", "", g => Nothing(List(g).Reverse) },
+        { "reverse", "", g => Nothing(() => Visited(g).Reverse()) },
         { "sort", "**", Sort },
     };
 
@@ -54,6 +54,12 @@ internal static class DictMethods
     private static DictValue Dict(Given g) => (DictValue)g.Self;
 
     private static List<Value> List(Given g) => ((ListValue)g.Self).Values;
+
+    private static List<Value> Visited(Given g)
+    {
+        g.Run.Visit(List(g).Count);
+        return List(g);
+    }
 
     private static NoneValue Nothing(Action action)
     {
@@ -109,7 +115,7 @@ internal static class DictMethods
     {
         Run run = g.Run;
         Value wanted = g[0]!;
-        int at = List(g).FindIndex(element => element.EqualTo(wanted, run));
+        int at = Visited(g).FindIndex(element => element.EqualTo(wanted, run));
         if (at < 0)
             throw new TemplateFault("list.remove(x): x not in list");
         List(g).RemoveAt(at);
@@ -118,7 +124,7 @@ internal static class DictMethods
     private static NoneValue Sort(Given g)
     {
         bool isReversed = g.Named.Any(static pair => pair.Key == "reverse" && pair.Value.IsTrue);
-        Value[] sorted = [.. Sorting.Sort(List(g), static element => element, isReversed, g.Run)];
+        Value[] sorted = Sorting.Sort(List(g), static element => element, isReversed, g.Run);
         return Nothing(() =>
         {
             List(g).Clear();

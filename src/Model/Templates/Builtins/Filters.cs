@@ -28,7 +28,7 @@ internal static class Filters
         { "groupby", "attribute! default case_sensitive", ListFilters.GroupBy },
         { "indent", "width first blank", TextFilters.Indent },
         { "int", "default base", AsInt },
-        { "items", "", Items },
+        { "items", "", g => new IteratorValue(Items(g)) },
         { "join", "d attribute", ListFilters.Join },
         { "last", "", ListFilters.Last },
         { "length", "count" },
@@ -60,7 +60,6 @@ internal static class Filters
         { "upper", "", g => Map(g, Casing.Upper) },
         { "urlencode", "", TextFilters.UrlEncode },
         { "wordcount", "", g => IntValue.Of(TextFilters.WordCount(Printed(g))) },
-        { "wordwrap", "width break_long_words wrapstring break_on_hyphens", TextFilters.WordWrap },
     };
 
     public static Function Named(string name) =>
@@ -123,12 +122,15 @@ internal static class Filters
         return AsFloat(g.Self) is double real && double.IsFinite(real) ? IntValue.Of(new BigInteger(real)) : otherwise;
     }
 
-    private static IteratorValue Items(Given g) => g.Self switch
+    private static IEnumerable<Value> Items(Given g)
     {
-        UndefinedValue => new([]),
-        DictValue dict => new(dict.Walk(static entry => new TupleValue(entry.Key, entry.Value))),
-        _ => throw new TemplateFault("Can only get item pairs from a mapping."),
-    };
+        if (g.Self is UndefinedValue)
+            yield break;
+        if (g.Self is not DictValue dict)
+            throw new TemplateFault("Can only get item pairs from a mapping.");
+        foreach (Value pair in dict.Walk(static entry => new TupleValue(entry.Key, entry.Value)))
+            yield return pair;
+    }
 
     private static TextValue Repr(Given g)
     {

@@ -150,6 +150,7 @@ internal sealed class JsonWriter
 
     private void WriteText(string text)
     {
+        _writer.Reserve(text, _isAscii);
         StringBuilder quoted = new(text.Length + 2);
         quoted.Append('"');
         foreach (char c in text)

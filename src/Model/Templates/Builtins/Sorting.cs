@@ -7,11 +7,12 @@ namespace MeKi.Model.Templates.Builtins;
 internal static class Sorting
 {
     /// <summary>Sorts; elements with equal keys keep their order, also reversed.</summary>
-    public static IEnumerable<Value> Sort(IReadOnlyCollection<Value> elements, Func<Value, Value> keyOf, bool isReversed, Run run)
+    public static Value[] Sort(IReadOnlyCollection<Value> elements, Func<Value, Value> keyOf, bool isReversed, Run run)
     {
-        run.MakeElements(elements.Count);
-        Comparer<Value> order = Comparer<Value>.Create((x, y) => ReferenceEquals(x, y) ? 0 : Operators.Order(x, y, "<", run) ?? 0);
-        return isReversed ? elements.OrderByDescending(keyOf, order) : elements.OrderBy(keyOf, order);
+        run.MakeElements(elements.Count * 4L);
+        (Value Key, Value Element)[] sorted = [.. elements.Select(element => (keyOf(element), element))], spare = new (Value, Value)[sorted.Length];
+        Merge(sorted, spare, isReversed, run);
+        return Array.ConvertAll(sorted, static each => each.Element);
     }
 
     /// <summary>Looks up a path of keys, such as <c>function.name</c> or <c>0.id</c>.</summary>
@@ -51,6 +52,25 @@ internal static class Sorting
     /// <summary>A key that takes upper and lower case for the same, unless they matter.</summary>
     public static Func<Value, Value> WithCase(Func<Value, Value> keyOf, bool isCaseSensitive) =>
         isCaseSensitive ? keyOf : element => keyOf(element) is var key && key is TextValue text ? TextValue.Of(Casing.Lower(text.Content)) : key;
+
+    // The base library's sorting keeps no order among equals, or hides what a comparison throws.
+    private static void Merge(Span<(Value Key, Value)> all, Span<(Value Key, Value)> spare, bool isReversed, Run run)
+    {
+        if (all.Length < 2)
+            return;
+        int half = all.Length / 2, left = 0, right = half;
+        Merge(all[..half], spare[..half], isReversed, run);
+        Merge(all[half..], spare[half..], isReversed, run);
+        all.CopyTo(spare);
+        for (int i = 0; i < all.Length; i++)
+        {
+            bool isRight = left == half || (right < all.Length && Comes(spare[right].Key, spare[left].Key, isReversed, run));
+            all[i] = spare[isRight ? right++ : left++];
+        }
+    }
+
+    private static bool Comes(Value x, Value before, bool isReversed, Run run) =>
+        isReversed ? Operators.Order(before, x, "<", run) < 0 : Operators.Order(x, before, "<", run) < 0;
 
     private static Value Key(string part) =>
         part.Length is > 0 and < 10 && !part.AsSpan().ContainsAnyExceptInRange('0', '9') ? IntValue.Of(int.Parse(part, CultureInfo.InvariantCulture)) : TextValue.Of(part);

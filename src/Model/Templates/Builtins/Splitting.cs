@@ -18,10 +18,10 @@ internal static class Splitting
         {
             for (int found; cuts > 0 && (found = text.IndexOf(separator, at, StringComparison.Ordinal)) >= 0; cuts--)
             {
-                parts.Add(text[at..found]);
+                Add(parts, text[at..found], run);
                 at = found + separator.Length;
             }
-            parts.Add(text[at..]);
+            Add(parts, text[at..], run);
             return parts;
         }
         while (true)
@@ -33,12 +33,12 @@ internal static class Splitting
             int start = at;
             if (cuts-- == 0)
             {
-                parts.Add(PythonText.StripEnd(text[start..], null));
+                Add(parts, text[start..], run);
                 return parts;
             }
             while (at < text.Length && !PythonText.IsSpace(text[at]))
                 at++;
-            parts.Add(text[start..at]);
+            Add(parts, text[start..at], run);
         }
     }
 
@@ -54,10 +54,10 @@ internal static class Splitting
         {
             for (int found; cuts > 0 && (found = text.AsSpan(0, end).LastIndexOf(separator)) >= 0; cuts--)
             {
-                parts.Add(text[(found + separator.Length)..end]);
+                Add(parts, text[(found + separator.Length)..end], run);
                 end = found;
             }
-            parts.Add(text[..end]);
+            Add(parts, text[..end], run);
         }
         else
         {
@@ -69,13 +69,13 @@ internal static class Splitting
                     break;
                 if (cuts-- == 0)
                 {
-                    parts.Add(PythonText.StripStart(text[..end], null));
+                    Add(parts, text[..end], run);
                     break;
                 }
                 int start = end;
                 while (start > 0 && !PythonText.IsSpace(text[start - 1]))
                     start--;
-                parts.Add(text[start..end]);
+                Add(parts, text[start..end], run);
                 end = start;
             }
         }
@@ -83,10 +83,16 @@ internal static class Splitting
         return parts;
     }
 
+    private static void Add(List<string> parts, string part, Run run)
+    {
+        run.MakeElements(1);
+        run.Make(part.Length);
+        parts.Add(part);
+    }
+
     private static void Check(string text, string? separator, Run run)
     {
-        // A part for each char, at most.
-        run.MakeElements(text.Length / 2);
+        run.Read(text.Length);
         if (separator is "")
             throw new TemplateFault("empty separator");
     }

@@ -12,7 +12,9 @@ internal static class TextFilters
     {
         TextValue text = g.Self as TextValue ?? throw (g.Self is UndefinedValue undefined ? undefined.Fault
             : new TemplateFault($"unsupported operand type(s) for +=: '{g.Self.TypeName}' and 'str'"));
-        string indentation = g[0] is TextValue own ? own.Content : new(' ', Math.Clamp(g.Int(0, 4), 0, 1 << 16));
+        int width = g[0] is TextValue ? 0 : Math.Max(g.Int(0, 4), 0);
+        g.Run.Make(width);
+        string indentation = g[0] is TextValue own ? own.Content : new(' ', width);
         StringBuilder made = new(g.Flag(1) ? indentation : "");
         bool isFirst = true;
         foreach (string line in PythonText.SplitLines(text.Content + "\n"))
@@ -123,80 +125,6 @@ internal static class TextFilters
             pairs.Add(pair);
         }
         return TextValue.Of(string.Join('&', pairs));
-    }
-
-    /// <summary>Breaks lines between words.</summary>
-    public static Value WordWrap(Given g)
-    {
-        int width = g.Int(0, 79);
-        if (width <= 0)
-            throw new TemplateFault($"invalid width {width} (must be > 0)");
-        bool breaksLong = g[1]?.IsTrue ?? true;
-        string between = g.TextOrNone(2) ?? "\n";
-        List<string> lines = [];
-        foreach (string line in PythonText.SplitLines(Filters.Printed(g)))
-        {
-            List<string> wrapped = Wrap(line, width, breaksLong, g[3]?.IsTrue ?? true);
-            g.Run.Make(line.Length + (long)wrapped.Count * (between.Length + 1));
-            lines.Add(string.Join(between, wrapped));
-        }
-        return TextValue.Of(string.Join(between, lines));
-    }
-
-    private static List<string> Wrap(string line, int width, bool breaksLong, bool breaksHyphens)
-    {
-        List<string> lines = [];
-        StringBuilder current = new();
-        foreach (string chunk in Chunks(line, breaksHyphens))
-        {
-            string rest = chunk;
-            bool isSpace = PythonText.IsSpace(rest[0]);
-            if (isSpace && current.Length == 0 && lines.Count > 0)
-                continue;
-            if (current.Length + rest.Length > width)
-            {
-                if (!isSpace && rest.Length > width && breaksLong)
-                {
-                    while (current.Length + rest.Length > width)
-                    {
-                        int room = width - current.Length;
-                        if (room > 0)
-                            current.Append(rest, 0, room);
-                        rest = rest[Math.Max(room, 0)..];
-                        End();
-                    }
-                }
-                else
-                    End();
-                if (isSpace)
-                    continue;
-            }
-            current.Append(rest);
-        }
-        End();
-        return lines;
-
-        void End()
-        {
-            string kept = PythonText.StripEnd(current.ToString(), null);
-            if (kept.Length > 0)
-                lines.Add(kept);
-            current.Clear();
-        }
-    }
-
-    // Runs of whitespace, and words; a word also ends behind a hyphen between letters.
-    private static IEnumerable<string> Chunks(string line, bool breaksHyphens)
-    {
-        for (int start = 0, end; start < line.Length; start = end)
-        {
-            bool isSpace = PythonText.IsSpace(line[start]);
-            end = start + 1;
-            while (end < line.Length && PythonText.IsSpace(line[end]) == isSpace
-                && !(breaksHyphens && end - start > 2 && line[end - 1] == '-' && char.IsLetter(line[end - 2]) && char.IsLetter(line[end - 3]) && char.IsLetter(line[end])))
-                end++;
-            yield return line[start..end];
-        }
     }
 
     private static string Quote(string text, bool isQuery)

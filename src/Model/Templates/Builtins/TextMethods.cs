@@ -50,8 +50,8 @@ internal static class TextMethods
         { "isascii", "", g => BoolValue.Of(Ascii.IsValid(g.Subject.Content)) },
         { "isprintable", "", g => BoolValue.Of(!g.Subject.IsTrue || Every(g, IsPrintable).IsTrue) },
         { "isidentifier", "", g => BoolValue.Of(IsIdentifier(g.Subject.Content)) },
-        { "islower", "", g => BoolValue.Of(IsLower(g.Subject.Content)) },
-        { "isupper", "", g => BoolValue.Of(IsUpper(g.Subject.Content)) },
+        { "islower", "", g => BoolValue.Of(Casing.IsAll(g.Subject.Content, isUpper: false)) },
+        { "isupper", "", g => BoolValue.Of(Casing.IsAll(g.Subject.Content, isUpper: true)) },
         { "istitle", "", g => BoolValue.Of(IsTitle(g.Subject.Content)) },
         { "encode", "* **", Unsupported },
         { "translate", "* **", Unsupported },
@@ -115,15 +115,6 @@ internal static class TextMethods
 
     public static TextValue Centre(TextValue text, int width, Run run) => Pad(text, width, " ", Centre, run);
 
-    public static bool IsLower(string text) => Runes(text).Any(Casing.IsCased) && Runes(text).All(static code => !Casing.IsCased(code) || !Differs(code, upper: false));
-
-    public static bool IsUpper(string text) => Runes(text).Any(Casing.IsCased) && Runes(text).All(static code => !Casing.IsCased(code) || !Differs(code, upper: true));
-
-    // A letter of a case is one that the other case's mapping would change, or whose category says so.
-    private static bool Differs(Rune code, bool upper) => Rune.GetUnicodeCategory(code) == UnicodeCategory.TitlecaseLetter
-        || (upper ? Rune.IsLower(code) || code.Value is (>= 0x2170 and <= 0x217F) or (>= 0x24D0 and <= 0x24E9) or 0xAA or 0xBA
-            : Rune.IsUpper(code) || code.Value is (>= 0x2160 and <= 0x216F) or (>= 0x24B6 and <= 0x24CF));
-
     private static IEnumerator<Value> Iterable(Value parts, Run run) => parts.Elements(run) ?? throw new TemplateFault("can only join an iterable");
 
     private static Value? Named(Given g, string name) => g.Named.Where(pair => pair.Key == name).Select(static pair => pair.Value).FirstOrDefault();
@@ -142,7 +133,7 @@ internal static class TextMethods
         List<Value> list = [];
         foreach (string part in parts)
         {
-            g.Run.Make(part.Length + 8L);
+            g.Run.MakeElements(1);
             list.Add(g.Subject.With(part));
         }
         return new(list);

@@ -21,7 +21,7 @@ internal sealed class Output(Run run)
     public void Write(string text)
     {
         if (_text.Length + (long)text.Length > Run.MostCharacters)
-            throw new TemplateFault($"the template makes too much text: more than {Run.MostCharacters >> 20} million characters");
+            throw new TemplateFault($"the template prints too much: more than {Run.MostCharacters >> 20} million characters");
         run.Make(text.Length);
         _text.Append(text);
     }

@@ -14,9 +14,9 @@ internal static class Casing
         "SS", "ʼN", "J̌", "Ϊ́", "Ϋ́", "ԵՒ", "H̱", "T̈", "W̊", "Y̊", "Aʾ", "FF", "FI", "FL", "FFI", "FFL", "ST", "ST", "ՄՆ", "ՄԵ", "ՄԻ", "ՎՆ", "ՄԽ",
     ];
 
-    public static string Upper(string text) => Map(text, static (upper, code, _) => upper.Append(UpperOf(code)));
+    public static string Upper(string text) => Ascii.IsValid(text) ? text.ToUpperInvariant() : Map(text, static (upper, code, _) => upper.Append(UpperOf(code)));
 
-    public static string Lower(string text) => Map(text, (lower, code, at) => lower.Append(LowerOf(text, code, at)));
+    public static string Lower(string text) => Ascii.IsValid(text) ? text.ToLowerInvariant() : Map(text, (lower, code, at) => lower.Append(LowerOf(text, code, at)));
 
     /// <summary>Lower case for comparisons.</summary>
     public static string Fold(string text) => Map(text, (folded, code, at) => folded.Append(
@@ -43,6 +43,25 @@ internal static class Casing
     public static bool IsCased(Rune code) => Rune.IsUpper(code) || Rune.IsLower(code) || Rune.GetUnicodeCategory(code) == UnicodeCategory.TitlecaseLetter
         // Letters that are numbers, in circles, or raised.
         || code.Value is 0xAA or 0xBA or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9);
+
+    /// <summary>Whether there are letters with a case and none of the other case.</summary>
+    public static bool IsAll(string text, bool isUpper)
+    {
+        bool any = false;
+        foreach (Rune code in text.EnumerateRunes())
+        {
+            if (!IsCased(code))
+                continue;
+            if (isUpper ? !IsUpper(code) : !IsLower(code))
+                return false;
+            any = true;
+        }
+        return any;
+    }
+
+    private static bool IsUpper(Rune code) => Rune.IsUpper(code) || code.Value is (>= 0x2160 and <= 0x216F) or (>= 0x24B6 and <= 0x24CF);
+
+    private static bool IsLower(Rune code) => Rune.IsLower(code) || code.Value is 0xAA or 0xBA or (>= 0x2170 and <= 0x217F) or (>= 0x24D0 and <= 0x24E9);
 
     private static string UpperOf(Rune code)
     {

@@ -13,8 +13,20 @@ internal sealed class ReprWriter(Run run)
 
     public void Write(string text)
     {
+        if (_text.Length + (long)text.Length > Run.MostCharacters)
+            throw new TemplateFault($"a value prints as more than {Run.MostCharacters >> 20} million characters");
         run.Make(text.Length);
         _text.Append(text);
+    }
+
+    /// <summary>Counts what escapes may add to a text, before they do.</summary>
+    public void Reserve(string text, bool escapesBeyondAscii)
+    {
+        run.Read(text.Length);
+        long escaped = 0;
+        foreach (char c in text)
+            escaped += c < ' ' || (escapesBeyondAscii && c > '~') ? 1 : 0;
+        run.Make(escaped * 5);
     }
 
     public void Write(Value value)

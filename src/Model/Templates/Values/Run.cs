@@ -6,11 +6,14 @@ namespace MeKi.Model.Templates.Values;
 internal sealed class Run
 {
     /// <summary>The most characters of the text that comes out, or of any text on the way.</summary>
-    public const int MostCharacters = 64 << 20;
+    public const int MostCharacters = 32 << 20;
 
-    // A chat of a thousand turns takes some hundred thousand steps. All that is ever made counts, so live memory is below twice its bytes.
-    private const long MostSteps = 50_000_000, MostMade = 256L << 20;
+    // A chat of a thousand turns takes some hundred thousand steps. All that is ever made counts, so no more than this can be alive.
+    private const long MostSteps = 20_000_000, MostMade = 128L << 20;
     private const int MostCalls = 200, CharactersPerStep = 8;
+
+    // An element with its object and its text, in bytes of two for each character.
+    private const int CharactersPerElement = 32;
 
     private readonly IReadOnlyDictionary<string, Value> _variables, _globals;
     private readonly Dictionary<string, Value> _exported = [];
@@ -63,15 +66,14 @@ internal sealed class Run
     public void Make(long characters)
     {
         if (characters > MostCharacters || (_made += characters) > MostMade)
-            throw new TemplateFault($"the template makes too much text: more than {Math.Min(characters, MostMade) >> 20} million characters");
+            throw new TemplateFault($"the template makes too much: more than {MostCharacters >> 20} million characters at once, or {MostMade >> 20} in all");
         Read(characters);
     }
 
     /// <summary>Counts elements of a list, a tuple or a dictionary, before it is made.</summary>
     public void MakeElements(long elements)
     {
-        Make(elements * 4);
-        Visit(elements);
+        Make(elements * CharactersPerElement);
     }
 
     /// <summary>Enters a macro or a recursive loop; <see cref="Leave"/> it.</summary>

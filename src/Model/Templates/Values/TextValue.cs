@@ -61,6 +61,7 @@ internal sealed class TextValue(string content, bool isMarkup = false) : Value
 
     public override void Repr(ReprWriter writer)
     {
+        writer.Reserve(content, escapesBeyondAscii: true);
         string quoted = PythonText.Repr(content);
         writer.Write(isMarkup ? $"Markup({quoted})" : quoted);
     }
