@@ -10,7 +10,7 @@ internal static class EndTokens
     private static readonly string[] s_certain =
     [
         "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|end|>", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>",
-        "<end_of_turn>", "<turn|>", "<|tool_response>", "<EOT>", "_<EOT>", "[EOT]", "<end_of_utterance>", "<｜end▁of▁sentence｜>",
+        "<end_of_turn>", "<turn|>", "<|tool_response>", "[e~[", "<EOT>", "_<EOT>", "[EOT]", "<end_of_utterance>", "<｜end▁of▁sentence｜>",
     ];
 
     // Text as well: HTML has "</s>", and so has Qwen's vocabulary, as an ordinary token. They count where the file marks them or nothing else would end a text.
@@ -32,10 +32,12 @@ internal static class EndTokens
     {
         (int Id, int Name)[] named = Named(tokens, kinds, declared.Count > 0);
         (int Id, int Name)[] unmarked = [.. named.Where(token => kinds[token.Id] != TokenKind.Control)];
-        if (unmarked.Length > 0)
+        // Gemma 4's own files call this one user-defined.
+        (int Id, int Name)[] odd = [.. unmarked.Where(static token => s_certain.ElementAtOrDefault(token.Name) != "<|tool_response>")];
+        if (odd.Length > 0)
         {
-            string names = string.Join(", ", unmarked.Select(token => $"{Encoding.UTF8.GetString(s_names[token.Name])} ({token.Id})"));
-            warnings.Add(unmarked.Length == 1 ? $"{names} ends a text by name; the file does not say that it is a control token"
+            string names = string.Join(", ", odd.Select(token => $"{Encoding.UTF8.GetString(s_names[token.Name])} ({token.Id})"));
+            warnings.Add(odd.Length == 1 ? $"{names} ends a text by name; the file does not say that it is a control token"
                 : $"{names} end a text by name; the file does not say that they are control tokens");
         }
         foreach ((int id, _) in unmarked)
@@ -58,7 +60,7 @@ internal static class EndTokens
         for (int id = 0; id < texts.Count; id++)
         {
             ReadOnlySpan<byte> text = texts.Bytes(id);
-            if (text.Length < s_shortest || text.Length > s_longest || text[^1] is not ((byte)'>' or (byte)']'))
+            if (text.Length < s_shortest || text.Length > s_longest || text[^1] is not ((byte)'>' or (byte)']' or (byte)'['))
                 continue;
             for (int name = 0; name < s_names.Length; name++)
             {

@@ -16,7 +16,7 @@ public sealed class EndTokenTests : IDisposable
     public static TheoryData<string> Names =>
     [
         "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "<|end_of_text|>",
-        "<end_of_utterance>", "<turn|>", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>",
+        "<end_of_utterance>", "<turn|>", "[e~[", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>",
     ];
 
     [Theory]
@@ -69,6 +69,18 @@ public sealed class EndTokenTests : IDisposable
         BytePairTokenizer ordinary = Load(Vocabulary(("<|im_end|>", TokenKind.Control), (name, TokenKind.Normal)));
         Assert.Equal([TinyTokenizer.End], ordinary.Data.EosIds);
         Assert.Equal(TokenKind.Normal, ordinary.Data.Kinds[TinyTokenizer.End + 1]);
+    }
+
+    [Fact]
+    public void Gemmas_turns_end_a_text()
+    {
+        string[] names = ["<eos>", "<end_of_turn>", "<turn|>"];
+        Assert.Equal([TinyTokenizer.End, TinyTokenizer.End + 1, TinyTokenizer.End + 2],
+            Load(Vocabulary([.. names.Select(static name => (name, TokenKind.Control))])).Data.EosIds.Order());
+        Assert.Empty(_warnings);
+        // As the files of Gemma 4 have it.
+        Assert.Equal([TinyTokenizer.End], Load(Vocabulary(("<|tool_response>", TokenKind.UserDefined))).Data.EosIds);
+        Assert.Empty(_warnings);
     }
 
     [Fact]
