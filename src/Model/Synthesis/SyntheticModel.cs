@@ -28,7 +28,7 @@ public sealed record SyntheticModelOptions
 }
 
 /// <summary>
-/// Writes models of random weights: the files, the speed and the memory of a real one, for measurements and tests. A dense one is a plain <c>qwen3</c> GGUF
+/// Writes models of random weights: the files, the speed and the memory of a real one, for measurements and tests. One without the MeKi branch is a plain GGUF
 /// that other engines run too. The same options give the same bytes.
 /// </summary>
 public static class SyntheticModel
@@ -42,7 +42,7 @@ public static class SyntheticModel
     /// <param name="options">Null for the defaults.</param>
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>.</exception>
+    /// <exception cref="ArgumentException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>, or the shape has no MeKi branch.</exception>
     /// <exception cref="ModelFileException">The output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Write(SyntheticShape shape, string folder, SyntheticModelOptions? options = null,
@@ -66,7 +66,7 @@ public static class SyntheticModel
         RowBlocks blocks = new() { Threads = options.Threads };
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, [.. BackboneTensor.List(config, options.WeightType, panels: config.HasMeKi)
-            .Select(tensor => tensor.ToSource(blocks, Values(tensor, options.Seed), bytes => progress?.Report(new("weights", written += bytes, total))))]);
+            .Select(tensor => tensor.ToSource(blocks, Values(tensor, config, options.Seed), bytes => progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         RowFileLayout? layout = !config.HasMeKi ? null : new()
         {
@@ -83,13 +83,17 @@ public static class SyntheticModel
 
     // Deviation 1/√columns keeps what passes a matrix at the size it had. The weights of norms are 1. The embedding, whose rows are looked up, is also the
     // head, so it has the head's deviation: logits of deviation 1, and a residual stream that the first layers bring to size.
-    private static EncodeRow Values(BackboneTensor tensor, int seed)
+    private static EncodeRow Values(BackboneTensor tensor, ModelConfig config, int seed)
     {
+        IReadOnlyList<float>? divisors = GgufRopeScaling.Tensors(config).GetValueOrDefault(tensor.Spec.Role);
         ulong stream = RandomRow.Stream(seed, tensor.Name);
-        float deviation = 1 / MathF.Sqrt(tensor.Columns);
+        // Of a table a layer's part of a row is what is looked up.
+        float deviation = 1 / MathF.Sqrt(tensor.Spec.IsTable ? config.MemoryDimension : tensor.Columns);
         return (row, values, encoded) =>
         {
-            if (tensor.IsVector)
+            if (divisors is not null)
+                divisors.ToArray().CopyTo(values, 0);
+            else if (tensor.IsVector)
                 Array.Fill(values, 1);
             else
                 RandomRow.Fill(stream, row, deviation, values);

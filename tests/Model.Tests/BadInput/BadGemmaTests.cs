@@ -17,7 +17,7 @@ public sealed class BadGemmaTests : IDisposable
     [InlineData("gemma4", "attention.sliding_window", 0u, "attention.sliding_window")]
     [InlineData("gemma4", "attention.shared_kv_layers", 8u, "no earlier one of their kind")]
     [InlineData("gemma4", "attention.shared_kv_layers", 10u, "shared key/value layers")]
-    [InlineData("gemma4", "attention.key_length_swa", 30u, "has dimensions")]
+    [InlineData("gemma4", "attention.key_length_swa", 30u, "attention.value_length_swa")]
     [InlineData("gemma4", "embedding_length_per_layer_input", 64u, "per_layer_token_embd.weight")]
     [InlineData("gemma4", "embedding_length_per_layer_input", 0u, "is none that this model")]
     [InlineData("gemma4", "expert_count", 8u, "a mixture of experts")]

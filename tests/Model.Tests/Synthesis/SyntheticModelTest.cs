@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Security.Cryptography;
+using MeKi.Model.Checkpoints;
 using MeKi.Model.Conversion;
 using MeKi.Model.Gguf;
 using MeKi.Model.Synthesis;
@@ -202,6 +203,56 @@ public class SyntheticModelTest
     {
         ModelConfig config = SyntheticShape.Of(name).Config(0).Checked(name);
         Assert.Equal(expected, BackboneTensor.List(config, WeightRecipe.Of(GgmlType.F32), panels: false).Sum(tensor => (long)tensor.Rows * tensor.Columns));
+    }
+
+    // Elements of the table, and weights without it and without the embedding, in thousands of millions.
+    [Theory]
+    [InlineData("gemma3-1b", 0, 0.698)]
+    [InlineData("gemma3n-e2b", 2_013_265_920, 1.93)]
+    [InlineData("gemma3n-e4b", 2_348_810_240, 4.01)]
+    [InlineData("gemma4-e2b", 2_348_810_240, 1.87)]
+    [InlineData("gemma4-e4b", 2_818_572_288, 3.97)]
+    public void A_gemma_shape_has_the_released_models_tensors(string name, long table, double billions)
+    {
+        ModelConfig config = SyntheticShape.Of(name).Config(0);
+        List<BackboneTensor> tensors = BackboneTensor.List(config, WeightRecipe.Of(GgmlType.Q4_0), panels: false);
+        Assert.Equal(table, tensors.Where(tensor => tensor.Spec.IsTable).Sum(tensor => (long)tensor.Rows * tensor.Columns));
+        Assert.Equal(billions, tensors.Where(tensor => !tensor.Spec.IsTable && !tensor.Spec.OverVocabulary).Sum(tensor => (long)tensor.Rows * tensor.Columns) / 1e9, 0.02);
+        Assert.Contains(name, Assert.Throws<ArgumentException>(() => SyntheticShape.Of(name).Config(128)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gemma3-1b")]
+    [InlineData("gemma3n-e2b")]
+    [InlineData("gemma4-e2b")]
+    public void A_gemma_shape_is_written_and_runs(string name)
+    {
+        using TemporaryFolder folder = new();
+        ModelConfig config = SyntheticShape.Of(name).Config(0);
+        int heads = config.HeadDimension / 8;
+        config = config with
+        {
+            VocabularySize = 1024,
+            HiddenSize = 64,
+            HeadDimension = heads,
+            RotaryDimension = heads,
+            SlidingHeadDimension = 32,
+            FeedForwardSize = 128,
+            FeedForwardSizes = [.. config.FeedForwardSizes.Select(size => size / 96)],
+            MemoryDimension = config.MemoryDimension / 8,
+            EmbeddingScale = 8,
+        };
+        if (config.RopeScaling is not null)
+            config.RopeScaling = ConfigRopeScaling.Proportional(config, 0.25f, 1);
+        SyntheticModel.Write(new SyntheticShape("small", config), folder.FullName, new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0) });
+        using MeKiModel model = MeKiModel.Load(folder.FullName);
+        Assert.Equal(config.Checked(name).VariantText(), model.Config.VariantText());
+        Assert.Equal(config.Geometry.Select(layer => layer with { Rotary = null }), model.Config.Geometry.Select(layer => layer with { Rotary = null }));
+        using MeKiSession session = model.CreateSession();
+        float[] logits = new float[1024];
+        session.Forward(model.Tokenizer!.Encode("ba bace abi"), logits);
+        Assert.All(logits, logit => Assert.InRange(logit, -30, 30));
+        Assert.True(logits.Max() > 0.1f);
     }
 
     private static float[] Logits(MeKiModel model)
