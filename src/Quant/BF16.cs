@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MeKi.Quant;
 
 /// <summary>bfloat16, the upper half of a single: a block is one value of two bytes. Encoding rounds to nearest even and keeps NaN a NaN.</summary>
-public readonly struct BF16 : IBlockFormat
+internal readonly struct BF16 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.BF16;

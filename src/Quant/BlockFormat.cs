@@ -3,7 +3,7 @@ namespace MeKi.Quant;
 /// <summary>
 /// The table of block formats: what a tensor type looks like in bytes and how it is decoded and encoded. A format exists when it stands here.
 /// </summary>
-public sealed class BlockFormat
+internal sealed class BlockFormat
 {
     private readonly Decoder _decode;
     private readonly Encoder _encode;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace MeKi.Quant;
 
 /// <summary>IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite.</summary>
-public readonly struct F16 : IBlockFormat
+internal readonly struct F16 : IBlockFormat
 {
     /// <summary>The largest finite magnitude.</summary>
     public const float MaxValue = 65504;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MeKi.Quant;
 
 /// <summary>IEEE 754 single precision: a block is one value of four bytes, little endian.</summary>
-public readonly struct F32 : IBlockFormat
+internal readonly struct F32 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F32;

@@ -104,7 +104,7 @@ public enum GgmlType : uint
 }
 
 /// <summary>How many values a block of each <see cref="GgmlType"/> holds and how many bytes it takes.</summary>
-public static class GgmlTypeLayout
+internal static class GgmlTypeLayout
 {
     /// <summary>
     /// What is added to the id of a matrix's type where its rows lie in panels of eight (docs/formats.md): ids of MeKi's own, which other engines refuse as

@@ -12,7 +12,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding searches the scale: see <see cref="GridScaleSearch"/>.
 /// </summary>
-public readonly struct IQ4_NL : IBlockFormat
+internal readonly struct IQ4_NL : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_NL;

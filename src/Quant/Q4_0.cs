@@ -11,7 +11,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes d = x / −8 of the value x of largest magnitude; see <see cref="LinearCodes.AroundZero"/>.
 /// </summary>
-public readonly struct Q4_0 : IBlockFormat
+internal readonly struct Q4_0 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_0;

@@ -12,7 +12,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes m = min x and d = (max x − min x) / 15; see <see cref="LinearCodes.FromMinimum"/>.
 /// </summary>
-public readonly struct Q4_1 : IBlockFormat
+internal readonly struct Q4_1 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_1;

@@ -13,7 +13,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding searches scale and minimum of each sub-block: see <see cref="SubScaledBlock"/>.
 /// </summary>
-public readonly struct Q4_K : IBlockFormat
+internal readonly struct Q4_K : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_K;

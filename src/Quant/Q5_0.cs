@@ -12,7 +12,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes d = x / −16 of the value x of largest magnitude; see <see cref="LinearCodes.AroundZero"/>.
 /// </summary>
-public readonly struct Q5_0 : IBlockFormat
+internal readonly struct Q5_0 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_0;

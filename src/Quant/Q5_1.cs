@@ -13,7 +13,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes m = min x and d = (max x − min x) / 31; see <see cref="LinearCodes.FromMinimum"/>.
 /// </summary>
-public readonly struct Q5_1 : IBlockFormat
+internal readonly struct Q5_1 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_1;

@@ -14,7 +14,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding searches scale and minimum of each sub-block: see <see cref="SubScaledBlock"/>.
 /// </summary>
-public readonly struct Q5_K : IBlockFormat
+internal readonly struct Q5_K : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;

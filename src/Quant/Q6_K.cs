@@ -16,7 +16,7 @@ namespace MeKi.Quant;
 /// Encoding searches the scale of each sub-block (<see cref="SignedScaleSearch"/>), gives the scale of largest magnitude the 8-bit scale −128,
 /// and rounds the values once more to the scales as they are stored.
 /// </summary>
-public readonly struct Q6_K : IBlockFormat
+internal readonly struct Q6_K : IBlockFormat
 {
     private const int SubBlocks = 16, SubBlockSize = 16, Middle = 32;
 

@@ -11,7 +11,7 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes d = max|x| / 127 and rounds x · (1 / d), d not yet rounded to half, to nearest with ties away from zero, as ggml's reference does.
 /// </summary>
-public readonly struct Q8_0 : IBlockFormat
+internal readonly struct Q8_0 : IBlockFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_0;

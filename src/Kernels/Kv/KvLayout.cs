@@ -11,7 +11,7 @@ namespace MeKi.Kernels.Kv;
 /// <param name="HeadDimension">Values of a head.</param>
 /// <param name="Keys">Format of the keys.</param>
 /// <param name="Values">Format of the values.</param>
-public sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvFormat Values)
+internal sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvFormat Values)
 {
     /// <summary>Columns that are stored and computed with together: a Q8_0 block.</summary>
     public const int BlockColumns = 32;

@@ -5,7 +5,7 @@ namespace MeKi.Kernels.Kv;
 /// pages with another sequence; who writes to a shared page first takes a copy of it.
 /// </summary>
 /// <param name="memory">Where pages come from.</param>
-public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
+internal sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
 {
     private readonly List<KvPage> _pages = [];
 

@@ -32,12 +32,4 @@ internal abstract unsafe class PanelKernels
     /// <param name="sums">Room for [<see cref="PaddedTokens"/> × <see cref="TileOutput.Width"/>].</param>
     /// <param name="output">Receives the results.</param>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
-
-    /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
-    public const int DotProductsOfStep = 8;
-
-    /// <summary>Dot products of signed bytes and nothing else: what the machine can do at most.</summary>
-    /// <param name="steps">How many steps.</param>
-    /// <returns>A sum of the results, so that they are computed.</returns>
-    public abstract int DotProducts(int steps);
 }

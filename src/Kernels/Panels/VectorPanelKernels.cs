@@ -61,52 +61,6 @@ internal sealed unsafe class VectorPanelKernels<TVector, TWide> : PanelKernels
         }
     }
 
-    // The tile's inner loop with its weights in registers or the first-level cache. The activations change from step to step, so that no product is computed
-    // once and kept.
-    public override int DotProducts(int steps)
-    {
-        sbyte* x = stackalloc sbyte[256];
-        byte* codes = stackalloc byte[256];
-        int* sums = stackalloc int[8];
-        new Span<sbyte>(x, 256).Fill(3);
-        new Span<byte>(codes, 256).Fill(3);
-        TVector w = TVector.Magnitudes(TVector.Load(codes)), v = TVector.Magnitudes(TVector.Load(codes + 32));
-        TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-        for (int step = 0; step < steps; step++)
-        {
-            sbyte* at = x + 16 * (step & 15);
-            TVector four = TVector.BroadcastFour(at);
-            if (TVector.TakesSignMagnitudes)
-            {
-                TVector signs = TVector.BroadcastFourAt(four, at, 1);
-                s0 = TVector.AddSignMagnitudeDot(s0, codes, four, signs);
-                s1 = TVector.AddSignMagnitudeDot(s1, codes + 32, four, signs);
-                s2 = TVector.AddSignMagnitudeDot(s2, codes + 64, four, signs);
-                s3 = TVector.AddSignMagnitudeDot(s3, codes + 96, four, signs);
-                t0 = TVector.AddSignMagnitudeDot(t0, codes + 128, four, signs);
-                t1 = TVector.AddSignMagnitudeDot(t1, codes + 160, four, signs);
-                t2 = TVector.AddSignMagnitudeDot(t2, codes + 192, four, signs);
-                t3 = TVector.AddSignMagnitudeDot(t3, codes + 224, four, signs);
-                continue;
-            }
-            s0 = TVector.AddSignedDot(s0, w, w, four, 0);
-            t0 = TVector.AddSignedDot(t0, v, v, four, 0);
-            four = TVector.BroadcastFourAt(four, at, 1);
-            s1 = TVector.AddSignedDot(s1, w, w, four, 1);
-            t1 = TVector.AddSignedDot(t1, v, v, four, 1);
-            four = TVector.BroadcastFourAt(four, at, 2);
-            s2 = TVector.AddSignedDot(s2, w, w, four, 2);
-            t2 = TVector.AddSignedDot(t2, v, v, four, 2);
-            four = TVector.BroadcastFourAt(four, at, 3);
-            s3 = TVector.AddSignedDot(s3, w, w, four, 3);
-            t3 = TVector.AddSignedDot(t3, v, v, four, 3);
-        }
-        TVector s = TVector.AddIntegers(TVector.AddIntegers(s0, s1), TVector.AddIntegers(s2, s3));
-        TVector t = TVector.AddIntegers(TVector.AddIntegers(t0, t1), TVector.AddIntegers(t2, t3));
-        TVector.Store(TVector.AddIntegers(s, t), (byte*)sums);
-        return sums[0];
-    }
-
     private static void VectorOfCodes<TCodes>(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* y)
         where TCodes : struct, IPanelCodes
     {

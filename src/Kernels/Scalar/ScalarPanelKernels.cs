@@ -47,19 +47,6 @@ internal sealed unsafe class ScalarPanelKernels : PanelKernels
         output.Write(0, tokens.Tokens, sums, Stride);
     }
 
-    public override int DotProducts(int steps)
-    {
-        Span<sbyte> x = stackalloc sbyte[256];
-        x.Fill(3);
-        int sum = 0;
-        for (int step = 0; step < steps; step++)
-        {
-            for (int i = 0; i < 32 * DotProductsOfStep; i++)
-                sum += x[i] * x[(i + step) & 255];
-        }
-        return sum;
-    }
-
     // y: Stride floats from token to token.
     private static void MultiplyCodes(PanelMatrix weight, int panel, in Tokens tokens, float* y)
     {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MeKi.Quant.Panels;
 
 /// <summary>Float32 columns of eight rows: <code>byte 4·r   row r's value</code></summary>
-public readonly struct F32Panel : IPanelFormat
+internal readonly struct F32Panel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F32;
@@ -16,7 +16,7 @@ public readonly struct F32Panel : IPanelFormat
 }
 
 /// <summary>Half-precision columns of eight rows: <code>byte 2·r   row r's value</code></summary>
-public readonly struct F16Panel : IPanelFormat
+internal readonly struct F16Panel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F16;
@@ -29,7 +29,7 @@ public readonly struct F16Panel : IPanelFormat
 }
 
 /// <summary>Brain-float columns of eight rows: <code>byte 2·r   row r's value</code></summary>
-public readonly struct BF16Panel : IPanelFormat
+internal readonly struct BF16Panel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.BF16;

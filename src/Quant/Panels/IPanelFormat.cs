@@ -1,7 +1,7 @@
 namespace MeKi.Quant.Panels;
 
 /// <summary>How eight rows of one block format lie interleaved, one block of each: the same bytes as the eight canonical blocks, in another order.</summary>
-public interface IPanelFormat
+internal interface IPanelFormat
 {
     /// <summary>The block format of the rows.</summary>
     static abstract GgmlType Type { get; }

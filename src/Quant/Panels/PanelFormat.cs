@@ -4,7 +4,7 @@ namespace MeKi.Quant.Panels;
 /// The table of panel formats. A panel is eight rows; its blocks follow each other as the blocks of a row do. A format can be multiplied by when it stands
 /// here.
 /// </summary>
-public sealed class PanelFormat
+internal sealed class PanelFormat
 {
     /// <summary>Rows of a panel: the 32-bit lanes of a 256-bit vector.</summary>
     public const int Rows = 8;

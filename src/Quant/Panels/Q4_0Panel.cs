@@ -8,7 +8,7 @@ namespace MeKi.Quant.Panels;
 /// each row
 /// </code>
 /// </summary>
-public readonly struct Q4_0Panel : IPanelFormat
+internal readonly struct Q4_0Panel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_0;

@@ -9,7 +9,7 @@ namespace MeKi.Quant.Panels;
 /// byte 128..1151   per sub-block four vectors of four-bit codes, as in Q4_0Panel
 /// </code>
 /// </summary>
-public readonly struct Q4_KPanel : IPanelFormat
+internal readonly struct Q4_KPanel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_K;

@@ -12,7 +12,7 @@ namespace MeKi.Quant.Panels;
 /// 4·c + j
 /// </code>
 /// </summary>
-public readonly struct Q5_KPanel : IPanelFormat
+internal readonly struct Q5_KPanel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;

@@ -11,7 +11,7 @@ namespace MeKi.Quant.Panels;
 ///                  bits 2·c and 2·c + 1 of byte 4·r + j belong to column 4·c + j in the first, 16 + 4·c + j in the second
 /// </code>
 /// </summary>
-public readonly struct Q6_KPanel : IPanelFormat
+internal readonly struct Q6_KPanel : IPanelFormat
 {
     private const int Groups = 8, GroupBytes = 192;
 

@@ -7,7 +7,7 @@ namespace MeKi.Quant.Panels;
 /// byte 16..271   eight vectors of 32 bytes: vector c holds columns 4·c .. 4·c + 3, four signed bytes of each row
 /// </code>
 /// </summary>
-public readonly struct Q8_0Panel : IPanelFormat
+internal readonly struct Q8_0Panel : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_0;

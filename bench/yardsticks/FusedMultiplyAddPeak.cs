@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Numerics;
+using MeKi.Kernels;
 
-namespace MeKi.Kernels.Yardsticks;
+namespace MeKi.Bench;
 
 /// <summary>
 /// The yardstick of arithmetic kernels: a loop of independent fused multiply-adds on registers, as many as the units take, and nothing else.
 /// </summary>
 /// <param name="pool">The threads to compute with.</param>
-public sealed class FusedMultiplyAddPeak(ComputePool pool) : Region
+internal sealed class FusedMultiplyAddPeak(ComputePool pool) : Region
 {
     private const int Chunks = 64;
     private const int Steps = 20_000;

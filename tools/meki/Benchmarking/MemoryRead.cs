@@ -1,18 +1,16 @@
 using System.Diagnostics;
 using System.Runtime.Intrinsics;
+using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
 
-namespace MeKi.Kernels.Yardsticks;
+namespace MeKi.Tool.Benchmarking;
 
 /// <summary>
 /// The yardstick of streaming kernels: reads a buffer far larger than the caches once, both halves of each thread's chunks front to back, and does nothing
 /// else. What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
 /// </summary>
-/// <remarks>
-/// Two streams a core, as products by one token have (<see cref="Panels.VectorPanelKernels{TVector, TWide}"/>): on Zen 3 two threads read 38.2 GB/s with them,
-/// 32.1 with one, 30.0 with two and software prefetching, 31.8 with four, medians of 61 passes in turn.
-/// </remarks>
-public sealed unsafe class MemoryRead : Region, IDisposable
+/// <remarks>Two streams a core, as products by one token have: more bytes a second than with one or four (docs/lab, 2026-11-28, redesign).</remarks>
+internal sealed unsafe class MemoryRead : Region, IDisposable
 {
     private const int BlockBytes = 1 << 20;
 
