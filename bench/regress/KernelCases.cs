@@ -3,7 +3,6 @@ using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 using MeKi.Tool.Benchmarking;
 
 namespace MeKi.Regress;

@@ -1,6 +1,6 @@
 using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Panels;
-using MeKi.Quant.Panels;
+using MeKi.Quant;
 
 namespace MeKi.Kernels;
 

@@ -1,6 +1,5 @@
 using MeKi.Kernels.Allocation;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels;
 

@@ -1,6 +1,5 @@
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Panels;
 

@@ -2,7 +2,6 @@ using MeKi.Kernels.Attending;
 using MeKi.Kernels.Kv;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Scalar;
 

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Scalar;
 

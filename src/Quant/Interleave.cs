@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace MeKi.Quant.Panels;
+namespace MeKi.Quant;
 
 /// <summary>
 /// The 32-byte vectors panels are made of: four bytes of each row.
@@ -13,7 +13,8 @@ namespace MeKi.Quant.Panels;
 /// </summary>
 internal static class Interleave
 {
-    private const int VectorBytes = 4 * PanelFormat.Rows;
+    /// <summary>Bytes of a vector.</summary>
+    public const int VectorBytes = 4 * PanelFormat.Rows;
 
     /// <summary>A row's four bytes of a vector.</summary>
     public static uint Take(ReadOnlySpan<byte> vectors, int vector, int row) => BinaryPrimitives.ReadUInt32LittleEndian(vectors[(vector * VectorBytes + 4 * row)..]);
@@ -55,6 +56,27 @@ internal static class Interleave
             Span<uint> words = MemoryMarshal.Cast<byte, uint>(bytes);
             words[chunk] |= high ? low << 4 : low;
             words[chunk + 4] |= high ? upper << 4 : upper;
+        }
+    }
+
+    /// <summary>
+    /// Gathers two bits of each of 16 bytes: bits 2·c and 2·c + 1 of byte j of the result are bits <paramref name="shift"/> and the next of byte 4·c + j.
+    /// </summary>
+    public static uint GatherPairs(ReadOnlySpan<byte> bytes, int shift)
+    {
+        uint pairs = 0;
+        for (int chunk = 0; chunk < 4; chunk++)
+            pairs |= (BinaryPrimitives.ReadUInt32LittleEndian(bytes[(4 * chunk)..]) >> shift & 0x03030303) << (2 * chunk);
+        return pairs;
+    }
+
+    /// <summary>Adds to 16 bytes what <see cref="GatherPairs"/> took from them.</summary>
+    public static void ScatterPairs(uint pairs, Span<byte> bytes, int shift)
+    {
+        for (int chunk = 0; chunk < 4; chunk++)
+        {
+            Span<byte> word = bytes[(4 * chunk)..];
+            BinaryPrimitives.WriteUInt32LittleEndian(word, BinaryPrimitives.ReadUInt32LittleEndian(word) | (pairs >> (2 * chunk) & 0x03030303) << shift);
         }
     }
 

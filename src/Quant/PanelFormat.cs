@@ -1,8 +1,7 @@
-namespace MeKi.Quant.Panels;
+namespace MeKi.Quant;
 
 /// <summary>
-/// The table of panel formats. A panel is eight rows; its blocks follow each other as the blocks of a row do. A format can be multiplied by when it stands
-/// here.
+/// Panels of one block format, which is what products are computed from. A panel is eight rows; its blocks follow each other as the blocks of a row do.
 /// </summary>
 internal sealed class PanelFormat
 {
@@ -19,8 +18,7 @@ internal sealed class PanelFormat
     private delegate void Unpacker(ReadOnlySpan<byte> panel, int row, Span<byte> block);
 
     /// <summary>Every format that has panels, in order of its GGUF number.</summary>
-    public static IReadOnlyList<PanelFormat> All { get; } =
-        [Describe<F32Panel>(), Describe<F16Panel>(), Describe<Q4_0Panel>(), Describe<Q8_0Panel>(), Describe<Q4_KPanel>(), Describe<Q5_KPanel>(), Describe<Q6_KPanel>(), Describe<BF16Panel>()];
+    public static IReadOnlyList<PanelFormat> All { get; } = [.. BlockFormat.All.Select(format => format.Panels).OfType<PanelFormat>()];
 
     /// <summary>The block format of the rows.</summary>
     public BlockFormat Block { get; }
@@ -32,7 +30,7 @@ internal sealed class PanelFormat
     public int BlockBytes => Rows * Block.BlockBytes;
 
     /// <summary>The panels of a block format, or null when it has none and its rows are to be encoded anew as <see cref="GgmlType.Q8_0"/>.</summary>
-    public static PanelFormat? Find(GgmlType type) => All.FirstOrDefault(format => format.Block.Type == type);
+    public static PanelFormat? Find(GgmlType type) => BlockFormat.Find(type)?.Panels;
 
     /// <summary>Bytes of the panels of a matrix; a last panel that has fewer rows is filled with zeros.</summary>
     /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
@@ -60,7 +58,7 @@ internal sealed class PanelFormat
         }
     }
 
-    /// <inheritdoc cref="IPanelFormat.Pack"/>
+    /// <inheritdoc cref="IPanelFormat.PackPanel"/>
     /// <exception cref="ArgumentException">A length is not <see cref="BlockBytes"/>.</exception>
     public void Pack(ReadOnlySpan<byte> blocks, Span<byte> panel)
     {
@@ -69,7 +67,7 @@ internal sealed class PanelFormat
         _pack(blocks, panel);
     }
 
-    /// <inheritdoc cref="IPanelFormat.Unpack"/>
+    /// <inheritdoc cref="IPanelFormat.UnpackRow"/>
     /// <exception cref="ArgumentException">A length is not that of a panel block or a block.</exception>
     public void Unpack(ReadOnlySpan<byte> panel, int row, Span<byte> block)
     {
@@ -79,7 +77,10 @@ internal sealed class PanelFormat
         _unpack(panel, row, block);
     }
 
-    private static PanelFormat Describe<T>() where T : struct, IPanelFormat => new(BlockFormat.Of(T.Type), T.Pack, T.Unpack);
+    /// <summary>The panels of a block format that is being described.</summary>
+    internal static PanelFormat Of<T>(BlockFormat block)
+        where T : struct, IPanelFormat
+        => new(block, T.PackPanel, T.UnpackRow);
 
     private void CheckLength(int length, int expected)
     {

@@ -1,4 +1,4 @@
-namespace MeKi.Quant.Panels;
+namespace MeKi.Quant;
 
 /// <summary>
 /// The 6-bit scales and minima of eight rows of <see cref="Q4_K"/> or <see cref="Q5_K"/> in 96 bytes, one after the other for vector shifts and masks.
@@ -10,8 +10,7 @@ namespace MeKi.Quant.Panels;
 /// </summary>
 internal static class PanelScales
 {
-    public const int Bytes = 12 * PanelFormat.Rows;
-    private const int Plain = 12;
+    private const int Plain = SubScales.Bytes;
 
     /// <summary>Packs a row's values from the canonical twelve bytes.</summary>
     public static void Pack(ReadOnlySpan<byte> canonical, Span<byte> panel, int row)
