@@ -28,13 +28,14 @@ internal readonly struct Q4_K : IPanelFormat
     /// <summary>Bytes of a block.</summary>
     public const int Bytes = CodesAt + Columns / 2;
 
+    /// <summary>Where the codes begin in a block.</summary>
+    public const int CodesAt = SubScaledBlock.HeaderBytes;
+
     /// <summary>Where the first sub-block's codes begin in a panel block.</summary>
     public const int PanelCodesAt = SubScaledBlock.PanelHeaderBytes;
 
     /// <summary>Bytes of a sub-block's codes in a panel block.</summary>
     public const int PanelGroupBytes = 4 * Interleave.VectorBytes;
-
-    private const int CodesAt = SubScaledBlock.HeaderBytes;
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_K;

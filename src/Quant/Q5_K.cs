@@ -31,13 +31,17 @@ internal readonly struct Q5_K : IPanelFormat
     /// <summary>Bytes of a block.</summary>
     public const int Bytes = CodesAt + Columns / 2;
 
+    /// <summary>Where the codes' fifth bits begin in a block.</summary>
+    public const int FifthBitsAt = SubScaledBlock.HeaderBytes;
+
+    /// <summary>Where their low four bits begin.</summary>
+    public const int CodesAt = FifthBitsAt + Columns / 8;
+
     /// <summary>Where the first sub-block's codes begin in a panel block.</summary>
     public const int PanelCodesAt = SubScaledBlock.PanelHeaderBytes;
 
     /// <summary>Bytes of a sub-block's codes in a panel block.</summary>
     public const int PanelGroupBytes = 5 * Interleave.VectorBytes;
-
-    private const int FifthBitsAt = SubScaledBlock.HeaderBytes, CodesAt = FifthBitsAt + Columns / 8;
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;

@@ -31,6 +31,12 @@ internal readonly struct Q6_K : IPanelFormat
     /// <summary>Bytes of a block.</summary>
     public const int Bytes = ScaleAt + sizeof(ushort);
 
+    /// <summary>Where the sub-blocks' scales begin in a block.</summary>
+    public const int ScalesAt = UpperAt + Columns / 4;
+
+    /// <summary>Where d is in a block.</summary>
+    public const int ScaleAt = ScalesAt + SubBlocks;
+
     /// <summary>Where the scales of the sub-blocks begin in a panel block.</summary>
     public const int PanelScalesAt = sizeof(ushort) * PanelFormat.Rows;
 
@@ -40,10 +46,7 @@ internal readonly struct Q6_K : IPanelFormat
     /// <summary>Bytes of a group's codes in a panel block.</summary>
     public const int PanelGroupBytes = 6 * Interleave.VectorBytes;
 
-    private const int SubBlocks = 16, SubBlockSize = Columns / SubBlocks, Middle = 32, Groups = Columns / 32;
-
-    // Of a block: upper bits, scales of the sub-blocks, d.
-    private const int UpperAt = Columns / 2, ScalesAt = UpperAt + Columns / 4, ScaleAt = ScalesAt + SubBlocks;
+    private const int SubBlocks = 16, SubBlockSize = Columns / SubBlocks, Middle = 32, Groups = Columns / 32, UpperAt = Columns / 2;
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q6_K;
@@ -92,6 +95,14 @@ internal readonly struct Q6_K : IPanelFormat
             EncodeScales(values[..Columns], blocks[..Bytes], codes);
             PackCodes(codes, blocks);
         }
+    }
+
+    /// <summary>One code of a block.</summary>
+    public static int Code(ReadOnlySpan<byte> block, int i)
+    {
+        int half = i / 128, quarter = i % 128 / 32, column = i % 32;
+        int low = block[64 * half + 32 * (quarter % 2) + column] >> (quarter / 2 * 4) & 15;
+        return low | (block[UpperAt + 32 * half + column] >> (2 * quarter) & 3) << 4;
     }
 
     private static void EncodeScales(ReadOnlySpan<float> values, Span<byte> block, Span<byte> codes)
