@@ -59,7 +59,7 @@ public class ElementwiseBenchmarks
     public void SwiGluOfFeedForward() => _inner.Fuse(0, StoredRow.OfFloats(_up.Row(0)), _gate.Row(0));
 
     [Benchmark]
-    public void GatherAddOfMemory() => _fusion.Fuse(0, new(RowType, _row, _scales), _memory.Row(0));
+    public void FuseOfMemory() => _fusion.Fuse(0, new(RowType, _row, _scales), _memory.Row(0));
 
     private static ActivationMatrix Row(int columns)
     {

@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Benchmarks;
 

@@ -2,9 +2,8 @@ using System.Diagnostics;
 using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
-using MeKi.Kernels.Yardsticks;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
+using MeKi.Tool.Benchmarking;
 
 namespace MeKi.Regress;
 
@@ -75,7 +74,7 @@ internal sealed unsafe class KernelCases : IDisposable
         yield return new("RMSNorm / multiply-adds of one", Repeat(1000, RmsNormOnce(), Hidden), _peakOfOne.Run);
         yield return new("RoPE / multiply-adds of one", Repeat(100, RopeOnce(), Heads * HeadDimension), _peakOfOne.Run);
         yield return new("SwiGLU / multiply-adds of one", Repeat(200, SwiGluOnce(), FeedForward), _peakOfOne.Run);
-        yield return new("gather-add / multiply-adds of one", Repeat(2000, GatherAddOnce(), MemoryDimension), _peakOfOne.Run);
+        yield return new("row fuse / multiply-adds of one", Repeat(2000, RowFuseOnce(), MemoryDimension), _peakOfOne.Run);
     }
 
     public void Dispose()
@@ -144,7 +143,7 @@ internal sealed unsafe class KernelCases : IDisposable
         return () => inner.Fuse(0, StoredRow.OfFloats(up.Row(0)), gate.Row(0));
     }
 
-    private Action GatherAddOnce()
+    private Action RowFuseOnce()
     {
         byte[] row = new byte[MemoryDimension], scale = new byte[sizeof(float)];
         StoredRow.Encode(RowType.Int8, Activations(1, MemoryDimension).Row(0), row, scale);

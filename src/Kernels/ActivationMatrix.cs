@@ -4,7 +4,7 @@ namespace MeKi.Kernels;
 
 /// <summary>Float32 activations of some tokens, one row each, in pinned memory that grows to the most rows ever asked for and is reused.</summary>
 /// <param name="columns">Values of a row; <see cref="Shape"/> changes them.</param>
-public sealed class ActivationMatrix(int columns = 0)
+internal sealed class ActivationMatrix(int columns = 0)
 {
     // Products of floats compute six tokens at a time and read rows that are not there.
     private const int SpareRows = 5;

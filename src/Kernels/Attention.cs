@@ -18,7 +18,7 @@ namespace MeKi.Kernels;
 /// held does not grow with depth. A query meets the same pages in the same order whatever tokens are beside it and whoever computes them: the bits depend
 /// neither on threads nor on how a prompt is cut.
 /// </remarks>
-public sealed unsafe class Attention : Region
+internal sealed unsafe class Attention : Region
 {
     // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B =
     // 48 KB.

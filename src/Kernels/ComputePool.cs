@@ -12,7 +12,7 @@ namespace MeKi.Kernels;
 /// is woken by one permit: whoever publishes a region takes the count of the parked with it, so that workers who are slow to wake are not given a permit by
 /// every region they miss.
 /// </remarks>
-public sealed class ComputePool : IDisposable
+internal sealed class ComputePool : IDisposable
 {
     // About 0.5 ms: the runtime makes Thread.SpinWait(8) some 240 ns on any machine. Longer than the serial stretch between two regions of a token, and than
     // choosing the next token.

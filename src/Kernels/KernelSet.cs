@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Arm;
 using MeKi.Kernels.Attending;
+using MeKi.Kernels.Formats;
 using MeKi.Kernels.Fusing;
 using MeKi.Kernels.Panels;
 using MeKi.Kernels.Scalar;
@@ -74,7 +75,7 @@ internal sealed class KernelSet
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
-        all.Add(new("Scalar", new ScalarPanelKernels(), new ScalarAttentionKernels(), new ScalarFusionKernels()));
+        all.Add(new("Scalar", new(static type => WeightFormats.Of<PanelProducts, ScalarProducts.Maker>(type, default)), new ScalarAttentionKernels(), new ScalarFusionKernels()));
         // Instruction by instruction, slower than scalar code: there to test what runs on ARM64.
         Add<NeonVector<EmulatedNeon, DotProductDot>>("EmulatedNeonDot");
         Add<NeonVector<EmulatedNeon, MultiplyWideningDot>>("EmulatedNeon");
@@ -90,6 +91,6 @@ internal sealed class KernelSet
         static KernelSet Of<TVector, TWide>(string name)
             where TVector : struct, IPanelVector<TVector>
             where TWide : struct, IWideVector<TWide>
-            => new(name, new VectorPanelKernels<TVector, TWide>(), new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
+            => new(name, new(static type => WeightFormats.Of<PanelProducts, VectorProducts<TVector, TWide>>(type, default)), new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
     }
 }

@@ -1,6 +1,6 @@
 using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Panels;
-using MeKi.Quant.Panels;
+using MeKi.Quant;
 
 namespace MeKi.Kernels;
 
@@ -13,7 +13,7 @@ namespace MeKi.Kernels;
 /// Each output is computed by one thread in one order, the same for one token and for many: the bits depend neither on the number of threads nor on how a
 /// prompt is cut into chunks, and prefill equals decode exactly.
 /// </remarks>
-public sealed unsafe class MatMul : Region
+internal sealed unsafe class MatMul : Region
 {
     // What a thread claims of a product by one token: a sixth of its share, so that it waits little for the others at the region's end, 4 to 16 µs at 16 GB/s.
     // Each claim begins a stream that the machine has yet to recognise: against 64 KB always, the 0.6B model decodes 1.09 to 1.12 (Q8_0) and 1.04 to 1.06 times

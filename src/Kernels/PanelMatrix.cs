@@ -1,6 +1,5 @@
 using MeKi.Kernels.Allocation;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels;
 
@@ -8,7 +7,7 @@ namespace MeKi.Kernels;
 /// A weight matrix [rows × columns] in panels of eight rows, the layout that products are computed from: in memory that somebody else owns and keeps alive (a
 /// mapped file), or packed from canonical rows by <see cref="Pack"/>. A last panel with fewer rows is filled up with zeros.
 /// </summary>
-public sealed unsafe class PanelMatrix
+internal sealed unsafe class PanelMatrix
 {
     // Panels that share a packing thread's room for eight rows.
     private const int PackedAtOnce = 16;

@@ -1,4 +1,5 @@
-using MeKi.Quant.Panels;
+using MeKi.Quant;
+
 
 namespace MeKi.Kernels;
 

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Kernels;
 
 /// <summary>Root mean square normalisation: <c>y = w ⊙ x / sqrt(mean(x²) + eps)</c> (Zhang and Sennrich, 2019).</summary>
-public static unsafe class RmsNorm
+internal static unsafe class RmsNorm
 {
     /// <summary>Normalises one vector; <paramref name="y"/> may be <paramref name="x"/>.</summary>
     /// <param name="x">The vector, [d].</param>

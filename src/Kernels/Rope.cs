@@ -7,7 +7,7 @@ namespace MeKi.Kernels;
 /// Pairs are (x[i], x[i + D/2]), as in Hugging Face's checkpoints, or neighbours (x[2i], x[2i + 1]), as in GGUF files of Llama. Frequencies are computed in
 /// float64 and rounded; angles are float32, as in the models' training code.
 /// </summary>
-public sealed class Rope
+internal sealed class Rope
 {
     private readonly float[] _frequencies;
     private readonly float _magnitude;

@@ -10,7 +10,7 @@ namespace MeKi.Kernels;
 /// 2002.05202).
 /// </summary>
 /// <param name="fusion">How.</param>
-public sealed class RowFusion(Fusion fusion)
+internal sealed class RowFusion(Fusion fusion)
 {
     private readonly FusionKernels _kernels = KernelSet.Selected.Fusion;
     private readonly QuantizedActivations _codes = new();

@@ -6,7 +6,7 @@ namespace MeKi.Kernels;
 /// A weight matrix [rows × columns] in a block format, seen in memory that somebody else owns and keeps alive (a mapped file).
 /// Rows are contiguous within a group; groups lie at a fixed distance, so that the q rows of a stacked qkv matrix are a matrix too, without a copy.
 /// </summary>
-public sealed unsafe class WeightMatrix
+internal sealed unsafe class WeightMatrix
 {
     private readonly byte* _data;
     private readonly long _rowBytes;

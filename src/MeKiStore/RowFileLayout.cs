@@ -69,7 +69,7 @@ public sealed record RowFileLayout
     public long RecordOffset(int token) => DataOffset + (long)token * RecordStride;
 
     /// <summary>A layer's row within a record's bytes.</summary>
-    public StoredRow Row(ReadOnlySpan<byte> record, int layer) =>
+    internal StoredRow Row(ReadOnlySpan<byte> record, int layer) =>
         new(Type, record.Slice(ScaleBytes + layer * RowStride, RowBytes), record.Slice(layer * RowScaleBytes, RowScaleBytes));
 
     /// <summary>Reads a file's header and checks it and the file's length.</summary>

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Quant;
 
-/// <summary>bfloat16, the upper half of a single: a block is one value of two bytes. Encoding rounds to nearest even and keeps NaN a NaN.</summary>
-public readonly struct BF16 : IBlockFormat
+/// <summary>bfloat16, the upper half of a single: a block is one value of two bytes. Encoding rounds to nearest even and keeps NaN a NaN. In panels a column's eight values follow each other.</summary>
+internal readonly struct BF16 : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.BF16;
@@ -36,4 +36,10 @@ public readonly struct BF16 : IBlockFormat
             upper[i] = float.IsNaN(values[i]) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
         }
     }
+
+    /// <inheritdoc/>
+    public static void PackPanel(ReadOnlySpan<byte> blocks, Span<byte> panel) => blocks.CopyTo(panel);
+
+    /// <inheritdoc/>
+    public static void UnpackRow(ReadOnlySpan<byte> panel, int row, Span<byte> block) => F16.UnpackRow(panel, row, block);
 }

@@ -3,7 +3,7 @@ namespace MeKi.Quant;
 /// <summary>
 /// The table of block formats: what a tensor type looks like in bytes and how it is decoded and encoded. A format exists when it stands here.
 /// </summary>
-public sealed class BlockFormat
+internal sealed class BlockFormat
 {
     private readonly Decoder _decode;
     private readonly Encoder _encode;
@@ -18,11 +18,11 @@ public sealed class BlockFormat
 
     private delegate void Encoder(ReadOnlySpan<float> values, Span<byte> blocks);
 
-    /// <summary>Every format this engine decodes, in order of its GGUF number.</summary>
+    /// <summary>Every format this engine decodes, in order of its GGUF number. Products are computed from those in panels; others are encoded anew for them.</summary>
     public static IReadOnlyList<BlockFormat> All { get; } =
     [
-        Describe<F32>(), Describe<F16>(), Describe<Q4_0>(), Describe<Q4_1>(), Describe<Q5_0>(), Describe<Q5_1>(), Describe<Q8_0>(),
-        Describe<Q4_K>(), Describe<Q5_K>(), Describe<Q6_K>(), Describe<IQ4_NL>(), Describe<BF16>(),
+        InPanels<F32>(), InPanels<F16>(), InPanels<Q4_0>(), InRows<Q4_1>(), InRows<Q5_0>(), InRows<Q5_1>(), InPanels<Q8_0>(),
+        InPanels<Q4_K>(), InPanels<Q5_K>(), InPanels<Q6_K>(), InRows<IQ4_NL>(), InPanels<BF16>(),
     ];
 
     /// <summary>The GGUF tensor type.</summary>
@@ -36,6 +36,9 @@ public sealed class BlockFormat
 
     /// <summary>Bytes of a block.</summary>
     public int BlockBytes { get; }
+
+    /// <summary>The panels of the format, or null where it has none.</summary>
+    public PanelFormat? Panels { get; private set; }
 
     /// <inheritdoc cref="IBlockFormat.MaxMagnitude"/>
     public float MaxMagnitude { get; }
@@ -72,7 +75,17 @@ public sealed class BlockFormat
         _encode(values, blocks);
     }
 
-    private static BlockFormat Describe<T>() where T : struct, IBlockFormat => new(T.Type, T.BlockSize, T.BlockBytes, T.MaxMagnitude, T.Decode, T.Encode);
+    private static BlockFormat InRows<T>()
+        where T : struct, IBlockFormat
+        => new(T.Type, T.BlockSize, T.BlockBytes, T.MaxMagnitude, T.Decode, T.Encode);
+
+    private static BlockFormat InPanels<T>()
+        where T : struct, IPanelFormat
+    {
+        BlockFormat format = InRows<T>();
+        format.Panels = PanelFormat.Of<T>(format);
+        return format;
+    }
 
     private void CheckLengths(int bytes, int values)
     {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Quant;
 
-/// <summary>IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite.</summary>
-public readonly struct F16 : IBlockFormat
+/// <summary>IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite. In panels a column's eight values follow each other.</summary>
+internal readonly struct F16 : IPanelFormat
 {
     /// <summary>The largest finite magnitude.</summary>
     public const float MaxValue = 65504;
@@ -28,4 +28,11 @@ public readonly struct F16 : IBlockFormat
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks) =>
         TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(blocks));
+
+    /// <inheritdoc/>
+    public static void PackPanel(ReadOnlySpan<byte> blocks, Span<byte> panel) => blocks.CopyTo(panel);
+
+    /// <inheritdoc/>
+    public static void UnpackRow(ReadOnlySpan<byte> panel, int row, Span<byte> block) =>
+        MemoryMarshal.Cast<byte, ushort>(panel).Slice(row, 1).CopyTo(MemoryMarshal.Cast<byte, ushort>(block));
 }

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Quant;
 
-/// <summary>IEEE 754 single precision: a block is one value of four bytes, little endian.</summary>
-public readonly struct F32 : IBlockFormat
+/// <summary>IEEE 754 single precision: a block is one value of four bytes, little endian. In panels a column's eight values follow each other.</summary>
+internal readonly struct F32 : IPanelFormat
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F32;
@@ -22,4 +22,10 @@ public readonly struct F32 : IBlockFormat
 
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks) => MemoryMarshal.AsBytes(values).CopyTo(blocks);
+
+    /// <inheritdoc/>
+    public static void PackPanel(ReadOnlySpan<byte> blocks, Span<byte> panel) => blocks.CopyTo(panel);
+
+    /// <inheritdoc/>
+    public static void UnpackRow(ReadOnlySpan<byte> panel, int row, Span<byte> block) => panel.Slice(sizeof(float) * row, sizeof(float)).CopyTo(block);
 }

@@ -4,7 +4,7 @@ namespace MeKi.Quant;
 /// One block format: a struct without state whose static members are its arithmetic, so that generic code over it is specialised and inlined.
 /// The layouts are those of the GGUF specification.
 /// </summary>
-public interface IBlockFormat
+internal interface IBlockFormat
 {
     /// <summary>The GGUF tensor type.</summary>
     static abstract GgmlType Type { get; }

@@ -12,16 +12,24 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding searches the scale: see <see cref="GridScaleSearch"/>.
 /// </summary>
-public readonly struct IQ4_NL : IBlockFormat
+internal readonly struct IQ4_NL : IBlockFormat
 {
+    /// <summary>Values of a block.</summary>
+    public const int Columns = 32;
+
+    /// <summary>Bytes of a block.</summary>
+    public const int Bytes = CodesAt + Columns / 2;
+
+    private const int CodesAt = 2;
+
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_NL;
 
     /// <inheritdoc/>
-    public static int BlockSize => 32;
+    public static int BlockSize => Columns;
 
     /// <inheritdoc/>
-    public static int BlockBytes => 18;
+    public static int BlockBytes => Bytes;
 
     /// <inheritdoc/>
     public static float MaxMagnitude => F16.MaxValue;
@@ -33,10 +41,10 @@ public readonly struct IQ4_NL : IBlockFormat
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
         Vector128<sbyte> grid = Vector128.Create(Grid);
-        for (; blocks.Length > 0; blocks = blocks[18..], values = values[32..])
+        for (; blocks.Length > 0; blocks = blocks[Bytes..], values = values[Columns..])
         {
             float scale = (float)MemoryMarshal.Read<Half>(blocks);
-            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(2, 16));
+            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(CodesAt, Columns / 2));
             ScaledCodes.Write(Vector128.Shuffle(grid, low.AsSByte()), scale, values);
             ScaledCodes.Write(Vector128.Shuffle(grid, high.AsSByte()), scale, values[16..]);
         }
@@ -46,17 +54,17 @@ public readonly struct IQ4_NL : IBlockFormat
     public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
     {
         Span<float> scales = stackalloc float[GridScaleSearch.BlocksAtOnce];
-        Span<byte> codes = stackalloc byte[32 * GridScaleSearch.BlocksAtOnce];
+        Span<byte> codes = stackalloc byte[Columns * GridScaleSearch.BlocksAtOnce];
         while (values.Length > 0)
         {
-            int count = Math.Min(values.Length / 32, GridScaleSearch.BlocksAtOnce);
-            GridScaleSearch.Find(values[..(32 * count)], scales, codes);
-            for (int block = 0; block < count; block++, blocks = blocks[18..])
+            int count = Math.Min(values.Length / Columns, GridScaleSearch.BlocksAtOnce);
+            GridScaleSearch.Find(values[..(Columns * count)], scales, codes);
+            for (int block = 0; block < count; block++, blocks = blocks[Bytes..])
             {
                 MemoryMarshal.Write(blocks, (Half)scales[block]);
-                Nibbles.Pack(codes.Slice(32 * block, 32), blocks.Slice(2, 16));
+                Nibbles.Pack(codes.Slice(Columns * block, Columns), blocks.Slice(CodesAt, Columns / 2));
             }
-            values = values[(32 * count)..];
+            values = values[(Columns * count)..];
         }
     }
 }

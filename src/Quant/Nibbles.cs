@@ -16,6 +16,9 @@ internal static class Nibbles
         return (both & Vector128.Create((byte)0x0F), both >>> 4);
     }
 
+    /// <summary>One code of 256 in four runs of 32 bytes, of which the low halves hold the first 32.</summary>
+    public static int OfRuns(ReadOnlySpan<byte> runs, int i) => runs[i / 64 * 32 + i % 32] >> (i % 64 / 32 * 4) & 15;
+
     /// <summary>
     /// Packs codes of which only the lower four bits are kept: the first half of them goes into the low halves of the bytes, the rest into the high halves.
     /// </summary>

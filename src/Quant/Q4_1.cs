@@ -12,16 +12,24 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes m = min x and d = (max x − min x) / 15; see <see cref="LinearCodes.FromMinimum"/>.
 /// </summary>
-public readonly struct Q4_1 : IBlockFormat
+internal readonly struct Q4_1 : IBlockFormat
 {
+    /// <summary>Values of a block.</summary>
+    public const int Columns = 32;
+
+    /// <summary>Bytes of a block.</summary>
+    public const int Bytes = CodesAt + Columns / 2;
+
+    private const int CodesAt = 4;
+
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_1;
 
     /// <inheritdoc/>
-    public static int BlockSize => 32;
+    public static int BlockSize => Columns;
 
     /// <inheritdoc/>
-    public static int BlockBytes => 20;
+    public static int BlockBytes => Bytes;
 
     /// <inheritdoc/>
     public static float MaxMagnitude => F16.MaxValue;
@@ -29,10 +37,10 @@ public readonly struct Q4_1 : IBlockFormat
     /// <inheritdoc/>
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
-        for (; blocks.Length > 0; blocks = blocks[20..], values = values[32..])
+        for (; blocks.Length > 0; blocks = blocks[Bytes..], values = values[Columns..])
         {
             float scale = (float)MemoryMarshal.Read<Half>(blocks), minimum = (float)MemoryMarshal.Read<Half>(blocks[2..]);
-            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(4, 16));
+            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(CodesAt, Columns / 2));
             ScaledCodes.Write(low, scale, minimum, values);
             ScaledCodes.Write(high, scale, minimum, values[16..]);
         }
@@ -41,13 +49,13 @@ public readonly struct Q4_1 : IBlockFormat
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
     {
-        Span<byte> codes = stackalloc byte[32];
-        for (; values.Length > 0; values = values[32..], blocks = blocks[20..])
+        Span<byte> codes = stackalloc byte[Columns];
+        for (; values.Length > 0; values = values[Columns..], blocks = blocks[Bytes..])
         {
-            float scale = LinearCodes.FromMinimum(values[..32], 15, codes, out float minimum);
+            float scale = LinearCodes.FromMinimum(values[..Columns], 15, codes, out float minimum);
             MemoryMarshal.Write(blocks, (Half)scale);
             MemoryMarshal.Write(blocks[2..], (Half)minimum);
-            Nibbles.Pack(codes, blocks.Slice(4, 16));
+            Nibbles.Pack(codes, blocks.Slice(CodesAt, Columns / 2));
         }
     }
 }

@@ -12,16 +12,24 @@ namespace MeKi.Quant;
 /// </code>
 /// Encoding takes d = x / −16 of the value x of largest magnitude; see <see cref="LinearCodes.AroundZero"/>.
 /// </summary>
-public readonly struct Q5_0 : IBlockFormat
+internal readonly struct Q5_0 : IBlockFormat
 {
+    /// <summary>Values of a block.</summary>
+    public const int Columns = 32;
+
+    /// <summary>Bytes of a block.</summary>
+    public const int Bytes = CodesAt + Columns / 2;
+
+    private const int FifthBitsAt = 2, CodesAt = FifthBitsAt + Columns / 8;
+
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_0;
 
     /// <inheritdoc/>
-    public static int BlockSize => 32;
+    public static int BlockSize => Columns;
 
     /// <inheritdoc/>
-    public static int BlockBytes => 22;
+    public static int BlockBytes => Bytes;
 
     /// <inheritdoc/>
     public static float MaxMagnitude => 16 * F16.MaxValue;
@@ -30,25 +38,25 @@ public readonly struct Q5_0 : IBlockFormat
     public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
         Vector128<byte> middle = Vector128.Create((byte)16);
-        for (; blocks.Length > 0; blocks = blocks[22..], values = values[32..])
+        for (; blocks.Length > 0; blocks = blocks[Bytes..], values = values[Columns..])
         {
             float scale = (float)MemoryMarshal.Read<Half>(blocks);
-            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(6, 16));
-            ScaledCodes.Write(((low | FifthBits.Spread(blocks.Slice(2, 2))) - middle).AsSByte(), scale, values);
-            ScaledCodes.Write(((high | FifthBits.Spread(blocks.Slice(4, 2))) - middle).AsSByte(), scale, values[16..]);
+            (Vector128<byte> low, Vector128<byte> high) = Nibbles.Split(blocks.Slice(CodesAt, Columns / 2));
+            ScaledCodes.Write(((low | FifthBits.Spread(blocks.Slice(FifthBitsAt, 2))) - middle).AsSByte(), scale, values);
+            ScaledCodes.Write(((high | FifthBits.Spread(blocks.Slice(FifthBitsAt + 2, 2))) - middle).AsSByte(), scale, values[16..]);
         }
     }
 
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
     {
-        Span<byte> codes = stackalloc byte[32];
-        for (; values.Length > 0; values = values[32..], blocks = blocks[22..])
+        Span<byte> codes = stackalloc byte[Columns];
+        for (; values.Length > 0; values = values[Columns..], blocks = blocks[Bytes..])
         {
-            float scale = LinearCodes.AroundZero(values[..32], 16, codes);
+            float scale = LinearCodes.AroundZero(values[..Columns], 16, codes);
             MemoryMarshal.Write(blocks, (Half)scale);
-            FifthBits.Pack(codes, blocks.Slice(2, 4));
-            Nibbles.Pack(codes, blocks.Slice(6, 16));
+            FifthBits.Pack(codes, blocks.Slice(FifthBitsAt, Columns / 8));
+            Nibbles.Pack(codes, blocks.Slice(CodesAt, Columns / 2));
         }
     }
 }

@@ -6,7 +6,7 @@ namespace MeKi.Quant;
 /// <param name="type">The encoding.</param>
 /// <param name="values">The values, <see cref="RowBytes"/> bytes.</param>
 /// <param name="scales">The scales, <see cref="ScaleBytes"/> bytes; empty where the encoding has none.</param>
-public readonly ref struct StoredRow(RowType type, ReadOnlySpan<byte> values, ReadOnlySpan<byte> scales)
+internal readonly ref struct StoredRow(RowType type, ReadOnlySpan<byte> values, ReadOnlySpan<byte> scales)
 {
     /// <summary>The encoding.</summary>
     public RowType Type { get; } = type;

@@ -10,16 +10,29 @@ namespace MeKi.Quant;
 /// byte 2..3   dmin, half precision: the unit of the minima
 /// byte 4..15  scales and minima of the eight sub-blocks
 /// </code>
+/// In panels of eight rows the three follow each other for all rows: byte 0, 16 and 32.
 /// </summary>
 internal static class SubScaledBlock
 {
-    private const int SubBlockSize = 32;
+    /// <summary>Bytes of d, dmin, scales and minima in a block.</summary>
+    public const int HeaderBytes = ScalesAt + SubScales.Bytes;
+
+    /// <summary>Bytes of them in a panel block.</summary>
+    public const int PanelHeaderBytes = HeaderBytes * PanelFormat.Rows;
+
+    /// <summary>Where dmin of the first row begins in a panel block.</summary>
+    public const int PanelMinimumAt = sizeof(ushort) * PanelFormat.Rows;
+
+    /// <summary>Where scales and minima begin in a panel block.</summary>
+    public const int PanelScalesAt = ScalesAt * PanelFormat.Rows;
+
+    private const int SubBlockSize = 32, ScalesAt = 2 * sizeof(ushort);
 
     /// <summary>What a code of sub-block j is multiplied with, and what is added then.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (float Scale, float Offset) ScaleAndOffset(ReadOnlySpan<byte> block, int j)
     {
-        ReadOnlySpan<byte> packed = block.Slice(4, SubScales.Bytes);
+        ReadOnlySpan<byte> packed = block.Slice(ScalesAt, SubScales.Bytes);
         float d = (float)MemoryMarshal.Read<Half>(block), dmin = (float)MemoryMarshal.Read<Half>(block[2..]);
         return (d * SubScales.Scale(packed, j), -(dmin * SubScales.Minimum(packed, j)));
     }
@@ -41,7 +54,7 @@ internal static class SubScaledBlock
         Span<byte> storedScales = stackalloc byte[SubScales.Count], storedMinima = stackalloc byte[SubScales.Count];
         MemoryMarshal.Write(header, (Half)Store(scales, storedScales));
         MemoryMarshal.Write(header[2..], (Half)Store(minima, storedMinima));
-        SubScales.Pack(storedScales, storedMinima, header.Slice(4, SubScales.Bytes));
+        SubScales.Pack(storedScales, storedMinima, header.Slice(ScalesAt, SubScales.Bytes));
         for (int j = 0; j < SubScales.Count; j++)
         {
             (float scale, float offset) = ScaleAndOffset(header, j);
@@ -49,6 +62,22 @@ internal static class SubScaledBlock
             if (scale != 0)
                 RoundedCodes.Write(values.Slice(SubBlockSize * j, SubBlockSize), scale, -offset, 0, maxCode, codes[(SubBlockSize * j)..]);
         }
+    }
+
+    /// <summary>Places a row's first sixteen bytes in a panel block.</summary>
+    public static void PackHeader(ReadOnlySpan<byte> block, Span<byte> panel, int row)
+    {
+        Interleave.PlaceHalf(block, panel, row);
+        Interleave.PlaceHalf(block[2..], panel[PanelMinimumAt..], row);
+        PanelScales.Pack(block.Slice(ScalesAt, SubScales.Bytes), panel[PanelScalesAt..], row);
+    }
+
+    /// <summary>Takes a row's first sixteen bytes out of a panel block.</summary>
+    public static void UnpackHeader(ReadOnlySpan<byte> panel, int row, Span<byte> block)
+    {
+        Interleave.TakeHalf(panel, row, block);
+        Interleave.TakeHalf(panel[PanelMinimumAt..], row, block[2..]);
+        PanelScales.Unpack(panel[PanelScalesAt..], row, block.Slice(ScalesAt, SubScales.Bytes));
     }
 
     /// <summary>Rounds numbers to 6 bits in units of a 63rd of the largest, which is returned.</summary>

@@ -1,5 +1,4 @@
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Tests;
 

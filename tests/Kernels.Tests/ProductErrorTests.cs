@@ -1,8 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using MeKi.Kernels.Scalar;
+using MeKi.Kernels.Formats;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Tests;
 
@@ -100,15 +99,30 @@ public unsafe class ProductErrorTests
         PanelFormat format = weight.Format;
         double[] magnitudes = new double[w.Length];
         byte[] block = new byte[format.Block.BlockBytes];
-        short[] codes = new short[CanonicalCodes.MaxColumns];
+        short[] codes = new short[format.Block.BlockSize];
         float[] scales = new float[8], minima = new float[8];
+        CodeReader read = WeightFormats.Of<CodeReader, ReaderOfCodes>(format.Block.Type, default);
         for (int b = 0; b < weight.Blocks; b++)
         {
             format.Unpack(new(weight.Panel(row / PanelFormat.Rows) + (long)b * format.BlockBytes, format.BlockBytes), row % PanelFormat.Rows, block);
-            CanonicalCodes.Read(format.Block.Type, block, codes, scales, minima);
+            read(block, codes, scales, minima);
             for (int i = 0; i < format.Block.BlockSize; i++)
                 magnitudes[b * format.Block.BlockSize + i] = Math.Abs((double)scales[i / 32] * codes[i]) + Math.Abs(minima[i / 32]);
         }
         return magnitudes;
+    }
+
+    private delegate void CodeReader(ReadOnlySpan<byte> block, Span<short> codes, Span<float> scales, Span<float> minima);
+
+    private readonly struct ReaderOfCodes : IWeightFormatUser<CodeReader>
+    {
+        public CodeReader OfCodes<TCodes, TKind>()
+            where TCodes : struct, IPanelCodes<TKind>
+            where TKind : struct, ICodeKind
+            => TCodes.Read;
+
+        public CodeReader OfFloats<TFloats>()
+            where TFloats : struct, IPanelFloats
+            => throw new NotSupportedException();
     }
 }

@@ -1,6 +1,5 @@
 using MeKi.Model.Gguf;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Tests;
 

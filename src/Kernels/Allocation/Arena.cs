@@ -9,7 +9,7 @@ namespace MeKi.Kernels.Allocation;
 /// <param name="chunkBytes">Bytes of a chunk; a larger piece has a chunk of its own. The system gives memory as it is touched, so what is left of a chunk costs
 /// addresses only.</param>
 /// <param name="hugePages">Whether to ask for huge pages (<see cref="HugePages"/>): memory is then given by 2 MB. Without, by 4 KB.</param>
-public sealed unsafe class Arena(long chunkBytes, bool hugePages)
+internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
 {
     private const int PieceAlignment = 64;
 

@@ -1,7 +1,7 @@
 namespace MeKi.Kernels.Allocation;
 
 /// <summary>Native memory out of an <see cref="Arena"/>. Kernels hold its address, so whoever owns it keeps it while they run.</summary>
-public sealed unsafe class ArenaPiece : IDisposable
+internal sealed unsafe class ArenaPiece : IDisposable
 {
     private Arena.Chunk? _chunk;
 

@@ -12,7 +12,7 @@ namespace MeKi.Kernels.Allocation;
 /// <remarks>
 /// Linux, Documentation/admin-guide/mm/transhuge.rst; madvise(2), MADV_HUGEPAGE. The one place of the libraries that calls libc, for which .NET has no class.
 /// </remarks>
-public static unsafe partial class HugePages
+internal static unsafe partial class HugePages
 {
     /// <summary>
     /// Bytes of a huge page where ordinary ones have 4 KB; memory that begins at a multiple has no part that is too short for one before its end.

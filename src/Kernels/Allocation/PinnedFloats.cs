@@ -8,8 +8,14 @@ internal sealed unsafe class PinnedFloats
 {
     private const int LineBytes = 64, LineFloats = LineBytes / sizeof(float);
 
+    [ThreadStatic]
+    private static PinnedFloats? t_own;
+
     private float[] _array = [];
     private int _first;
+
+    /// <summary>A thread's own, for what a kernel needs until it returns.</summary>
+    public static PinnedFloats OfThread => t_own ??= new();
 
     /// <summary>Makes room; contents are undefined where it grows.</summary>
     /// <param name="count">How many numbers.</param>

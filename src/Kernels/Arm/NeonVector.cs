@@ -63,6 +63,13 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> Or(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) => new(a._low | b._low, a._high | b._high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> OrMasked(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> bytes, byte bits)
+    {
+        Vector128<sbyte> mask = Vector128.Create((sbyte)bits);
+        return new(a._low | (bytes._low & mask), a._high | (bytes._high & mask));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> ShiftRight(NeonVector<TNeon, TDot> bytes, int bits) => new(bytes._low >>> bits, bytes._high >>> bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

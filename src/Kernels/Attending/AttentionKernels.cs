@@ -20,6 +20,8 @@ internal abstract unsafe class AttentionKernels
     /// <summary>Positions that scores are computed in groups of: bounds are multiples of it.</summary>
     public const int ScorePositions = 32;
 
+    private readonly PageKernels?[] _pages = new PageKernels?[KvFormats.Count];
+
     /// <summary>Rows that the kernels may write results for: four interleaved queries or six rows of a tile at a time.</summary>
     public static int PaddedRows(int rows) => rows < 8 ? (rows + 3) / 4 * 4 : (rows + 11) / 12 * 12;
 
@@ -33,7 +35,8 @@ internal abstract unsafe class AttentionKernels
     /// <param name="row">The first row, a multiple of four.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="scores">Receives [padded rows × page length], of which these positions.</param>
-    public abstract void Score(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores);
+    public void Score(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores) =>
+        Of(layout.Keys).Score(layout, keys, first, end, queries, kvHead, row, rows, scores);
 
     /// <summary>Makes one row's scores weights, and zero where the row sees nothing.</summary>
     /// <param name="scores">The row's scores at the positions <paramref name="first"/> … <paramref name="end"/> − 1.</param>
@@ -54,8 +57,14 @@ internal abstract unsafe class AttentionKernels
     /// <param name="rows">Rows.</param>
     /// <param name="sums">Receives [padded rows × columns], rows <paramref name="stride"/> apart.</param>
     /// <param name="stride">Distance of the rows of <paramref name="sums"/>.</param>
-    public abstract void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride);
+    public void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride) =>
+        Of(layout.Values).Sum(layout, values, first, end, weights, rows, sums, stride);
 
     /// <summary><c>to ← to · scale + part · partScale</c>: joins what two runs of positions gave.</summary>
     public abstract void Join(float* to, float scale, float* part, float partScale, int columns);
+
+    /// <summary>Makes the kernels over pages in a format.</summary>
+    protected abstract PageKernels Make(KvFormat format);
+
+    private PageKernels Of(KvFormat format) => _pages[(int)format] ??= Make(format);
 }

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels.Kv;
-using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Attending;
 
@@ -16,6 +15,7 @@ internal sealed unsafe class AttentionQueries
     private readonly QuantizedActivations _quantized = new();
     private float[] _values = [];
     private KvLayout _layout = null!;
+    private KvStorage _keys = null!;
     private int _rows;
     private float _scale;
 
@@ -25,13 +25,14 @@ internal sealed unsafe class AttentionQueries
     /// <param name="scale">What scores are multiplied with.</param>
     public void Reserve(KvLayout layout, int rows, float scale)
     {
-        _scale = scale * (layout.Keys == KvFormat.F16 ? MovedHalf.Scale : 1);
+        _keys = KvStorage.Of(layout.Keys);
+        _scale = scale * _keys.Factor;
         (_layout, _rows) = (layout, checked(rows + Interleave - 1) / Interleave * Interleave);
         // The kernels compute up to six rows at a time and read those that are missing.
         int all = checked((_rows * layout.KvHeads) + Interleave);
         if (_values.LongLength < (long)all * layout.Columns)
             _values = GC.AllocateArray<float>(checked(all * layout.Columns), pinned: true);
-        if (layout.Keys == KvFormat.Q8_0)
+        if (_keys.QuantizesQueries)
             _quantized.Reserve(all, layout.Columns);
     }
 
@@ -45,7 +46,7 @@ internal sealed unsafe class AttentionQueries
         Span<float> scaled = new(x, _layout.Columns);
         TensorPrimitives.Multiply(query, _scale, scaled);
         scaled[query.Length..].Clear();
-        if (_layout.Keys != KvFormat.Q8_0)
+        if (!_keys.QuantizesQueries)
             return;
         QuantizedRow to = _quantized.Row((kvHead * _rows) + row);
         for (int block = 0; block < _layout.Blocks; block++)

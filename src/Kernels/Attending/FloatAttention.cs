@@ -9,10 +9,10 @@ namespace MeKi.Kernels.Attending;
 /// hide the latency of the multiply-add, and a page is read once from memory. More rows are tiles over what was widened once (<see cref="FloatTile{TWide}"/>).
 /// Both give the same bits: each score is one chain of multiply-adds over the columns, each sum one chain over the positions.
 /// </summary>
-internal static unsafe class FloatAttention<TVector, TWide, TPairs>
+internal static unsafe class FloatAttention<TVector, TWide, TFormat>
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
-    where TPairs : struct, IFloatPairs
+    where TFormat : struct, IFloatKv
 {
     /// <summary>The scores of two queries at 32 positions.</summary>
     /// <param name="keys">The positions' keys.</param>
@@ -25,9 +25,9 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     public static void ScoreTwo(byte* keys, int columns, nint ahead, float* x, float* y, float* scores, float* others)
     {
         TWide x0 = TWide.Zero, x1 = TWide.Zero, y0 = TWide.Zero, y1 = TWide.Zero;
-        for (float* end = x + columns; x < end; x += 2, y += 2, keys += 4 * TPairs.Bytes)
+        for (float* end = x + columns; x < end; x += 2, y += 2, keys += 4 * TFormat.PairBytes)
         {
-            for (int line = 0; TVector.Prefetches && line < 4 * TPairs.Bytes; line += 64)
+            for (int line = 0; TVector.Prefetches && line < 4 * TFormat.PairBytes; line += 64)
                 TVector.Prefetch(keys + ahead + line);
             TWide a = TWide.BroadcastFloat(x), b = TWide.BroadcastFloat(y), c = TWide.BroadcastFloat(x + 1), d = TWide.BroadcastFloat(y + 1);
             TWide k = First(keys);
@@ -36,10 +36,10 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
             k = Second(keys);
             x0 = TWide.MultiplyAdd(k, c, x0);
             y0 = TWide.MultiplyAdd(k, d, y0);
-            k = First(keys + 2 * TPairs.Bytes);
+            k = First(keys + 2 * TFormat.PairBytes);
             x1 = TWide.MultiplyAdd(k, a, x1);
             y1 = TWide.MultiplyAdd(k, b, y1);
-            k = Second(keys + 2 * TPairs.Bytes);
+            k = Second(keys + 2 * TFormat.PairBytes);
             x1 = TWide.MultiplyAdd(k, c, x1);
             y1 = TWide.MultiplyAdd(k, d, y1);
         }
@@ -53,15 +53,15 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     public static void ScoreOne(byte* keys, int columns, nint ahead, float* x, float* scores)
     {
         TWide x0 = TWide.Zero, x1 = TWide.Zero;
-        for (float* end = x + columns; x < end; x += 2, keys += 4 * TPairs.Bytes)
+        for (float* end = x + columns; x < end; x += 2, keys += 4 * TFormat.PairBytes)
         {
-            for (int line = 0; TVector.Prefetches && line < 4 * TPairs.Bytes; line += 64)
+            for (int line = 0; TVector.Prefetches && line < 4 * TFormat.PairBytes; line += 64)
                 TVector.Prefetch(keys + ahead + line);
             TWide a = TWide.BroadcastFloat(x), b = TWide.BroadcastFloat(x + 1);
             x0 = TWide.MultiplyAdd(First(keys), a, x0);
-            x1 = TWide.MultiplyAdd(First(keys + 2 * TPairs.Bytes), a, x1);
+            x1 = TWide.MultiplyAdd(First(keys + 2 * TFormat.PairBytes), a, x1);
             x0 = TWide.MultiplyAdd(Second(keys), b, x0);
-            x1 = TWide.MultiplyAdd(Second(keys + 2 * TPairs.Bytes), b, x1);
+            x1 = TWide.MultiplyAdd(Second(keys + 2 * TFormat.PairBytes), b, x1);
         }
         TWide.Store(x0, scores);
         TWide.Store(x1, scores + 16);
@@ -78,9 +78,9 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     public static void SumTwo(byte* values, int positions, nint ahead, float* x, float* y, float* sums, float* others)
     {
         TWide x0 = TWide.Zero, x1 = TWide.Zero, y0 = TWide.Zero, y1 = TWide.Zero;
-        for (float* end = x + positions; x < end; x++, y++, values += 2 * TPairs.Bytes)
+        for (float* end = x + positions; x < end; x++, y++, values += 2 * TFormat.PairBytes)
         {
-            for (int line = 0; TVector.Prefetches && line < 2 * TPairs.Bytes; line += 64)
+            for (int line = 0; TVector.Prefetches && line < 2 * TFormat.PairBytes; line += 64)
                 TVector.Prefetch(values + ahead + line);
             TWide a = TWide.BroadcastFloat(x), b = TWide.BroadcastFloat(y);
             TWide v = First(values);
@@ -98,9 +98,9 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     public static void SumOne(byte* values, int positions, nint ahead, float* x, float* sums)
     {
         TWide x0 = TWide.Zero, x1 = TWide.Zero;
-        for (float* end = x + positions; x < end; x++, values += 2 * TPairs.Bytes)
+        for (float* end = x + positions; x < end; x++, values += 2 * TFormat.PairBytes)
         {
-            for (int line = 0; TVector.Prefetches && line < 2 * TPairs.Bytes; line += 64)
+            for (int line = 0; TVector.Prefetches && line < 2 * TFormat.PairBytes; line += 64)
                 TVector.Prefetch(values + ahead + line);
             TWide a = TWide.BroadcastFloat(x);
             x0 = TWide.MultiplyAdd(First(values), a, x0);
@@ -114,7 +114,7 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     {
         for (float* end = to + 32 * columns; to < end; to += 64)
         {
-            for (int vector = 0; vector < 32; vector += 16, keys += 2 * TPairs.Bytes)
+            for (int vector = 0; vector < 32; vector += 16, keys += 2 * TFormat.PairBytes)
             {
                 TWide.Store(First(keys), to + vector);
                 TWide.Store(Second(keys), to + 32 + vector);
@@ -127,20 +127,20 @@ internal static unsafe class FloatAttention<TVector, TWide, TPairs>
     /// </summary>
     public static void WidenValues(byte* values, int positions, float* to)
     {
-        for (float* end = to + 16 * positions; to < end; to += 32, values += 4 * TPairs.Bytes)
+        for (float* end = to + 16 * positions; to < end; to += 32, values += 4 * TFormat.PairBytes)
         {
             // The position after the last may lie beyond the page.
-            byte* next = to + 16 < end ? values + 2 * TPairs.Bytes : values;
-            TWide.Store(TPairs.First<TWide>(values, next), to, to + 16);
-            TWide.Store(TPairs.Second<TWide>(values, next), to + 8, to + 24);
+            byte* next = to + 16 < end ? values + 2 * TFormat.PairBytes : values;
+            TWide.Store(TFormat.First<TWide>(values, next), to, to + 16);
+            TWide.Store(TFormat.Second<TWide>(values, next), to + 8, to + 24);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWide First(byte* pairs) => TPairs.First<TWide>(pairs, pairs + TPairs.Bytes);
+    private static TWide First(byte* pairs) => TFormat.First<TWide>(pairs, pairs + TFormat.PairBytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWide Second(byte* pairs) => TPairs.Second<TWide>(pairs, pairs + TPairs.Bytes);
+    private static TWide Second(byte* pairs) => TFormat.Second<TWide>(pairs, pairs + TFormat.PairBytes);
 
     // The first eight columns of two pairs, and the second eight.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
+using MeKi.Kernels.Formats;
 using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Attending;
 
 /// <summary>
-/// Q8_0 keys, which are panels like weights (<see cref="IntegerPanels{TVector, TCodes}"/> has them for many rows), for one query or two; and weighted sums of
+/// Q8_0 keys, which are panels like weights (<see cref="IntegerPanels{TVector, TCodes, TKind}"/> has them for many rows), for one query or two; and weighted sums of
 /// Q8_0 values: a position's weight meets its scale first, then codes by multiply-adds.
 /// </summary>
 internal static unsafe class QuantizedAttention<TVector, TWide>

@@ -1,17 +1,15 @@
-using MeKi.Kernels.Panels;
-
 namespace MeKi.Kernels.Kv;
 
 /// <summary>
 /// What a page of one layer's KV cache holds, and where. Heads follow each other; a head's keys come first, then its values, each
-/// <see cref="KvPage.Positions"/> positions of <see cref="Columns"/> columns. <see cref="IKvStorage"/> says how they lie within.
+/// <see cref="KvPage.Positions"/> positions of <see cref="Columns"/> columns. <see cref="IKvFormat"/> says how they lie within.
 /// </summary>
 /// <remarks>The layout is the same on every machine, so that pages may be saved and loaded as they are.</remarks>
 /// <param name="KvHeads">Key/value heads.</param>
 /// <param name="HeadDimension">Values of a head.</param>
 /// <param name="Keys">Format of the keys.</param>
 /// <param name="Values">Format of the values.</param>
-public sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvFormat Values)
+internal sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvFormat Values)
 {
     /// <summary>Columns that are stored and computed with together: a Q8_0 block.</summary>
     public const int BlockColumns = 32;
@@ -35,11 +33,9 @@ public sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvF
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(KvHeads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(HeadDimension, 1);
-        if (Keys == KvFormat.Q8_0 && HeadDimension > ExpandedPanels.MaxColumns)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(HeadDimension), HeadDimension, $"Heads of more than {ExpandedPanels.MaxColumns} values have no Q8_0 keys; keep keys in F16.");
-        }
+        int most = KvStorage.Of(Keys).MostColumns;
+        if (HeadDimension > most)
+            throw new ArgumentOutOfRangeException(nameof(HeadDimension), HeadDimension, $"Heads of more than {most} values have no {Keys} keys; keep keys in F16.");
         if (KvHeads > int.MaxValue / KvPage.Positions / BytesPerPositionAndHead)
             throw new ArgumentOutOfRangeException(nameof(KvHeads), KvHeads, "A page of the KV cache would be larger than 2 GB.");
         return this;
@@ -57,21 +53,17 @@ public sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvF
         // All offsets and lengths lie within the page.
         _ = checked((int)PageBytes);
         positions = (positions + 31) / 32 * 32;
-        int keys = BlockBytes(Keys), values = BlockBytes(Values);
+        int keys = BlockBytes(Keys), scales = KvStorage.Of(Values).ValueScaleBytes, columns = BlockBytes(Values) - scales;
         for (int head = 0; head < KvHeads; head++)
         {
             int at = (int)(head * HeadBytes);
             yield return (at, positions * Blocks * keys);
             at += (int)KeyBytes;
-            for (int block = 0; block < Blocks; block++, at += KvPage.Positions * values)
+            for (int block = 0; block < Blocks; block++, at += KvPage.Positions * (scales + columns))
             {
-                if (Values == KvFormat.Q8_0)
-                {
-                    yield return (at, positions * sizeof(ushort));
-                    yield return (at + QuantizedStorage.ScaleBytes, positions * BlockColumns);
-                }
-                else
-                    yield return (at, positions * values);
+                if (scales > 0)
+                    yield return (at, positions * scales);
+                yield return (at + KvPage.Positions * scales, positions * columns);
             }
         }
     }
@@ -84,11 +76,5 @@ public sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, KvF
 
     private long BytesPerPositionAndHead => (long)Blocks * (BlockBytes(Keys) + BlockBytes(Values));
 
-    private static int BlockBytes(KvFormat format) => format switch
-    {
-        KvFormat.F16 => HalfStorage.BlockBytes,
-        KvFormat.Q8_0 => QuantizedStorage.BlockBytes,
-        KvFormat.F32 => SingleStorage.BlockBytes,
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format of the KV cache."),
-    };
+    private static int BlockBytes(KvFormat format) => KvStorage.Of(format).BlockBytes;
 }

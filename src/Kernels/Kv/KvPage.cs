@@ -7,7 +7,7 @@ namespace MeKi.Kernels.Kv;
 /// when the last sequence lets go of the page (and of those beside it: <see cref="PageAllocator"/>), not when a collection comes. Sequences that share a
 /// prefix share its pages; a page that is shared is only read.
 /// </summary>
-public sealed unsafe class KvPage
+internal sealed unsafe class KvPage
 {
     /// <summary>Positions of a page.</summary>
     public const int Positions = 256;

@@ -5,9 +5,10 @@ namespace MeKi.Kernels.Kv;
 /// pages with another sequence; who writes to a shared page first takes a copy of it.
 /// </summary>
 /// <param name="memory">Where pages come from.</param>
-public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
+internal sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
 {
     private readonly List<KvPage> _pages = [];
+    private readonly KvStorage _keys = KvStorage.Of(memory.Layout.Keys), _values = KvStorage.Of(memory.Layout.Values);
 
     /// <summary>What a page holds.</summary>
     public KvLayout Layout { get; } = memory.Layout;
@@ -81,9 +82,9 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
             for (int block = 0; block < Layout.Blocks; block++)
             {
                 TakeBlock(keys, head, block, x);
-                StoreKey(headKeys, at, block, x);
+                _keys.StoreKey(headKeys, Layout.Blocks, at, block, x);
                 TakeBlock(values, head, block, x);
-                StoreValue(headValues, at, block, x);
+                _values.StoreValue(headValues, at, block, x);
             }
         }
     }
@@ -99,9 +100,9 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
             byte* headKeys = page.Keys(head), headValues = page.Values(head);
             for (int block = 0; block < Layout.Blocks; block++)
             {
-                LoadKey(headKeys, at, block, x);
+                _keys.LoadKey(headKeys, Layout.Blocks, at, block, x);
                 GiveBlock(x, head, block, keys);
-                LoadValue(headValues, at, block, x);
+                _values.LoadValue(headValues, at, block, x);
                 GiveBlock(x, head, block, values);
             }
         }
@@ -138,44 +139,4 @@ public sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
 
     private void GiveBlock(ReadOnlySpan<float> x, int head, int block, Span<float> heads) =>
         x[..BlockLength(block)].CopyTo(heads[(head * Layout.HeadDimension + block * KvLayout.BlockColumns)..]);
-
-    private void StoreKey(byte* keys, int position, int block, Span<float> x)
-    {
-        switch (Layout.Keys)
-        {
-            case KvFormat.F16: HalfStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
-            case KvFormat.Q8_0: QuantizedStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
-            default: SingleStorage.StoreKey(keys, Layout.Blocks, position, block, x); break;
-        }
-    }
-
-    private void LoadKey(byte* keys, int position, int block, Span<float> x)
-    {
-        switch (Layout.Keys)
-        {
-            case KvFormat.F16: HalfStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
-            case KvFormat.Q8_0: QuantizedStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
-            default: SingleStorage.LoadKey(keys, Layout.Blocks, position, block, x); break;
-        }
-    }
-
-    private void StoreValue(byte* values, int position, int block, Span<float> x)
-    {
-        switch (Layout.Values)
-        {
-            case KvFormat.F16: HalfStorage.StoreValue(values, position, block, x); break;
-            case KvFormat.Q8_0: QuantizedStorage.StoreValue(values, position, block, x); break;
-            default: SingleStorage.StoreValue(values, position, block, x); break;
-        }
-    }
-
-    private void LoadValue(byte* values, int position, int block, Span<float> x)
-    {
-        switch (Layout.Values)
-        {
-            case KvFormat.F16: HalfStorage.LoadValue(values, position, block, x); break;
-            case KvFormat.Q8_0: QuantizedStorage.LoadValue(values, position, block, x); break;
-            default: SingleStorage.LoadValue(values, position, block, x); break;
-        }
-    }
 }

@@ -10,7 +10,7 @@ namespace MeKi.Kernels.Kv;
 /// <param name="layout">What a page holds.</param>
 /// <param name="layers">Layers that take their pages here.</param>
 /// <exception cref="ArgumentOutOfRangeException">There are no kernels for the layout.</exception>
-public sealed class PageAllocator(KvLayout layout, int layers)
+internal sealed class PageAllocator(KvLayout layout, int layers)
 {
     private readonly Arena _first = new(checked(layers * layout.Checked().PageBytes), hugePages: false);
     private readonly Arena _later = new(checked(layers * layout.PageBytes), hugePages: true);

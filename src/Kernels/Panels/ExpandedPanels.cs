@@ -16,10 +16,14 @@ internal sealed unsafe class ExpandedPanels
 
     private const int Groups = MaxColumns / QuantizedActivations.BlockColumns;
     private const int Alignment = 64;
+
+    [ThreadStatic]
+    private static ExpandedPanels? t_own;
+
     private readonly byte[] _memory;
     private readonly PinnedFloats _oddSums = new();
 
-    public ExpandedPanels()
+    private ExpandedPanels()
     {
         const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
         _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + ExtraFloats) + Alignment, pinned: true);
@@ -29,6 +33,9 @@ internal sealed unsafe class ExpandedPanels
         Scales = (float*)(Codes + CodeBytes);
         Extras = Scales + ScaleFloats;
     }
+
+    /// <summary>The thread's own.</summary>
+    public static ExpandedPanels OfThread => t_own ??= new();
 
     /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns], or with eight panels.</summary>
     public byte* Codes { get; }

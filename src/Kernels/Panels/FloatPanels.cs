@@ -1,49 +1,7 @@
-using System.Runtime.CompilerServices;
+using MeKi.Kernels.Formats;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Panels;
-
-/// <summary>The decoder of a panel format whose columns are eight floats.</summary>
-internal unsafe interface IPanelFloats
-{
-    static abstract int ColumnBytes { get; }
-
-    static abstract TVector Load<TVector>(byte* column)
-        where TVector : struct, IPanelVector<TVector>;
-}
-
-/// <summary>F32.</summary>
-internal readonly unsafe struct F32Floats : IPanelFloats
-{
-    public static int ColumnBytes => 32;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Load<TVector>(byte* column)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.Load(column);
-}
-
-/// <summary>F16.</summary>
-internal readonly unsafe struct F16Floats : IPanelFloats
-{
-    public static int ColumnBytes => 16;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Load<TVector>(byte* column)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.LoadHalves(column);
-}
-
-/// <summary>BF16.</summary>
-internal readonly unsafe struct BF16Floats : IPanelFloats
-{
-    public static int ColumnBytes => 16;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Load<TVector>(byte* column)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.LoadBrainFloats(column);
-}
 
 /// <summary>
 /// The products of panels of floats with float32 activations. Even and odd columns have accumulators of their own, added at the end: two chains of fused

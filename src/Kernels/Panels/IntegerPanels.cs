@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MeKi.Kernels.Formats;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Panels;
@@ -17,24 +18,19 @@ namespace MeKi.Kernels.Panels;
 /// </code>
 /// No lane ever meets another: there is no horizontal addition.
 /// </remarks>
-internal static unsafe class IntegerPanels<TVector, TCodes>
+internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     where TVector : struct, IPanelVector<TVector>
-    where TCodes : struct, IPanelCodes
+    where TCodes : struct, IPanelCodes<TKind>
+    where TKind : struct, ICodeKind
 {
     // A decoded block's scales and minima: sixteen vectors of eight.
     private const int DecodedFloats = 16 * 8;
 
-    private static bool HasSubScales
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TCodes.SubScalesAt > 0;
-    }
-
-    /// <summary>Whether sums are taken of half a group at a time: its halves have scales of their own, or partial sums hold no more.</summary>
+    /// <inheritdoc cref="ICodeKind.ByHalves"/>
     public static bool ByHalves
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => HasSubScales || (TCodes.CodeBits != 8 && TVector.DotsPerSum(TCodes.CodeBits - (TCodes.Centred ? 1 : 0)) < 8);
+        get => TKind.ByHalves<TVector>(TCodes.CodeBits);
     }
 
     /// <summary>Two panels by one token: eight results each.</summary>
@@ -49,7 +45,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         float* decoded = stackalloc float[2 * DecodedFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
-        int* corrections = TCodes.CodeBits == 8 ? x.Sums : HasSubScales ? x.CentreCorrections32 : x.CentreCorrections8;
+        int* corrections = TKind.Corrections(x);
         TVector total = TVector.Zero, other = TVector.Zero;
         nint distance = (nint)(second - panel);
         for (byte* end = panel + (long)blocks * TCodes.BlockBytes; panel < end; panel += TCodes.BlockBytes)
@@ -68,11 +64,13 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                     TVector.Prefetch(group + (Prefetching.Bytes + line));
                     TVector.Prefetch(otherGroup + (Prefetching.Bytes + line));
                 }
-                Dot(group, otherGroup, codes, corrections, panel + TCodes.SubScalesAt + 16 * g, panel + distance + TCodes.SubScalesAt + 16 * g, out TVector p, out TVector q);
+                byte* subScales = TKind.HaveSubScales ? TCodes.SubScales(panel, decoded, g) : null;
+                byte* otherSubScales = TKind.HaveSubScales ? TCodes.SubScales(panel + distance, decoded + DecodedFloats, g) : null;
+                Dot(group, otherGroup, codes, corrections, subScales, otherSubScales, out TVector p, out TVector q);
                 TVector scale = TVector.BroadcastFloat(a);
                 running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), scale), running);
                 otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
-                if (TCodes.HasMinima)
+                if (TKind.HaveMinima)
                 {
                     TVector sums = TVector.BroadcastFloat(scaledSums);
                     running = TVector.NegatedMultiplyAdd(decoded + 64 + 8 * g, sums, running);
@@ -81,7 +79,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 codes += 32;
                 a++;
                 scaledSums++;
-                corrections += HasSubScales ? 2 : 1;
+                corrections += TKind.HaveSubScales ? 2 : 1;
             }
             total = running;
             other = otherRunning;
@@ -111,14 +109,14 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 for (int i = 0; i < 4; i++)
                 {
                     TCodes.Codes(group, i, out TVector low, out TVector high);
-                    TVector.Store(TCodes.CodeBits == 8 ? TVector.Magnitudes(low) : low, codes + 64 * i);
-                    TVector.Store(TCodes.CodeBits == 8 ? TVector.Magnitudes(high) : high, codes + 64 * (i + 4));
+                    TVector.Store(TKind.Expanded(low), codes + 64 * i);
+                    TVector.Store(TKind.Expanded(high), codes + 64 * (i + 4));
                 }
                 TVector.Store(TCodes.Scale<TVector>(panel, decoded, g), (byte*)scales);
-                if (TCodes.HasMinima)
+                if (TKind.HaveMinima)
                     extras = StoreExtra(TVector.Load((byte*)(decoded + 64 + 8 * g)), extras);
-                for (int half = 0; HasSubScales && half < 2; half++)
-                    extras = StoreExtra(TVector.LoadSubScales(panel + TCodes.SubScalesAt + 16 * g + 8 * half), extras);
+                for (int half = 0; TKind.HaveSubScales && half < 2; half++)
+                    extras = StoreExtra(TVector.LoadSubScales(TCodes.SubScales(panel, decoded, g) + 8 * half), extras);
             }
         }
     }
@@ -128,34 +126,32 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     /// <param name="groups">Groups of 32 columns.</param>
     /// <param name="tokens">The tokens, from the first of these groups on.</param>
     /// <param name="y">The sums, [4 × 16].</param>
-    /// <typeparam name="TKind">What kind of codes they are.</typeparam>
     // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens
     // took five loads for four and was bound by them. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much,
     // and a call in here costs a factor of five.
-    public static void MultiplyTile<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
-        where TKind : struct, ICodeKind<TVector>
+    public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
         float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, extras = panels.Extras;
-        int* corrections = TCodes.CodeBits == 8 ? tokens.Sums : tokens.CentreCorrections8;
+        int* corrections = TKind.Corrections(tokens);
         for (int g = 0; g < groups; g++)
         {
-            TVector p0 = TKind.Correction(corrections), p1 = TKind.Correction(corrections + 1), p2 = TKind.Correction(corrections + 2), p3 = TKind.Correction(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
+            TVector p0 = TKind.Correction<TVector>(corrections), p1 = TKind.Correction<TVector>(corrections + 1), p2 = TKind.Correction<TVector>(corrections + 2), p3 = TKind.Correction<TVector>(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
             for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
             {
                 TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), four = TVector.BroadcastFour(x);
-                p0 = TKind.Dot(p0, w, four, 0);
-                q0 = TKind.Dot(q0, v, four, 0);
+                p0 = TKind.DotOfExpanded(p0, w, four, 0);
+                q0 = TKind.DotOfExpanded(q0, v, four, 0);
                 four = TVector.BroadcastFourAt(four, x, 1);
-                p1 = TKind.Dot(p1, w, four, 1);
-                q1 = TKind.Dot(q1, v, four, 1);
+                p1 = TKind.DotOfExpanded(p1, w, four, 1);
+                q1 = TKind.DotOfExpanded(q1, v, four, 1);
                 four = TVector.BroadcastFourAt(four, x, 2);
-                p2 = TKind.Dot(p2, w, four, 2);
-                q2 = TKind.Dot(q2, v, four, 2);
+                p2 = TKind.DotOfExpanded(p2, w, four, 2);
+                q2 = TKind.DotOfExpanded(q2, v, four, 2);
                 four = TVector.BroadcastFourAt(four, x, 3);
-                p3 = TKind.Dot(p3, w, four, 3);
-                q3 = TKind.Dot(q3, v, four, 3);
+                p3 = TKind.DotOfExpanded(p3, w, four, 3);
+                q3 = TKind.DotOfExpanded(q3, v, four, 3);
             }
             TVector scale = TVector.BroadcastFloat(a);
             TKind.Add(y, TKind.Integers(p0), scales, extras, scale, scaledSums);
@@ -179,13 +175,12 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
 
     /// <summary><see cref="MultiplyTile"/> for sums of half groups.</summary>
     // One panel after the other: four of its weights in registers meet four tokens, so that a half's partial sum is one register for as long as it takes.
-    public static void MultiplyTileByHalves<TKind>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
-        where TKind : struct, ICodeKind<TVector>
+    public static void MultiplyTileByHalves(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
     {
         byte* codes = panels.Codes, subScales = (byte*)panels.Extras;
         sbyte* x = tokens.Codes;
         float* a = tokens.Scales, scaledSums = tokens.ScaledSums, scales = panels.Scales, minima = panels.Extras;
-        int* corrections = tokens.CentreCorrections32;
+        int* corrections = TKind.Corrections(tokens);
         for (int g = 0; g < groups; g++)
         {
             for (int panel = 0; panel < 2; panel++)
@@ -195,13 +190,13 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
                 {
                     TVector w0 = TVector.Load(half), w1 = TVector.Load(half + 64), w2 = TVector.Load(half + 128), w3 = TVector.Load(half + 192);
                     TVector f0 = TVector.BroadcastFour(x), f1 = TVector.BroadcastFour(x + 16), f2 = TVector.BroadcastFour(x + 32), f3 = TVector.BroadcastFour(x + 48);
-                    s0 = AddHalf<TKind>(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, corrections, subScales);
+                    s0 = AddHalf(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, corrections, subScales);
                     (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 1), TVector.BroadcastFourAt(f1, x + 16, 1), TVector.BroadcastFourAt(f2, x + 32, 1), TVector.BroadcastFourAt(f3, x + 48, 1));
-                    s1 = AddHalf<TKind>(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, corrections, subScales);
+                    s1 = AddHalf(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, corrections, subScales);
                     (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 2), TVector.BroadcastFourAt(f1, x + 16, 2), TVector.BroadcastFourAt(f2, x + 32, 2), TVector.BroadcastFourAt(f3, x + 48, 2));
-                    s2 = AddHalf<TKind>(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, corrections, subScales);
+                    s2 = AddHalf(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, corrections, subScales);
                     (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 3), TVector.BroadcastFourAt(f1, x + 16, 3), TVector.BroadcastFourAt(f2, x + 32, 3), TVector.BroadcastFourAt(f3, x + 48, 3));
-                    s3 = AddHalf<TKind>(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, corrections, subScales);
+                    s3 = AddHalf(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, corrections, subScales);
                 }
                 TKind.Add(y, s0, scales, minima, TVector.BroadcastFloat(a), scaledSums);
                 TKind.Add(y + 16, s1, scales, minima, TVector.BroadcastFloat(a + 1), scaledSums + 1);
@@ -227,11 +222,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector AddHalf<TKind>(
+    private static TVector AddHalf(
         TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* corrections, byte* subScales)
-        where TKind : struct, ICodeKind<TVector>
     {
-        TVector half = TVector.AddDot(TKind.Correction(corrections + token), w0, f0, token);
+        TVector half = TVector.AddDot(TKind.Correction<TVector>(corrections + token), w0, f0, token);
         half = TVector.AddDot(half, w1, f1, token);
         half = TVector.AddDot(half, w2, f2, token);
         half = TVector.AddDot(half, w3, f3, token);
@@ -249,7 +243,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Dot(byte* group, byte* second, sbyte* x, int* corrections, byte* subScales, byte* otherSubScales, out TVector p, out TVector q)
     {
-        TVector a = Correction(corrections), b = HasSubScales ? Correction(corrections + 1) : TVector.Zero, c = a, d = b;
+        TVector a = TKind.Correction<TVector>(corrections), b = TKind.HaveSubScales ? TKind.Correction<TVector>(corrections + 1) : TVector.Zero, c = a, d = b;
         TVector first = TVector.BroadcastFour(x), last = TVector.BroadcastFour(x + 16);
         Step(group, second, 0, ref a, ref b, ref c, ref d, first, last);
         (first, last) = (TVector.BroadcastFourAt(first, x, 1), TVector.BroadcastFourAt(last, x + 16, 1));
@@ -258,41 +252,18 @@ internal static unsafe class IntegerPanels<TVector, TCodes>
         Step(group, second, 2, ref a, ref b, ref c, ref d, first, last);
         (first, last) = (TVector.BroadcastFourAt(first, x, 3), TVector.BroadcastFourAt(last, x + 16, 3));
         Step(group, second, 3, ref a, ref b, ref c, ref d, first, last);
-        p = Sum(a, b, subScales);
-        q = Sum(c, d, otherSubScales);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Sum(TVector a, TVector b, byte* subScales)
-    {
-        if (HasSubScales)
-            return TVector.AddScaled(TVector.AddScaled(TVector.Zero, a, TVector.LoadSubScales(subScales)), b, TVector.LoadSubScales(subScales + 8));
-        if (TCodes.CodeBits == 8)
-            return TVector.AddIntegers(a, b);
-        return ByHalves ? TVector.AddIntegers(TVector.Widen(a), TVector.Widen(b)) : TVector.Widen(TVector.AddPartial(a, b));
+        p = TKind.Sum(a, b, TCodes.CodeBits, subScales);
+        q = TKind.Sum(c, d, TCodes.CodeBits, otherSubScales);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(byte* group, byte* second, int i, ref TVector a, ref TVector b, ref TVector c, ref TVector d, TVector first, TVector last)
     {
         TCodes.Codes(group, i, out TVector low, out TVector high);
-        Add(ref a, low, first, i);
-        Add(ref b, high, last, i);
+        TKind.Dot(ref a, low, first, i);
+        TKind.Dot(ref b, high, last, i);
         TCodes.Codes(second, i, out low, out high);
-        Add(ref c, low, first, i);
-        Add(ref d, high, last, i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(ref TVector sums, TVector codes, TVector four, int i) =>
-        sums = TCodes.CodeBits == 8 ? TVector.AddSignedDot(sums, codes, TVector.Magnitudes(codes), four, i) : TVector.AddDot(sums, codes, four, i);
-
-    /// <summary>What a group's, or half's, sums start with.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Correction(int* corrections)
-    {
-        if (TCodes.CodeBits == 8)
-            return TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(corrections, TVector.SignedOffsetShift);
-        return TCodes.Centred ? TVector.StartPartial(corrections) : TVector.Zero;
+        TKind.Dot(ref c, low, first, i);
+        TKind.Dot(ref d, high, last, i);
     }
 }

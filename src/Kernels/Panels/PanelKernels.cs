@@ -1,10 +1,15 @@
+using MeKi.Quant;
+
 namespace MeKi.Kernels.Panels;
 
-/// <summary>The panel products of one instruction set.</summary>
-internal abstract unsafe class PanelKernels
+/// <summary>The panel products of one instruction set: for each weight format those that are compiled for it, made when they are first asked for.</summary>
+/// <param name="make">Makes a format's.</param>
+internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
 {
     /// <summary>Neighbouring panels of a call of <see cref="MultiplyTiles"/>, at most.</summary>
     public const int MostTilePanels = 8;
+
+    private readonly PanelProducts?[] _products = new PanelProducts?[PanelFormat.All.Max(format => (int)format.Block.Type) + 1];
 
     /// <summary>Tokens that tiles add up sums for: up to five more than there are, so that a multiple of four and one of six fit.</summary>
     public static int PaddedTokens(int tokens) => checked(tokens + 5);
@@ -16,10 +21,11 @@ internal abstract unsafe class PanelKernels
     /// <param name="x">Quantised activations, for formats of integer codes.</param>
     /// <param name="floats">The activations, [columns], for formats of floats.</param>
     /// <param name="y">Receives [8 · count].</param>
-    public abstract void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y);
+    public void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
+        Of(weight).MultiplyVector(weight, first, count, x, floats, y);
 
     /// <summary>Whether <see cref="MultiplyTiles"/> wants magnitudes and signs apart for this matrix (<see cref="QuantizedActivations.SignMagnitudes"/>).</summary>
-    public virtual bool TakesSignMagnitudes(PanelMatrix weight) => false;
+    public bool TakesSignMagnitudes(PanelMatrix weight) => Of(weight).TakesSignMagnitudes;
 
     /// <summary>Neighbouring panels that <see cref="MultiplyTiles"/> takes at once.</summary>
     public int TilePanels(PanelMatrix weight) => TakesSignMagnitudes(weight) ? MostTilePanels : MostTilePanels / 2;
@@ -31,13 +37,8 @@ internal abstract unsafe class PanelKernels
     /// <param name="floats">The activations, [tokens up to a multiple of 6 × columns], for formats of floats.</param>
     /// <param name="sums">Room for [<see cref="PaddedTokens"/> × <see cref="TileOutput.Width"/>].</param>
     /// <param name="output">Receives the results.</param>
-    public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
+    public void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
+        Of(weight).MultiplyTiles(weight, panel, tokens, floats, sums, output);
 
-    /// <summary>Dot products, each of 32 products in eight lanes, of one step of <see cref="DotProducts"/>.</summary>
-    public const int DotProductsOfStep = 8;
-
-    /// <summary>Dot products of signed bytes and nothing else: what the machine can do at most.</summary>
-    /// <param name="steps">How many steps.</param>
-    /// <returns>A sum of the results, so that they are computed.</returns>
-    public abstract int DotProducts(int steps);
+    private PanelProducts Of(PanelMatrix weight) => _products[(int)weight.Format.Block.Type] ??= make(weight.Format.Block.Type);
 }

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
+using MeKi.Kernels.Formats;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
 /// The products of eight Q8_0 panels and a token on machines that multiply unsigned bytes by signed ones, AVX2: the token's magnitudes are the unsigned ones,
-/// and its signs go to the codes, which stay as they are in the panel (<see cref="SignMagnitudeTokens"/>). Same bits as <see cref="IntegerPanels{TVector, TCodes}"/>.
+/// and its signs go to the codes, which stay as they are in the panel (<see cref="SignMagnitudeTokens"/>). Same bits as <see cref="IntegerPanels{TVector, TCodes, TKind}"/>.
 /// </summary>
 /// <remarks>
 /// <code>

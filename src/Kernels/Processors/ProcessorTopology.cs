@@ -11,7 +11,7 @@ namespace MeKi.Kernels.Processors;
 /// Work without barriers, such as encoding a checkpoint, takes every processor instead: <see cref="Environment.ProcessorCount"/>, which knows affinity and
 /// quota too.
 /// </remarks>
-public static class ProcessorTopology
+internal static class ProcessorTopology
 {
     // Linux's limit is 8,192 processors; a list that names more is none.
     private const int MostProcessors = 8_192;

@@ -38,6 +38,9 @@ internal unsafe interface IPanelVector<TSelf>
 
     static abstract TSelf Or(TSelf a, TSelf b);
 
+    /// <summary>Or with the bits of every byte of <paramref name="bytes"/> that <paramref name="bits"/> names.</summary>
+    static abstract TSelf OrMasked(TSelf a, TSelf bytes, byte bits);
+
     /// <summary>Bytes shifted right; bits that cross a byte's border are unspecified, so a mask follows.</summary>
     static abstract TSelf ShiftRight(TSelf bytes, int bits);
 

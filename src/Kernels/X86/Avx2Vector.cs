@@ -49,6 +49,9 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> Or(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(a._bits | b._bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> OrMasked(Avx2Vector<TDot> a, Avx2Vector<TDot> bytes, byte bits) => new(a._bits | (bytes._bits & Vector256.Create(bits)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> ShiftRight(Avx2Vector<TDot> bytes, int bits) => new((bytes._bits.AsUInt16() >>> bits).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -3,7 +3,6 @@ using MeKi.Model.Architectures;
 using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 using MeKi.Store;
 
 namespace MeKi.Model.Checkpoints;

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using MeKi.Model.Architectures;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Conversion;
 

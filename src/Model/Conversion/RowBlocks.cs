@@ -1,4 +1,3 @@
-using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Conversion;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Tests.Panels;
 

@@ -2,7 +2,6 @@ using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Kernels.Tests.Panels;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using MeKi.Kernels.Panels;
-using MeKi.Quant.Panels;
+using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests.Panels;
 

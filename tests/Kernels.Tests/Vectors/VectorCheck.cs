@@ -57,6 +57,7 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.LowNibbles(va), i => (byte)(a[1 + i] & 15), "LowNibbles");
             Check(TVector.HighNibbles(va), i => (byte)(a[1 + i] >> 4), "HighNibbles");
             Check(TVector.Or(va, vb), i => (byte)(a[1 + i] | b[1 + i]), "Or");
+            Check(TVector.OrMasked(va, vb, constant), i => (byte)(a[1 + i] | (b[1 + i] & constant)), "OrMasked");
             for (int bits = 1; bits < 8; bits++)
             {
                 int shift = bits;

@@ -3,7 +3,6 @@ using MeKi.Model.Gguf;
 using MeKi.Model.Synthesis;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 
 namespace MeKi.Model.Tests.Conversion;
 

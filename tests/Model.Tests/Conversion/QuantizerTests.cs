@@ -3,7 +3,6 @@ using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Reference;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 using MeKi.Store;
 using MeKi.Tests;
 

@@ -6,7 +6,6 @@ using MeKi.Model.Gguf;
 using MeKi.Model.Synthesis;
 using MeKi.Model.Tests.Files;
 using MeKi.Quant;
-using MeKi.Quant.Panels;
 using MeKi.Store;
 
 namespace MeKi.Model.Tests.Synthesis;

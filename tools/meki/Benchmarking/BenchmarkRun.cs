@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using MeKi.Kernels;
-using MeKi.Kernels.Yardsticks;
 using MeKi.Model;
 using MeKi.Tool.Rows;
 

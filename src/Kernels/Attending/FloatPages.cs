@@ -1,0 +1,78 @@
+using MeKi.Kernels.Allocation;
+using MeKi.Kernels.Kv;
+using MeKi.Kernels.Vectors;
+
+namespace MeKi.Kernels.Attending;
+
+/// <summary>Which of <see cref="FloatAttention{TVector, TWide, TFormat}"/> a number of rows takes.</summary>
+internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
+    where TVector : struct, IPanelVector<TVector>
+    where TWide : struct, IWideVector<TWide>
+    where TFormat : struct, IFloatKv
+{
+    private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.Bytes;
+
+    public override void Score(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
+    {
+        int columns = layout.Columns;
+        float* x = queries.Row(kvHead, row);
+        long step = (long)AttentionKernels.ScorePositions * columns / 16 * TFormat.PairBytes;
+        keys += first / AttentionKernels.ScorePositions * step;
+        float* widened = rows < TiledRows ? null : Widened(AttentionKernels.ScorePositions * columns);
+        for (int position = first; position < end; position += AttentionKernels.ScorePositions, keys += step)
+        {
+            float* to = scores + position;
+            if (rows >= TiledRows)
+            {
+                FloatAttention<TVector, TWide, TFormat>.WidenKeys(keys, columns, widened);
+                for (int r = 0; r < rows; r += FloatTile<TWide>.Rows)
+                {
+                    for (int half = 0; half < AttentionKernels.ScorePositions; half += 16)
+                        FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened + half, AttentionKernels.ScorePositions, to + r * PageLength + half, PageLength, columns);
+                }
+                continue;
+            }
+            int pair = 0;
+            for (; pair + 2 <= rows; pair += 2)
+                FloatAttention<TVector, TWide, TFormat>.ScoreTwo(keys, columns, PrefetchBytes, x + (long)pair * columns, x + (long)(pair + 1) * columns, to + pair * PageLength, to + (pair + 1) * PageLength);
+            if (pair < rows)
+                FloatAttention<TVector, TWide, TFormat>.ScoreOne(keys, columns, PrefetchBytes, x + (long)pair * columns, to + pair * PageLength);
+        }
+    }
+
+    public override void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride)
+    {
+        int count = end - first;
+        if (TFormat.Factor != 1)
+        {
+            TVector scale = TVector.Constant(TFormat.Factor);
+            for (int row = 0; row < rows; row++)
+            {
+                for (int i = first / 8 * 8; i < end; i += 8)
+                    TVector.Store(TVector.Multiply(TVector.Load((byte*)(weights + row * PageLength + i)), scale), (byte*)(weights + row * PageLength + i));
+            }
+        }
+        float* widened = rows < TiledRows ? null : Widened(16 * PageLength);
+        weights += first;
+        for (int block = 0; block < layout.Blocks; block++)
+        {
+            byte* from = values + 2L * TFormat.PairBytes * (PageLength * block + first);
+            float* to = sums + block * KvLayout.BlockColumns;
+            for (int half = 0; half < 2 && rows >= TiledRows; half++)
+            {
+                FloatAttention<TVector, TWide, TFormat>.WidenValues(from + half * TFormat.PairBytes, count, widened);
+                for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
+                    FloatTile<TWide>.Multiply(weights + row * PageLength, PageLength, widened, 16, to + (long)row * stride + 16 * half, stride, count);
+            }
+            if (rows >= TiledRows)
+                continue;
+            int pair = 0;
+            for (; pair + 2 <= rows; pair += 2)
+                FloatAttention<TVector, TWide, TFormat>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength, to + (long)pair * stride, to + (long)(pair + 1) * stride);
+            if (pair < rows)
+                FloatAttention<TVector, TWide, TFormat>.SumOne(from, count, PrefetchBytes, weights + pair * PageLength, to + (long)pair * stride);
+        }
+    }
+
+    private static float* Widened(int length) => PinnedFloats.OfThread.Reserve(length);
+}

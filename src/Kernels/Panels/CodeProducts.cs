@@ -1,0 +1,45 @@
+using MeKi.Kernels.Formats;
+using MeKi.Kernels.Vectors;
+
+namespace MeKi.Kernels.Panels;
+
+/// <summary>The products of a format of integer codes: where expanded panels lie, and how runs of columns follow each other.</summary>
+internal sealed unsafe class CodeProducts<TVector, TCodes, TKind> : PairProducts
+    where TVector : struct, IPanelVector<TVector>
+    where TCodes : struct, IPanelCodes<TKind>
+    where TKind : struct, ICodeKind
+{
+    private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
+
+    protected override void MultiplyTwo(PanelMatrix weight, byte* panel, byte* second, in QuantizedGroup x, float* floats, float* y, float* z) =>
+        IntegerPanels<TVector, TCodes, TKind>.MultiplyVector(panel, second, weight.Blocks, x, y, z);
+
+    protected override void MultiplyPair(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
+    {
+        ExpandedPanels expanded = ExpandedPanels.OfThread;
+        int blockColumns = weight.Format.Block.BlockSize, second = Math.Min(panel + 1, weight.Panels - 1);
+        new Span<float>(sums, PairSums * tokens.Groups).Clear();
+        int column = 0;
+        do
+        {
+            int columns = Math.Min(ExpandedPanels.MaxColumns, weight.Columns - column), blocks = columns / blockColumns;
+            long offset = column / blockColumns * (long)TCodes.BlockBytes;
+            IntegerPanels<TVector, TCodes, TKind>.Expand(weight.Panel(panel) + offset, 0, blocks, expanded);
+            IntegerPanels<TVector, TCodes, TKind>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
+            QuantizedGroup first = tokens.Group(0, column / QuantizedActivations.BlockColumns);
+            for (int group = 0; group < tokens.Groups; group++)
+            {
+                QuantizedGroup x = first.After((nint)group * tokens.Interleave * (weight.Columns / QuantizedActivations.BlockColumns));
+                float* tile = sums + PairSums * group;
+                if (IntegerPanels<TVector, TCodes, TKind>.ByHalves)
+                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTileByHalves(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
+                else
+                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTile(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
+                if (column + columns == weight.Columns)
+                    output.Write(TileTokens * group, TileTokens, tile, TileOutput.PairWidth);
+            }
+            column += columns;
+        }
+        while (column < weight.Columns);
+    }
+}
