@@ -40,7 +40,8 @@ internal static class ChatCommand
             using MeKiModel loaded = await ModelLoading.LoadAsync(parsed.GetValue(model) ?? DemoModel.Find(), options, cancellation).ConfigureAwait(false);
             ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Parse(File.ReadAllText(file)) : null;
             using Conversation conversation = new(loaded, own);
-            ChatLoop loop = new(conversation, sampling.Of(parsed), parsed.GetValue(thinking)!, cancellation);
+            using ChatInput input = new(cancellation);
+            ChatLoop loop = new(conversation, input, sampling.Of(parsed), parsed.GetValue(thinking)!, cancellation);
             loop.SetSystem(parsed.GetValue(system));
             if (parsed.GetValue(load) is { } saved)
                 loop.Load(saved);
@@ -52,10 +53,11 @@ internal static class ChatCommand
 
 /// <summary>Reads what the user says, and answers.</summary>
 /// <param name="conversation">The conversation.</param>
+/// <param name="input">What the user says.</param>
 /// <param name="options">How to generate.</param>
 /// <param name="thinking">What becomes of thoughts: show, hide or off.</param>
 /// <param name="cancellation">Ends the program.</param>
-internal sealed class ChatLoop(Conversation conversation, GenerationOptions options, string thinking, CancellationToken cancellation)
+internal sealed class ChatLoop(Conversation conversation, ChatInput input, GenerationOptions options, string thinking, CancellationToken cancellation)
 {
     private const string Help =
         """
@@ -71,7 +73,6 @@ internal sealed class ChatLoop(Conversation conversation, GenerationOptions opti
         """;
 
     private readonly bool _terminal = !Console.IsInputRedirected && !Console.IsErrorRedirected;
-    private readonly ChatInput _input = new(cancellation);
     private GenerationStatistics? _last;
 
     public void SetSystem(string? text)
@@ -96,7 +97,7 @@ internal sealed class ChatLoop(Conversation conversation, GenerationOptions opti
         {
             if (_terminal)
                 Console.Error.Write("> ");
-            string? said = await _input.ReadAsync().ConfigureAwait(false);
+            string? said = await input.ReadAsync().ConfigureAwait(false);
             if (said is null || said.Trim() is "/exit" or "/quit" or "/bye")
                 return;
             if (said.Trim().Length == 0)

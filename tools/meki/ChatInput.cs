@@ -4,7 +4,7 @@ namespace MeKi.Tool;
 
 /// <summary>What a user says, one message at a time: a line, pasted lines together, lines that end with a backslash, or lines between two of three quotes.</summary>
 /// <param name="cancellation">Leaves a read that waits.</param>
-internal sealed class ChatInput(CancellationToken cancellation)
+internal sealed class ChatInput(CancellationToken cancellation) : IDisposable
 {
     private const string Fence = "\"\"\"";
 
@@ -38,6 +38,8 @@ internal sealed class ChatInput(CancellationToken cancellation)
             said.Append('\n').Append(await LineAsync().ConfigureAwait(false));
         return said.ToString();
     }
+
+    public void Dispose() => _reader.Dispose();
 
     private async Task<bool> IsWaitingAsync()
     {

@@ -41,7 +41,7 @@ public sealed class Conversation : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         Model = model;
         _tokenizer = model.Loaded.RequiredTokenizer;
-        Template = template ?? ChatTemplate.ChatMl;
+        Template = template ?? model.ChatTemplate;
         _format = ReplyFormat.FromTemplate(Template.Source);
         _session = model.CreateSession();
     }

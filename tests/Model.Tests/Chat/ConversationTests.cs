@@ -19,7 +19,9 @@ public sealed class ConversationTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public static TheoryData<string> Models => [Path.Combine(SharedMaterial.Repository, "models", "tiny-meki"), SharedMaterial.Path("gguf/tiny-q8_0.gguf")];
+    private static readonly string Demo = Path.Combine(SharedMaterial.Repository, "models", "tiny-meki");
+
+    public static TheoryData<string> Models => [Demo, SharedMaterial.Path("gguf/tiny-q8_0.gguf")];
 
     public void Dispose() => _folder.Dispose();
 
@@ -61,7 +63,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public async Task A_reply_that_was_left_is_a_message_as_far_as_it_came()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain);
         StringBuilder text = new();
         await foreach (ReplyEvent part in conversation.AskAsync("Who is there?", Short with { MaxTokens = 200 }))
@@ -77,7 +79,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public async Task Another_answer_to_the_same_question_computes_no_prompt()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain);
         string first = await Text(conversation.AskAsync("Who is there?", Short));
         conversation.Messages.RemoveAt(1);
@@ -89,10 +91,10 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public async Task A_message_that_was_changed_is_computed_anew()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain), fresh = new(model, Plain);
         await Text(conversation.AskAsync("Who is there?", Short));
-        conversation.Messages[1] = fresh.Messages.Count == 0 ? new(ChatRole.Assistant, "Nobody.") : conversation.Messages[1];
+        conversation.Messages[1] = new(ChatRole.Assistant, "Nobody.");
         foreach (ChatMessage message in conversation.Messages)
             fresh.Messages.Add(message);
         Assert.Equal(await Text(fresh.AskAsync("And now?", Short)), await Text(conversation.AskAsync("And now?", Short)));
@@ -101,7 +103,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public void A_template_that_refuses_leaves_the_conversation_as_it_was()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, ChatTemplate.Parse("{{ raise_exception('not today') }}"));
         Assert.Equal("not today", Assert.Throws<ChatTemplateException>(() => conversation.AskAsync("A")).RaisedMessage);
         Assert.Empty(conversation.Messages);
@@ -110,7 +112,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public async Task A_reply_is_enumerated_once()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain);
         ConversationReply reply = conversation.AskAsync("A", Short);
         await Text(reply);
@@ -125,7 +127,7 @@ public sealed class ConversationTests : IDisposable
     [InlineData("{", "is no conversation")]
     public void A_file_that_is_no_conversation_is_refused(string json, string problem)
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain);
         conversation.Messages.Add(new(ChatRole.User, "kept"));
         string path = _folder.Add("talk.json", Encoding.UTF8.GetBytes(json));
@@ -136,7 +138,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public async Task Without_its_session_file_a_conversation_is_computed_anew_and_says_why()
     {
-        using MeKiModel model = MeKiModel.Load((string)Models.First()[0]);
+        using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation saved = new(model, Plain), loaded = new(model, Plain);
         await Text(saved.AskAsync("Who is there?", Short));
         saved.Save(_folder["talk.json"]);

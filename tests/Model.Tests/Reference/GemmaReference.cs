@@ -4,10 +4,10 @@ using MeKi.Model.Gguf;
 namespace MeKi.Model.Tests.Reference;
 
 /// <summary>
-/// Gemma 3, 3n and 4 in float64, after transformers' code and written apart from the engine: plain loops over arrays of a small F32 file. With
-/// <paramref name="halfGelu"/> GELU is looked up in half precision, as ggml's CPU code does: llama.cpp's answers have its rounding.
+/// Gemma 3, 3n and 4 in float64, after transformers' code and written apart from the engine: plain loops over arrays of a small F32 file. GELU is looked up in
+/// half precision, as ggml's CPU code does.
 /// </summary>
-internal sealed class GemmaReference(GgufFile file, bool halfGelu)
+internal sealed class GemmaReference(GgufFile file)
 {
     private const double Eps = 1e-6;
 
@@ -140,10 +140,8 @@ internal sealed class GemmaReference(GgufFile file, bool halfGelu)
     private double[] Route(double[] x, int layer) =>
         Array.ConvertAll(Multiply($"blk.{layer}.altup_router.weight", Times(Norm(x, $"blk.{layer}.altup_router_norm.weight"), 1.0 / x.Length)), Math.Tanh);
 
-    private double Gelu(double x)
+    private static double Gelu(double x)
     {
-        if (!halfGelu)
-            return 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
         if (Math.Abs(x) >= 10)
             return x < 0 ? 0 : x;
         float h = (float)(Half)(float)x;
