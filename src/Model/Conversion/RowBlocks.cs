@@ -1,3 +1,4 @@
+using MeKi.Quant;
 
 namespace MeKi.Model.Conversion;
 
