@@ -153,6 +153,7 @@ public class SentencePieceTokenizerTests
     }
 
     [Theory]
+    [Trait("Length", "Long")]
     [InlineData('a')]
     [InlineData('z')]
     [InlineData(' ')]
@@ -170,11 +171,8 @@ public class SentencePieceTokenizerTests
     }
 
     [Fact]
-    public void A_token_of_a_text_before_it_does_not_matter()
-    {
+    public void A_lone_surrogate_becomes_the_replacement_character() =>
         Assert.Equal("a\uFFFDb", s_scored.Decode(s_scored.Encode("a\uD835b")));
-        Assert.Equal(s_scored.Encode("hello"), s_scored.Encode("hello"));
-    }
 
     [Fact]
     public void A_tokenizer_that_contradicts_itself_is_refused()

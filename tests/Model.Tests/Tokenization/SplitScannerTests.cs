@@ -46,6 +46,7 @@ public class SplitScannerTests
     }
 
     [Theory]
+    [Trait("Length", "Long")]
     [InlineData("a")]
     [InlineData(" ")]
     [InlineData("\n")]
