@@ -15,6 +15,9 @@ internal abstract class CallSyntax
     /// <summary>Markers behind a call, which mean nothing more.</summary>
     public string[] Closers { get; init; } = [];
 
+    /// <summary>A call ends with one of these characters.</summary>
+    public string Ends { get; init; } = "}]";
+
     /// <summary>Characters that may stand between calls.</summary>
     public string Between { get; init; } = ReplySpace.Characters;
 

@@ -10,6 +10,8 @@ internal sealed class HarmonyMessages : CallSyntax
 
     private static readonly ReasoningMarks Marks = new([], ["<|end|>", "<|return|>", "<|call|>"]);
 
+    public HarmonyMessages() => Ends = ">}";
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         if (!text.Until(Begin, out ReadOnlySpan<char> header))

@@ -5,6 +5,9 @@ namespace MeKi.Model.Replies;
 /// </summary>
 internal sealed class MarkedCalls : JsonCalls
 {
+    // The code block ends behind the arguments.
+    public MarkedCalls() => Ends = "}`";
+
     public required string Separator { get; init; }
 
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)

@@ -7,6 +7,8 @@ internal sealed class PythonCalls : JsonCalls
 {
     private const string Method = ".call";
 
+    public PythonCalls() => Ends = ")}]";
+
     /// <summary>Whether <c>tool.call(query="…")</c> is expected, and not a list of <c>tool(query="…")</c>.</summary>
     public bool IsMethod { get; init; }
 

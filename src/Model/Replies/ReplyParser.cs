@@ -10,8 +10,7 @@ namespace MeKi.Model.Replies;
 /// </summary>
 public sealed class ReplyParser
 {
-    // A call in progress is read again when it may have ended; a short one always.
-    private const string Ends = "}])>";
+    // A call in progress is read again when it may have ended; a short one always, to see early that it is none.
     private const int Short = 512;
 
     private readonly ReplyFormat _format;
@@ -59,7 +58,7 @@ public sealed class ReplyParser
         }
         piece.CopyTo(_text.AsSpan(_end));
         _end += piece.Length;
-        _mayHaveEnded = Held.Length < Short || piece.ContainsAny(Ends);
+        _mayHaveEnded = Held.Length < Short || piece.ContainsAny(_format.Calls?.Ends);
         return Run(isWhole: false);
     }
 

@@ -5,6 +5,8 @@ namespace MeKi.Model.Replies;
 /// <summary>Calls whose arguments stand between tags as they are: Qwen3-Coder, GLM, MiniCPM, MiniMax. The tool's schema says of what type they are.</summary>
 internal sealed class XmlCalls : CallSyntax
 {
+    public XmlCalls() => Ends = ">}]";
+
     /// <summary>Stands before the name of the tool.</summary>
     public required string FunctionOpen { get; init; }
 

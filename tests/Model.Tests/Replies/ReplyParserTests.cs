@@ -118,7 +118,7 @@ public sealed class ReplyParserTests
     [Fact]
     public void A_long_call_in_small_pieces_arrives_whole()
     {
-        string text = string.Concat(Enumerable.Repeat("for (int i = 0; i < n; i++) { a[i] = \\\"x\\\"; }\\n", 4000));
+        string text = string.Concat(Enumerable.Repeat("for (int i = 0; i < n; i++) { a[i] = \\\"x\\\"; }\\n", 500));
         ReplyParser parser = new(ReplyFormat.FromTemplate("<tool_call>"));
         string reply = $"<tool_call>{{\"name\": \"write\", \"arguments\": {{\"text\": \"{text}\"}}}}</tool_call>";
         List<ReplyEvent> events = [];
