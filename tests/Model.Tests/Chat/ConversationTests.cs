@@ -15,7 +15,7 @@ public sealed class ConversationTests : IDisposable
 
     // Closes a turn with text: the demo model has no token for it.
     private static readonly ChatTemplate Plain = ChatTemplate.Parse(
-        "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}");
+        "{% for message in messages %}{{ message.role }}:{{ message.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}");
 
     private readonly TemporaryFolder _folder = new();
 
@@ -57,7 +57,7 @@ public sealed class ConversationTests : IDisposable
         // The last token of the first reply was chosen but not yet computed.
         int known = first.Statistics!.PromptTokens + first.Statistics.GeneratedTokens - 1;
         Assert.Equal(known, second.Statistics!.ReusedTokens);
-        Assert.Equal(model.Tokenizer!.Encode("\nuser: And now?\nassistant:", addSpecial: false).Length, second.Statistics.PromptTokens - known - 1);
+        Assert.Equal(model.Tokenizer!.Encode("\nuser:And now?\nassistant:", addSpecial: false).Length, second.Statistics.PromptTokens - known - 1);
     }
 
     [Fact]
