@@ -20,7 +20,7 @@ namespace MeKi.Kernels;
 /// </remarks>
 internal sealed unsafe class Attention : Region
 {
-    // Rows of a tile: enough that widening a page costs little beside them (6 %), few enough that their scores stay in the second-level cache, 48 × 256 × 4 B =
+    // Rows of a tile: enough that widening a page costs little beside them, few enough that their scores stay in the second-level cache, 48 × 256 × 4 B =
     // 48 KB.
     private const int TileRows = 48;
 
@@ -198,7 +198,8 @@ internal sealed unsafe class Attention : Region
         _kernels.Score(_cache.Layout, memory.Keys(kvHead), firstScore, endScore, _prepared, kvHead, firstToken * _group, rows, scores);
         for (int row = 0; row < rows; row++)
         {
-            int token = firstToken + row / _group, endSeen = Math.Clamp(_firstPosition + token + 1 - start, first, end), firstSeen = Math.Clamp(FirstSeen(token) - start, first, endSeen);
+            int token = firstToken + row / _group, endSeen = Math.Clamp(_firstPosition + token + 1 - start, first, end),
+                firstSeen = Math.Clamp(FirstSeen(token) - start, first, endSeen);
             float* tail = part + (long)row * PartLength + _cache.Layout.Columns;
             _kernels.Weigh(scores + (long)row * KvPage.Positions, firstScore, endScore, firstSeen, endSeen, out tail[0], out tail[1]);
         }
@@ -213,7 +214,8 @@ internal sealed unsafe class Attention : Region
             // A token of a tile may see nothing of a page: it lies behind the token or before its window.
             if (partTail[1] == 0)
                 continue;
-            float largest = MathF.Max(tail[0], partTail[0]), scale = ExpPolynomial.OfNegative(tail[0] - largest), partScale = ExpPolynomial.OfNegative(partTail[0] - largest);
+            float largest = MathF.Max(tail[0], partTail[0]), scale = ExpPolynomial.OfNegative(tail[0] - largest),
+                partScale = ExpPolynomial.OfNegative(partTail[0] - largest);
             _kernels.Join(total, scale, part, partScale, _cache.Layout.Columns);
             (tail[0], tail[1]) = (largest, MathF.FusedMultiplyAdd(partTail[1], partScale, tail[1] * scale));
         }
@@ -222,7 +224,8 @@ internal sealed unsafe class Attention : Region
     private void Finish(int kvHead, int firstRow, int rows, float* total)
     {
         for (int row = 0; row < rows; row++, total += PartLength)
-            TensorPrimitives.Divide(new ReadOnlySpan<float>(total, _cache.Layout.HeadDimension), total[_cache.Layout.Columns + 1], Head(_output, kvHead, firstRow + row));
+            TensorPrimitives.Divide(new ReadOnlySpan<float>(total, _cache.Layout.HeadDimension), total[_cache.Layout.Columns + 1],
+                Head(_output, kvHead, firstRow + row));
     }
 
     private int FirstSeen(int token) => Math.Max(0, _firstPosition + token + 1 - _window);

@@ -14,7 +14,7 @@ namespace MeKi.Kernels;
 /// </remarks>
 internal sealed class ComputePool : IDisposable
 {
-    // About 0.5 ms: the runtime makes Thread.SpinWait(8) some 240 ns on any machine. Longer than the serial stretch between two regions of a token, and than
+    // About half a millisecond: the runtime makes Thread.SpinWait(8) equally long on any machine. Longer than the serial stretch between two regions of a token, and than
     // choosing the next token.
     private const int SpinsBeforeParking = 2_000;
     private const int Closed = int.MaxValue;

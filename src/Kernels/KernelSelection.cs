@@ -45,7 +45,8 @@ public static class KernelSelection
     private static string? BestOfListed()
     {
         string[] flags = ProcFile.Lines("/proc/cpuinfo")
-            .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ') ?? [];
+            .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ')
+                ?? [];
         return flags.Contains("asimddp") ? "NeonDot"
             : !flags.Contains("avx2") || !flags.Contains("fma") ? null
             : flags.Contains("avx_vnni") ? "AvxVnni" : "Avx2";
@@ -55,4 +56,5 @@ public static class KernelSelection
 /// <summary><see cref="KernelSelection.Variable"/> names kernels that this process cannot execute.</summary>
 /// <param name="name">The name.</param>
 public sealed class KernelSelectionException(string name)
-    : InvalidOperationException($"{KernelSelection.Variable}={name}: there are no such kernels for this machine; it has {string.Join(", ", KernelSelection.Names)}.");
+    : InvalidOperationException(
+        $"{KernelSelection.Variable}={name}: there are no such kernels for this machine; it has {string.Join(", ", KernelSelection.Names)}.");

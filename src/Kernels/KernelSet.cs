@@ -75,7 +75,8 @@ internal sealed class KernelSet
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
-        all.Add(new("Scalar", new(static type => WeightFormats.Of<PanelProducts, ScalarProducts.Maker>(type, default)), new ScalarAttentionKernels(), new ScalarFusionKernels()));
+        all.Add(new("Scalar", new(static type => WeightFormats.Of<PanelProducts, ScalarProducts.Maker>(type, default)),
+            new ScalarAttentionKernels(), new ScalarFusionKernels()));
         // Instruction by instruction, slower than scalar code: there to test what runs on ARM64.
         Add<NeonVector<EmulatedNeon, DotProductDot>>("EmulatedNeonDot");
         Add<NeonVector<EmulatedNeon, MultiplyWideningDot>>("EmulatedNeon");
@@ -91,6 +92,7 @@ internal sealed class KernelSet
         static KernelSet Of<TVector, TWide>(string name)
             where TVector : struct, IPanelVector<TVector>
             where TWide : struct, IWideVector<TWide>
-            => new(name, new(static type => WeightFormats.Of<PanelProducts, VectorProducts<TVector, TWide>>(type, default)), new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
+            => new(name, new(static type => WeightFormats.Of<PanelProducts, VectorProducts<TVector, TWide>>(type, default)),
+                new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
     }
 }

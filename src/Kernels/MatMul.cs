@@ -15,9 +15,8 @@ namespace MeKi.Kernels;
 /// </remarks>
 internal sealed unsafe class MatMul : Region
 {
-    // What a thread claims of a product by one token: a sixth of its share, so that it waits little for the others at the region's end, 4 to 16 µs at 16 GB/s.
-    // Each claim begins a stream that the machine has yet to recognise: against 64 KB always, the 0.6B model decodes 1.09 to 1.12 (Q8_0) and 1.04 to 1.06 times
-    // as fast (Q4_0; runs in turn in one process), and no faster with 512 KB.
+    // What a thread claims of a product by one token: a sixth of its share, so that it waits little for the others at the region's end, but not so little that
+    // most of it is the beginning of a stream, which the machine has yet to recognise (docs/lab/2026-11-28-redesign.md).
     private const int ChunksOfThread = 6;
     private const long LeastChunkBytes = 64 << 10, MostChunkBytes = 256 << 10;
     private const int MostProducts = 4;
@@ -58,9 +57,11 @@ internal sealed unsafe class MatMul : Region
             if (weight is null)
                 continue;
             if (weight.Columns != input.Columns || weight.Rows != output.Columns)
-                throw new ArgumentException($"A weight of [{weight.Rows} × {weight.Columns}] does not map {input.Columns} values to {output.Columns}.", nameof(products));
+                throw new ArgumentException($"A weight of [{weight.Rows} × {weight.Columns}] does not map {input.Columns} values to {output.Columns}.",
+                    nameof(products));
             if (input.Codes is { } made && (!weight.TakesCodes || made.Tokens != tokens))
-                throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.", nameof(products));
+                throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.",
+                    nameof(products));
             output.Reserve(tokens);
             _products[count] = new(input, weight, output, CodesOf(input, weight, count));
             if (tokens > 1 && _kernels.TakesSignMagnitudes(weight))
@@ -116,7 +117,8 @@ internal sealed unsafe class MatMul : Region
 
     // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two
     // threads seldom write to one pair of lines.
-    private int PanelsOfChunk(PanelMatrix weight) => _tokens > 1 ? _kernels.TilePanels(weight) : 2 * (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
+    private int PanelsOfChunk(PanelMatrix weight) =>
+        _tokens > 1 ? _kernels.TilePanels(weight) : 2 * (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
 
     private int ChunksOf(PanelMatrix weight)
     {

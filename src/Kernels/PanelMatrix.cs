@@ -82,7 +82,10 @@ internal sealed unsafe class PanelMatrix
         PanelFormat format = FormatFor(rows);
         long bytes = format.PanelsBytes(rows.Rows, rows.Columns);
         ArenaPiece owned = reuse?._owned is { } memory && memory.Length >= bytes ? memory : (arena ?? new(bytes, hugePages: true)).Allocate(bytes);
-        PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned.Address, owned) { ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type };
+        PanelMatrix matrix = new(format, rows.Rows, rows.Columns, owned.Address, owned)
+        {
+            ReencodedFrom = format.Block.Type == rows.Format.Type ? null : rows.Format.Type,
+        };
         pool.Run(new PanelPacking(rows, matrix), matrix.Panels, PackedAtOnce);
         return matrix;
     }

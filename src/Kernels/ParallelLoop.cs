@@ -13,7 +13,7 @@ internal interface ILoopStep
 /// <param name="pool">The threads to run on.</param>
 internal sealed class ParallelLoop(ComputePool pool)
 {
-    // A token's share of an elementwise step is 1 to 10 µs; eight of them outweigh a region's start and end.
+    // So many tokens' share of an elementwise step outweighs a region's start and end.
     private const int Chunk = 8;
 
     private Region?[] _regions = [];

@@ -152,5 +152,6 @@ internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, floa
 
     /// <summary>The blocks that follow so many.</summary>
     public QuantizedGroup After(nint blocks) =>
-        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, CentreCorrections8 + blocks, CentreCorrections32 + 2 * blocks);
+        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, CentreCorrections8 + blocks,
+            CentreCorrections32 + 2 * blocks);
 }

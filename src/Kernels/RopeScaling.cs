@@ -91,7 +91,8 @@ public sealed record Llama3RopeScaling(float Factor, float LowFrequencyFactor, f
 
     /// <inheritdoc/>
     internal override double Apply(Span<double> frequencies, double theta) =>
-        new DividedRopeScaling(Divisors(2 * frequencies.Length, (float)theta)).Apply(frequencies, theta); // In float32, so that a converted model turns by the same angles.
+        // In float32, so that a converted model turns by the same angles.
+        new DividedRopeScaling(Divisors(2 * frequencies.Length, (float)theta)).Apply(frequencies, theta);
 }
 
 /// <summary>Frequencies that are divided by numbers of the model file's: GGUF's <c>rope_freqs.weight</c>, which Llama 3.1's scaling is converted to.</summary>
@@ -116,7 +117,8 @@ public sealed record DividedRopeScaling(IReadOnlyList<float> Divisors) : RopeSca
 /// <param name="OriginalContextLength">Positions of the first training.</param>
 /// <param name="Magnitude">What cosines and sines are multiplied with.</param>
 /// <param name="IsLong">Which of the lists counts: a sequence's earlier keys cannot change with its length, so the model decides once.</param>
-public sealed record LongRopeScaling(IReadOnlyList<float> Short, IReadOnlyList<float> Long, int OriginalContextLength, float Magnitude, bool IsLong) : RopeScaling
+public sealed record LongRopeScaling(IReadOnlyList<float> Short, IReadOnlyList<float> Long, int OriginalContextLength, float Magnitude,
+    bool IsLong) : RopeScaling
 {
     /// <inheritdoc/>
     internal override double Apply(Span<double> frequencies, double theta)

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Quant;
 
-/// <summary>bfloat16, the upper half of a single: a block is one value of two bytes. Encoding rounds to nearest even and keeps NaN a NaN. In panels a column's eight values follow each other.</summary>
+/// <summary>
+/// bfloat16, the upper half of a single: a block is one value of two bytes. Encoding rounds to nearest even and keeps NaN a NaN. In panels a column's eight
+/// values follow each other.
+/// </summary>
 internal readonly struct BF16 : IPanelFormat
 {
     /// <inheritdoc/>

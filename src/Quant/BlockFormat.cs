@@ -18,7 +18,9 @@ internal sealed class BlockFormat
 
     private delegate void Encoder(ReadOnlySpan<float> values, Span<byte> blocks);
 
-    /// <summary>Every format this engine decodes, in order of its GGUF number. Products are computed from those in panels; others are encoded anew for them.</summary>
+    /// <summary>
+    /// Every format this engine decodes, in order of its GGUF number. Products are computed from those in panels; others are encoded anew for them.
+    /// </summary>
     public static IReadOnlyList<BlockFormat> All { get; } =
     [
         InPanels<F32>(), InPanels<F16>(), InPanels<Q4_0>(), InRows<Q4_1>(), InRows<Q5_0>(), InRows<Q5_1>(), InPanels<Q8_0>(),
@@ -46,7 +48,8 @@ internal sealed class BlockFormat
     /// <summary>The format of a tensor type.</summary>
     /// <exception cref="NotSupportedException">The engine does not decode the type.</exception>
     public static BlockFormat Of(GgmlType type) =>
-        Find(type) ?? throw new NotSupportedException($"Tensor type {type} is not supported; supported are {string.Join(", ", All.Select(format => format.Type))}.");
+        Find(type)
+        ?? throw new NotSupportedException($"Tensor type {type} is not supported; supported are {string.Join(", ", All.Select(format => format.Type))}.");
 
     /// <summary>The format of a tensor type, or null when the engine does not decode it.</summary>
     // A dictionary by an enum is sixty methods to compile at the start of a process.

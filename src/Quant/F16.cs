@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Quant;
 
-/// <summary>IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite. In panels a column's eight values follow each other.</summary>
+/// <summary>
+/// IEEE 754 half precision: a block is one value of two bytes. Encoding rounds to nearest even; magnitudes from 65520 up become infinite. In panels a column's
+/// eight values follow each other.
+/// </summary>
 internal readonly struct F16 : IPanelFormat
 {
     /// <summary>The largest finite magnitude.</summary>

@@ -17,10 +17,12 @@ internal static class Interleave
     public const int VectorBytes = 4 * PanelFormat.Rows;
 
     /// <summary>A row's four bytes of a vector.</summary>
-    public static uint Take(ReadOnlySpan<byte> vectors, int vector, int row) => BinaryPrimitives.ReadUInt32LittleEndian(vectors[(vector * VectorBytes + 4 * row)..]);
+    public static uint Take(ReadOnlySpan<byte> vectors, int vector, int row) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(vectors[(vector * VectorBytes + 4 * row)..]);
 
     /// <summary>Sets a row's four bytes of a vector.</summary>
-    public static void Place(Span<byte> vectors, int vector, int row, uint bytes) => BinaryPrimitives.WriteUInt32LittleEndian(vectors[(vector * VectorBytes + 4 * row)..], bytes);
+    public static void Place(Span<byte> vectors, int vector, int row, uint bytes) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(vectors[(vector * VectorBytes + 4 * row)..], bytes);
 
     /// <summary>Places a row's bytes, a whole number of chunks, in consecutive vectors.</summary>
     public static void Scatter(ReadOnlySpan<byte> bytes, Span<byte> vectors, int row)

@@ -19,7 +19,8 @@ internal static class ScaleMinimumSearch
     /// <param name="scales">Receives eight scales.</param>
     /// <param name="minima">Receives eight minima.</param>
     /// <param name="codes">Receives 256 codes.</param>
-    public static void Find(ReadOnlySpan<float> values, int maxCode, float firstStep, int lastCandidate, Span<float> scales, Span<float> minima, Span<byte> codes)
+    public static void Find(ReadOnlySpan<float> values, int maxCode, float firstStep, int lastCandidate, Span<float> scales, Span<float> minima,
+        Span<byte> codes)
     {
         Span<Vector256<float>> x = stackalloc Vector256<float>[SubBlockSize], weights = stackalloc Vector256<float>[SubBlockSize];
         SubBlockLanes.Load(values, x);

@@ -3,11 +3,9 @@ using System.Runtime.InteropServices;
 namespace MeKi.Kernels.Allocation;
 
 /// <summary>
-/// Asks Linux to map memory that is read from end to end for every token by 2 MB instead of 4 KB, so that an address is not looked up in tables for each 4 KB:
-/// two threads read 12 % more bytes a second from memory (pairs in one process: 23.9 and 26.7 GB/s, AMD Zen 3 under a hypervisor, whose tables are looked up
-/// twice). A wish, which needs no rights: where the system has it switched off or has no such pages, nothing changes. Distributions differ in what they give
-/// without being asked; most give nothing. Mapped files are not asked for: with page caches that keep them by 2 MB (ext4 from Linux 6.16), Q8_0 weights gained
-/// 4 % (four pairs) and Q4_0 weights, whose kernels wait less for memory, lost 2 and 6 % (twice six).
+/// Asks Linux to map memory that is read from end to end for every token by 2 MB instead of 4 KB, so that an address is not looked up in tables for each 4 KB.
+/// A wish, which needs no rights: where the system has it switched off or has no such pages, nothing changes. Distributions differ in what they give without
+/// being asked; most give nothing. Mapped files are not asked for: some formats gained by it, others lost (docs/lab/2026-11-28-redesign.md).
 /// </summary>
 /// <remarks>
 /// Linux, Documentation/admin-guide/mm/transhuge.rst; madvise(2), MADV_HUGEPAGE. The one place of the libraries that calls libc, for which .NET has no class.

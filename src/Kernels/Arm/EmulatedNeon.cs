@@ -31,7 +31,8 @@ internal readonly unsafe struct EmulatedNeon : INeon
 
     public static Vector128<short> MultiplyWideningLower(Vector128<sbyte> left, Vector128<sbyte> right) => MultiplyWidening(left, right, 0);
 
-    public static Vector128<short> MultiplyWideningUpper(Vector128<sbyte> left, Vector128<sbyte> right) => MultiplyWidening(left, right, Vector128<short>.Count);
+    public static Vector128<short> MultiplyWideningUpper(Vector128<sbyte> left, Vector128<sbyte> right) =>
+        MultiplyWidening(left, right, Vector128<short>.Count);
 
     public static Vector128<short> AddPairwise(Vector128<short> left, Vector128<short> right)
     {
@@ -68,9 +69,11 @@ internal readonly unsafe struct EmulatedNeon : INeon
         return result;
     }
 
-    public static Vector128<int> ShiftLeftLogicalWideningLower(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) => ShiftLeftLogicalWidening(value, count, 0);
+    public static Vector128<int> ShiftLeftLogicalWideningLower(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) =>
+        ShiftLeftLogicalWidening(value, count, 0);
 
-    public static Vector128<int> ShiftLeftLogicalWideningUpper(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) => ShiftLeftLogicalWidening(value, count, Vector128<int>.Count);
+    public static Vector128<int> ShiftLeftLogicalWideningUpper(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) =>
+        ShiftLeftLogicalWidening(value, count, Vector128<int>.Count);
 
     public static Vector128<short> ZipLow(Vector128<short> left, Vector128<short> right) => Zip(left, right, 0);
 

@@ -21,7 +21,8 @@ internal readonly unsafe struct HardwareNeon : INeon
         Dp.DotProductBySelectedQuadruplet(addend, left, right, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<short> MultiplyWideningLower(Vector128<sbyte> left, Vector128<sbyte> right) => AdvSimd.MultiplyWideningLower(left.GetLower(), right.GetLower());
+    public static Vector128<short> MultiplyWideningLower(Vector128<sbyte> left, Vector128<sbyte> right) =>
+        AdvSimd.MultiplyWideningLower(left.GetLower(), right.GetLower());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<short> MultiplyWideningUpper(Vector128<sbyte> left, Vector128<sbyte> right) => AdvSimd.MultiplyWideningUpper(left, right);
@@ -39,10 +40,12 @@ internal readonly unsafe struct HardwareNeon : INeon
     public static Vector128<short> SignExtendWidening(Vector64<sbyte> value) => AdvSimd.SignExtendWideningLower(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> ShiftLeftLogicalWideningLower(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) => AdvSimd.ShiftLeftLogicalWideningLower(value.GetLower(), count);
+    public static Vector128<int> ShiftLeftLogicalWideningLower(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) =>
+        AdvSimd.ShiftLeftLogicalWideningLower(value.GetLower(), count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> ShiftLeftLogicalWideningUpper(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) => AdvSimd.ShiftLeftLogicalWideningUpper(value, count);
+    public static Vector128<int> ShiftLeftLogicalWideningUpper(Vector128<short> value, [ConstantExpected(Max = (byte)15)] byte count) =>
+        AdvSimd.ShiftLeftLogicalWideningUpper(value, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<short> ZipLow(Vector128<short> left, Vector128<short> right) => AdvSimd.Arm64.ZipLow(left, right);
@@ -51,12 +54,14 @@ internal readonly unsafe struct HardwareNeon : INeon
     public static Vector128<short> ZipHigh(Vector128<short> left, Vector128<short> right) => AdvSimd.Arm64.ZipHigh(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> FusedMultiplyAdd(Vector128<float> addend, Vector128<float> left, Vector128<float> right) => AdvSimd.FusedMultiplyAdd(addend, left, right);
+    public static Vector128<float> FusedMultiplyAdd(Vector128<float> addend, Vector128<float> left, Vector128<float> right) =>
+        AdvSimd.FusedMultiplyAdd(addend, left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FusedMultiplySubtract(Vector128<float> minuend, Vector128<float> left, Vector128<float> right) =>
         AdvSimd.FusedMultiplySubtract(minuend, left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> AbsoluteCompareGreaterThanOrEqual(Vector128<float> left, Vector128<float> right) => AdvSimd.AbsoluteCompareGreaterThanOrEqual(left, right);
+    public static Vector128<float> AbsoluteCompareGreaterThanOrEqual(Vector128<float> left, Vector128<float> right) =>
+        AdvSimd.AbsoluteCompareGreaterThanOrEqual(left, right);
 }

@@ -25,7 +25,8 @@ internal unsafe interface INeon
     /// SDOT (by element): adds to each 32-bit element the sum of the four products of its signed bytes and those of the right operand's element <paramref
     /// name="index"/>.
     /// </summary>
-    static abstract Vector128<int> DotProductBySelectedQuadruplet(Vector128<int> addend, Vector128<sbyte> left, Vector128<sbyte> right, [ConstantExpected(Max = (byte)3)] byte index);
+    static abstract Vector128<int> DotProductBySelectedQuadruplet(Vector128<int> addend, Vector128<sbyte> left, Vector128<sbyte> right,
+        [ConstantExpected(Max = (byte)3)] byte index);
 
     /// <summary>SMULL (8H, 8B): the products of the lower eight signed bytes.</summary>
     static abstract Vector128<short> MultiplyWideningLower(Vector128<sbyte> left, Vector128<sbyte> right);

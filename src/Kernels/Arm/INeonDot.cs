@@ -69,5 +69,6 @@ internal readonly unsafe struct MultiplyWideningDot : INeonDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<sbyte> Add<TNeon>(Vector128<sbyte> sums, Vector128<sbyte> codes, Vector128<sbyte> four, int index)
         where TNeon : struct, INeon
-        => TNeon.AddPairwiseWideningAndAdd(sums.AsInt32(), TNeon.AddPairwise(TNeon.MultiplyWideningLower(codes, four), TNeon.MultiplyWideningUpper(codes, four))).AsSByte();
+        => TNeon.AddPairwiseWideningAndAdd(sums.AsInt32(),
+            TNeon.AddPairwise(TNeon.MultiplyWideningLower(codes, four), TNeon.MultiplyWideningUpper(codes, four))).AsSByte();
 }

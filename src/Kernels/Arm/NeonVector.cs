@@ -86,7 +86,8 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> BroadcastFour(sbyte* x) => Both(TDot.Four<TNeon>(x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> BroadcastFourAt(NeonVector<TNeon, TDot> four, sbyte* x, int index) => Both(TDot.BroadcastFourAt<TNeon>(four._low, x, index));
+    public static NeonVector<TNeon, TDot> BroadcastFourAt(NeonVector<TNeon, TDot> four, sbyte* x, int index) =>
+        Both(TDot.BroadcastFourAt<TNeon>(four._low, x, index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> AddDot(NeonVector<TNeon, TDot> partial, NeonVector<TNeon, TDot> codes, NeonVector<TNeon, TDot> four, int index) =>
@@ -130,7 +131,8 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         new(Vector128.ConvertToSingle(integers._low.AsInt32()).AsSByte(), Vector128.ConvertToSingle(integers._high.AsInt32()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> ShiftLanesLeft(NeonVector<TNeon, TDot> integers, int bits) => new((integers._low.AsInt32() << bits).AsSByte(), (integers._high.AsInt32() << bits).AsSByte());
+    public static NeonVector<TNeon, TDot> ShiftLanesLeft(NeonVector<TNeon, TDot> integers, int bits) =>
+        new((integers._low.AsInt32() << bits).AsSByte(), (integers._high.AsInt32() << bits).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> BroadcastFloat(float* value) => Both(TNeon.LoadAndReplicate((int*)value).AsSByte());
@@ -161,7 +163,8 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         TNeon.FusedMultiplySubtract(c._high.AsSingle(), a._high.AsSingle(), b._high.AsSingle()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> NegatedMultiplyAdd(float* a, NeonVector<TNeon, TDot> b, NeonVector<TNeon, TDot> c) => NegatedMultiplyAdd(Load((byte*)a), b, c);
+    public static NeonVector<TNeon, TDot> NegatedMultiplyAdd(float* a, NeonVector<TNeon, TDot> b, NeonVector<TNeon, TDot> c) =>
+        NegatedMultiplyAdd(Load((byte*)a), b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> ScaledSum(NeonVector<TNeon, TDot> integers, float* scales, NeonVector<TNeon, TDot> a, float* y) =>
@@ -172,10 +175,12 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         new(Vector128.Max(a._low.AsSingle(), b._low.AsSingle()).AsSByte(), Vector128.Max(a._high.AsSingle(), b._high.AsSingle()).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> LowHalves(NeonVector<TNeon, TDot> halves) => new(MovedHalves(halves._low.AsInt32() << 16), MovedHalves(halves._high.AsInt32() << 16));
+    public static NeonVector<TNeon, TDot> LowHalves(NeonVector<TNeon, TDot> halves) =>
+        new(MovedHalves(halves._low.AsInt32() << 16), MovedHalves(halves._high.AsInt32() << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> HighHalves(NeonVector<TNeon, TDot> halves) => new(MovedHalves(halves._low.AsInt32()), MovedHalves(halves._high.AsInt32()));
+    public static NeonVector<TNeon, TDot> HighHalves(NeonVector<TNeon, TDot> halves) =>
+        new(MovedHalves(halves._low.AsInt32()), MovedHalves(halves._high.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> LoadHalves(byte* from)
@@ -199,7 +204,8 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> LoadBytesAsFloat(byte* from) => ToFloat(LoadBytes(from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonVector<TNeon, TDot> LoadSignedBytesAsFloat(byte* from) => ToFloat(ShortsToIntegers(TNeon.SignExtendWidening(Vector64.Load((sbyte*)from))));
+    public static NeonVector<TNeon, TDot> LoadSignedBytesAsFloat(byte* from) =>
+        ToFloat(ShortsToIntegers(TNeon.SignExtendWidening(Vector64.Load((sbyte*)from))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static NeonVector<TNeon, TDot> Both(Vector128<sbyte> half) => new(half, half);

@@ -28,13 +28,15 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
                 for (int r = 0; r < rows; r += FloatTile<TWide>.Rows)
                 {
                     for (int half = 0; half < AttentionKernels.ScorePositions; half += 16)
-                        FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened + half, AttentionKernels.ScorePositions, to + r * PageLength + half, PageLength, columns);
+                        FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened + half, AttentionKernels.ScorePositions, to + r * PageLength + half,
+                            PageLength, columns);
                 }
                 continue;
             }
             int pair = 0;
             for (; pair + 2 <= rows; pair += 2)
-                FloatAttention<TVector, TWide, TFormat>.ScoreTwo(keys, columns, PrefetchBytes, x + (long)pair * columns, x + (long)(pair + 1) * columns, to + pair * PageLength, to + (pair + 1) * PageLength);
+                FloatAttention<TVector, TWide, TFormat>.ScoreTwo(keys, columns, PrefetchBytes, x + (long)pair * columns, x + (long)(pair + 1) * columns,
+                    to + pair * PageLength, to + (pair + 1) * PageLength);
             if (pair < rows)
                 FloatAttention<TVector, TWide, TFormat>.ScoreOne(keys, columns, PrefetchBytes, x + (long)pair * columns, to + pair * PageLength);
         }
@@ -68,7 +70,8 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
                 continue;
             int pair = 0;
             for (; pair + 2 <= rows; pair += 2)
-                FloatAttention<TVector, TWide, TFormat>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength, to + (long)pair * stride, to + (long)(pair + 1) * stride);
+                FloatAttention<TVector, TWide, TFormat>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength,
+                    to + (long)pair * stride, to + (long)(pair + 1) * stride);
             if (pair < rows)
                 FloatAttention<TVector, TWide, TFormat>.SumOne(from, count, PrefetchBytes, weights + pair * PageLength, to + (long)pair * stride);
         }

@@ -46,7 +46,8 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             {
                 int some = Math.Min(FloatTile<TWide>.Rows, rows - row);
                 for (int r = 0; r < some; r++)
-                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales + 2 * first, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
+                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales + 2 * first, weights + (row + r) * PageLength + first, count,
+                        scaled + r * PageLength);
                 float* x = scaled, y = to + (long)row * stride;
                 if (rows >= TiledRows)
                 {
@@ -56,7 +57,8 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
                 }
                 int pair = 0;
                 for (; pair + 2 <= some; pair += 2)
-                    QuantizedAttention<TVector, TWide>.SumTwo(codes, count, PrefetchBytes, x + pair * PageLength, x + (pair + 1) * PageLength, y + (long)pair * stride, y + (long)(pair + 1) * stride);
+                    QuantizedAttention<TVector, TWide>.SumTwo(codes, count, PrefetchBytes, x + pair * PageLength, x + (pair + 1) * PageLength,
+                        y + (long)pair * stride, y + (long)(pair + 1) * stride);
                 if (pair < some)
                     QuantizedAttention<TVector, TWide>.SumOne(codes, count, PrefetchBytes, x + pair * PageLength, y + (long)pair * stride);
             }
@@ -69,7 +71,8 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
         for (int position = first; position < end; position += 16)
         {
             byte* panel = keys + position / 8 * step;
-            QuantizedAttention<TVector, TWide>.ScoreTwo(panel, panel + step, layout.Blocks, PrefetchBytes, queries.Group(kvHead, row), scores + position, scores + position + PageLength);
+            QuantizedAttention<TVector, TWide>.ScoreTwo(panel, panel + step, layout.Blocks, PrefetchBytes, queries.Group(kvHead, row), scores + position,
+                scores + position + PageLength);
         }
     }
 
@@ -94,7 +97,8 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
 
     // Queries are split once for each page: a hundredth of what they are multiplied with there. Positions up to a multiple of 64 have scores, those beyond the
     // last one nobody reads.
-    private static void ScoreSignMagnitudeTiles(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
+    private static void ScoreSignMagnitudeTiles(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows,
+        float* scores)
     {
         const int Positions = 8 * SignMagnitudeTile<TVector>.Panels;
         ExpandedPanels expanded = ExpandedPanels.OfThread;
@@ -110,7 +114,8 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             for (int block = 0; block < layout.Blocks; block += SignMagnitudeTokens.RunBlocks)
             {
                 int blocks = Math.Min(SignMagnitudeTokens.RunBlocks, layout.Blocks - block);
-                SignMagnitudeTile<TVector>.Expand(keys + position / 8 * step + block * Q8_0Codes.BlockBytes, step, SignMagnitudeTile<TVector>.Panels, blocks, expanded);
+                SignMagnitudeTile<TVector>.Expand(keys + position / 8 * step + block * Q8_0Codes.BlockBytes, step, SignMagnitudeTile<TVector>.Panels, blocks,
+                    expanded);
                 SignMagnitudeRun run = signMagnitudes.Run(block, 0);
                 for (int r = 0; r < rows; r++)
                     SignMagnitudeTile<TVector>.Multiply(expanded, blocks, run.After(r * blocks), scores + r * PageLength + position);

@@ -6,8 +6,8 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Attending;
 
 /// <summary>
-/// Q8_0 keys, which are panels like weights (<see cref="IntegerPanels{TVector, TCodes, TKind}"/> has them for many rows), for one query or two; and weighted sums of
-/// Q8_0 values: a position's weight meets its scale first, then codes by multiply-adds.
+/// Q8_0 keys, which are panels like weights (<see cref="IntegerPanels{TVector, TCodes, TKind}"/> has them for many rows), for one query or two; and weighted
+/// sums of Q8_0 values: a position's weight meets its scale first, then codes by multiply-adds.
 /// </summary>
 internal static unsafe class QuantizedAttention<TVector, TWide>
     where TVector : struct, IPanelVector<TVector>

@@ -35,7 +35,8 @@ internal sealed record KvLayout(int KvHeads, int HeadDimension, KvFormat Keys, K
         ArgumentOutOfRangeException.ThrowIfLessThan(HeadDimension, 1);
         int most = KvStorage.Of(Keys).MostColumns;
         if (HeadDimension > most)
-            throw new ArgumentOutOfRangeException(nameof(HeadDimension), HeadDimension, $"Heads of more than {most} values have no {Keys} keys; keep keys in F16.");
+            throw new ArgumentOutOfRangeException(nameof(HeadDimension), HeadDimension,
+                $"Heads of more than {most} values have no {Keys} keys; keep keys in F16.");
         if (KvHeads > int.MaxValue / KvPage.Positions / BytesPerPositionAndHead)
             throw new ArgumentOutOfRangeException(nameof(KvHeads), KvHeads, "A page of the KV cache would be larger than 2 GB.");
         return this;

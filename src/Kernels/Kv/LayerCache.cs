@@ -1,8 +1,8 @@
 namespace MeKi.Kernels.Kv;
 
 /// <summary>
-/// One layer's keys and values of one sequence, in pages of <see cref="KvPage.Positions"/> positions that are added as the sequence grows. <see cref="Fork"/> shares
-/// pages with another sequence; who writes to a shared page first takes a copy of it.
+/// One layer's keys and values of one sequence, in pages of <see cref="KvPage.Positions"/> positions that are added as the sequence grows. <see cref="Fork"/>
+/// shares pages with another sequence; who writes to a shared page first takes a copy of it.
 /// </summary>
 /// <param name="memory">Where pages come from.</param>
 internal sealed unsafe class LayerCache(PageAllocator memory) : IDisposable

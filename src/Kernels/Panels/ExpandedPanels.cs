@@ -3,8 +3,8 @@ using MeKi.Kernels.Allocation;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
-/// Room for a run of columns of two panels, or of eight in a quarter of the columns (<see cref="SignMagnitudeTile{TVector}"/>), with codes as bytes and scales as
-/// floats or all as floats; a thread's own.
+/// Room for a run of columns of two panels, or of eight in a quarter of the columns (<see cref="SignMagnitudeTile{TVector}"/>), with codes as bytes and scales
+/// as floats or all as floats; a thread's own.
 /// </summary>
 internal sealed unsafe class ExpandedPanels
 {

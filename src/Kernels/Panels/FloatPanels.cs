@@ -12,8 +12,7 @@ namespace MeKi.Kernels.Panels;
 /// <code>
 /// column 0: panel 0's 8 rows, panel 1's 8 rows | column 1: … | … | column 255 64 bytes a column, 16 KB beside 6 KB of activations in the first-level cache
 /// </code>
-/// One panel by four tokens over all columns took ten loads for eight multiply-adds, and a panel of 1,024 columns filled that cache by itself: a prompt of 512
-/// tokens on F16 weights was half as fast.
+/// One panel by four tokens over all columns would be ten loads for eight multiply-adds, and a panel of 1,024 columns would fill that cache by itself.
 /// </remarks>
 internal static unsafe class FloatPanels<TVector, TFloats>
     where TVector : struct, IPanelVector<TVector>

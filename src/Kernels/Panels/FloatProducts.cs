@@ -17,7 +17,8 @@ internal sealed unsafe class FloatProducts<TVector, TWide, TFloats> : PairProduc
     {
         const int Rows = FloatTile<TWide>.Rows, Width = TileOutput.PairWidth;
         ExpandedPanels expanded = ExpandedPanels.OfThread;
-        int second = Math.Min(panel + 1, weight.Panels - 1), count = tokens.Tokens, length = Width * ((count + Rows - 1) / Rows * Rows), stride = weight.Columns;
+        int second = Math.Min(panel + 1, weight.Panels - 1), count = tokens.Tokens, length = Width * ((count + Rows - 1) / Rows * Rows),
+            stride = weight.Columns;
         float* odd = expanded.OddSums(length);
         new Span<float>(sums, length).Clear();
         new Span<float>(odd, length).Clear();

@@ -69,7 +69,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
                 Dot(group, otherGroup, codes, corrections, subScales, otherSubScales, out TVector p, out TVector q);
                 TVector scale = TVector.BroadcastFloat(a);
                 running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), scale), running);
-                otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
+                otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q),
+                    TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
                 if (TKind.HaveMinima)
                 {
                     TVector sums = TVector.BroadcastFloat(scaledSums);
@@ -127,8 +128,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     /// <param name="tokens">The tokens, from the first of these groups on.</param>
     /// <param name="y">The sums, [4 × 16].</param>
     // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens
-    // took five loads for four and was bound by them. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much,
-    // and a call in here costs a factor of five.
+    // would be five loads for four. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much, and nothing in here
+    // may be left a call.
     public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
     {
         byte* codes = panels.Codes;
@@ -137,7 +138,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         int* corrections = TKind.Corrections(tokens);
         for (int g = 0; g < groups; g++)
         {
-            TVector p0 = TKind.Correction<TVector>(corrections), p1 = TKind.Correction<TVector>(corrections + 1), p2 = TKind.Correction<TVector>(corrections + 2), p3 = TKind.Correction<TVector>(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
+            TVector p0 = TKind.Correction<TVector>(corrections), p1 = TKind.Correction<TVector>(corrections + 1),
+                p2 = TKind.Correction<TVector>(corrections + 2), p3 = TKind.Correction<TVector>(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
             for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
             {
                 TVector w = TVector.Load(codes), v = TVector.Load(codes + 32), four = TVector.BroadcastFour(x);
@@ -189,13 +191,17 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
                 for (byte* half = codes, end = codes + 512; half < end; half += 256, x += 64, corrections += 4, subScales += 64)
                 {
                     TVector w0 = TVector.Load(half), w1 = TVector.Load(half + 64), w2 = TVector.Load(half + 128), w3 = TVector.Load(half + 192);
-                    TVector f0 = TVector.BroadcastFour(x), f1 = TVector.BroadcastFour(x + 16), f2 = TVector.BroadcastFour(x + 32), f3 = TVector.BroadcastFour(x + 48);
+                    TVector f0 = TVector.BroadcastFour(x), f1 = TVector.BroadcastFour(x + 16), f2 = TVector.BroadcastFour(x + 32),
+                        f3 = TVector.BroadcastFour(x + 48);
                     s0 = AddHalf(s0, w0, w1, w2, w3, f0, f1, f2, f3, 0, corrections, subScales);
-                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 1), TVector.BroadcastFourAt(f1, x + 16, 1), TVector.BroadcastFourAt(f2, x + 32, 1), TVector.BroadcastFourAt(f3, x + 48, 1));
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 1), TVector.BroadcastFourAt(f1, x + 16, 1), TVector.BroadcastFourAt(f2, x + 32, 1),
+                        TVector.BroadcastFourAt(f3, x + 48, 1));
                     s1 = AddHalf(s1, w0, w1, w2, w3, f0, f1, f2, f3, 1, corrections, subScales);
-                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 2), TVector.BroadcastFourAt(f1, x + 16, 2), TVector.BroadcastFourAt(f2, x + 32, 2), TVector.BroadcastFourAt(f3, x + 48, 2));
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 2), TVector.BroadcastFourAt(f1, x + 16, 2), TVector.BroadcastFourAt(f2, x + 32, 2),
+                        TVector.BroadcastFourAt(f3, x + 48, 2));
                     s2 = AddHalf(s2, w0, w1, w2, w3, f0, f1, f2, f3, 2, corrections, subScales);
-                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 3), TVector.BroadcastFourAt(f1, x + 16, 3), TVector.BroadcastFourAt(f2, x + 32, 3), TVector.BroadcastFourAt(f3, x + 48, 3));
+                    (f0, f1, f2, f3) = (TVector.BroadcastFourAt(f0, x, 3), TVector.BroadcastFourAt(f1, x + 16, 3), TVector.BroadcastFourAt(f2, x + 32, 3),
+                        TVector.BroadcastFourAt(f3, x + 48, 3));
                     s3 = AddHalf(s3, w0, w1, w2, w3, f0, f1, f2, f3, 3, corrections, subScales);
                 }
                 TKind.Add(y, s0, scales, minima, TVector.BroadcastFloat(a), scaledSums);
@@ -223,7 +229,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector AddHalf(
-        TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* corrections, byte* subScales)
+        TVector sums, TVector w0, TVector w1, TVector w2, TVector w3, TVector f0, TVector f1, TVector f2, TVector f3, int token, int* corrections,
+        byte* subScales)
     {
         TVector half = TVector.AddDot(TKind.Correction<TVector>(corrections + token), w0, f0, token);
         half = TVector.AddDot(half, w1, f1, token);

@@ -24,7 +24,9 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     public void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
         Of(weight).MultiplyVector(weight, first, count, x, floats, y);
 
-    /// <summary>Whether <see cref="MultiplyTiles"/> wants magnitudes and signs apart for this matrix (<see cref="QuantizedActivations.SignMagnitudes"/>).</summary>
+    /// <summary>
+    /// Whether <see cref="MultiplyTiles"/> wants magnitudes and signs apart for this matrix (<see cref="QuantizedActivations.SignMagnitudes"/>).
+    /// </summary>
     public bool TakesSignMagnitudes(PanelMatrix weight) => Of(weight).TakesSignMagnitudes;
 
     /// <summary>Neighbouring panels that <see cref="MultiplyTiles"/> takes at once.</summary>

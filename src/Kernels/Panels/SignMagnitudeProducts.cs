@@ -23,7 +23,8 @@ internal sealed unsafe class SignMagnitudeProducts<TVector> : PanelProducts
         do
         {
             int blocks = Math.Min(SignMagnitudeTokens.RunBlocks, all - block);
-            SignMagnitudeTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks, expanded);
+            SignMagnitudeTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks,
+                expanded);
             SignMagnitudeRun first = tokens.SignMagnitudes.Run(block, 0);
             for (int token = 0; token < tokens.Tokens; token++)
             {

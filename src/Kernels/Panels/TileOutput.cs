@@ -1,12 +1,10 @@
 using MeKi.Quant;
 
-
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
 /// Where the products of some panels by several tokens go: neighbouring columns of the output, cut at its right border. A tile's results go there when its last
-/// columns are multiplied: a pass of its own behind the last tile took 3.6 % of a prompt's time, most of it cache lines that came from memory, and of that
-/// about half is left here.
+/// columns are multiplied: a pass of its own behind the last tile would wait for cache lines from memory.
 /// </summary>
 /// <param name="first">The first token's results.</param>
 /// <param name="stride">Distance of the tokens.</param>

@@ -62,7 +62,8 @@ internal static class ProcessorQuota
     {
         foreach (string line in ProcFile.Lines(Path.Combine(root, "proc/self/cgroup")))
         {
-            if (line.Split(':', 3) is [_, string controllers, string name] && (mount.IsVersion2 ? controllers.Length == 0 : controllers.Split(',').Contains("cpu")))
+            if (line.Split(':', 3) is [_, string controllers, string name]
+                && (mount.IsVersion2 ? controllers.Length == 0 : controllers.Split(',').Contains("cpu")))
                 return name;
         }
         return "/";
@@ -73,7 +74,8 @@ internal static class ProcessorQuota
         ProcFile.Lines(Path.Join(folder, "cpu.max")) is [string line, ..] && line.Split(' ') is [string quota, string period] ? Ratio(quota, period) : null;
 
     private static double? Version1(string folder) =>
-        ProcFile.Lines(Path.Join(folder, "cpu.cfs_quota_us")) is [string quota, ..] && ProcFile.Lines(Path.Join(folder, "cpu.cfs_period_us")) is [string period, ..]
+        ProcFile.Lines(Path.Join(folder, "cpu.cfs_quota_us")) is [string quota, ..]
+            && ProcFile.Lines(Path.Join(folder, "cpu.cfs_period_us")) is [string period, ..]
             ? Ratio(quota, period) : null;
 
     // No quota is "max" or −1: not a number without a sign.

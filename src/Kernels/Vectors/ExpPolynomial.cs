@@ -15,7 +15,8 @@ internal static class ExpPolynomial
     // Adding 1.5 · 2^23 leaves the integer nearest to what was there in the lower bits.
     private const float Magic = 12582912;
     private const float Log2E = 1.44269504f, Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
-    private const float C0 = 1.9875691500e-4f, C1 = 1.3981999507e-3f, C2 = 8.3334519073e-3f, C3 = 4.1665795894e-2f, C4 = 1.6666665459e-1f, C5 = 5.0000001201e-1f;
+    private const float C0 = 1.9875691500e-4f, C1 = 1.3981999507e-3f, C2 = 8.3334519073e-3f, C3 = 4.1665795894e-2f, C4 = 1.6666665459e-1f,
+        C5 = 5.0000001201e-1f;
 
     /// <summary>exp(r); and n in the upper nine bits of each lane, the exponent's place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

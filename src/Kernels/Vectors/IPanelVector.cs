@@ -67,7 +67,9 @@ internal unsafe interface IPanelVector<TSelf>
     /// <param name="index">Which four.</param>
     static abstract TSelf BroadcastFourAt(TSelf four, sbyte* x, int index);
 
-    /// <summary>Adds to each lane the product of its four unsigned codes, below 64, and the four signed bytes of <see cref="BroadcastFour"/>, none −128.</summary>
+    /// <summary>
+    /// Adds to each lane the product of its four unsigned codes, below 64, and the four signed bytes of <see cref="BroadcastFour"/>, none −128.
+    /// </summary>
     static abstract TSelf AddDot(TSelf partial, TSelf codes, TSelf four, int index);
 
     /// <summary>The sum of two partial sums, which together hold no more dot products than <see cref="DotsPerSum"/>.</summary>
@@ -98,8 +100,8 @@ internal unsafe interface IPanelVector<TSelf>
     static abstract bool TakesSignMagnitudes { get; }
 
     /// <summary>
-    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see cref="Panels.SignMagnitudeTokens"/>;
-    /// only where <see cref="TakesSignMagnitudes"/>.
+    /// Adds to each lane the products <c>(code ^ sign) · magnitude</c> of its four codes and of four columns of a token in <see
+    /// cref="Panels.SignMagnitudeTokens"/>; only where <see cref="TakesSignMagnitudes"/>.
     /// </summary>
     /// <param name="sums">The sums.</param>
     /// <param name="codes">32 signed codes.</param>

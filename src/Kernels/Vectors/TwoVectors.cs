@@ -46,7 +46,8 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
     public static TwoVectors<TVector> BroadcastFloat(float* value) => Both(TVector.BroadcastFloat(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> Multiply(TwoVectors<TVector> a, TwoVectors<TVector> b) => new(TVector.Multiply(a._low, b._low), TVector.Multiply(a._high, b._high));
+    public static TwoVectors<TVector> Multiply(TwoVectors<TVector> a, TwoVectors<TVector> b) =>
+        new(TVector.Multiply(a._low, b._low), TVector.Multiply(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> MultiplyAdd(TwoVectors<TVector> a, TwoVectors<TVector> b, TwoVectors<TVector> c) =>
@@ -74,8 +75,10 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
     public static TwoVectors<TVector> Magnitudes(TwoVectors<TVector> codes) => new(TVector.Magnitudes(codes._low), TVector.Magnitudes(codes._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> AddSignedDot(TwoVectors<TVector> sums, TwoVectors<TVector> codes, TwoVectors<TVector> magnitudes, TwoVectors<TVector> four, int index) =>
-        new(TVector.AddSignedDot(sums._low, codes._low, magnitudes._low, four._low, index), TVector.AddSignedDot(sums._high, codes._high, magnitudes._high, four._high, index));
+    public static TwoVectors<TVector> AddSignedDot(TwoVectors<TVector> sums, TwoVectors<TVector> codes, TwoVectors<TVector> magnitudes,
+        TwoVectors<TVector> four, int index) =>
+        new(TVector.AddSignedDot(sums._low, codes._low, magnitudes._low, four._low, index),
+            TVector.AddSignedDot(sums._high, codes._high, magnitudes._high, four._high, index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> BroadcastNegated(int* value, int shift) => Both(TVector.BroadcastNegated(value, shift));

@@ -67,7 +67,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> BroadcastFour(sbyte* x) => new(Avx2.BroadcastScalarToVector256((int*)x).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> BroadcastFourAt(Avx2Vector<TDot> four, sbyte* x, int index) => new(Avx2.BroadcastScalarToVector256((int*)x + index).AsByte());
+    public static Avx2Vector<TDot> BroadcastFourAt(Avx2Vector<TDot> four, sbyte* x, int index) =>
+        new(Avx2.BroadcastScalarToVector256((int*)x + index).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> AddDot(Avx2Vector<TDot> partial, Avx2Vector<TDot> codes, Avx2Vector<TDot> four, int index) =>
@@ -102,7 +103,8 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> AddIntegers(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> BroadcastNegated(int* value, int shift) => new((Vector256<int>.Zero - (Avx2.BroadcastScalarToVector256(value) << shift)).AsByte());
+    public static Avx2Vector<TDot> BroadcastNegated(int* value, int shift) =>
+        new((Vector256<int>.Zero - (Avx2.BroadcastScalarToVector256(value) << shift)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> ToFloat(Avx2Vector<TDot> integers) => new(Avx.ConvertToVector256Single(integers._bits.AsInt32()).AsByte());
@@ -126,17 +128,21 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> Divide(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new((a._bits.AsSingle() / b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+    public static Avx2Vector<TDot> MultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) =>
+        new(Fma.MultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> NegatedMultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAddNegated(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+    public static Avx2Vector<TDot> NegatedMultiplyAdd(Avx2Vector<TDot> a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) =>
+        new(Fma.MultiplyAddNegated(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Vector<TDot> NegatedMultiplyAdd(float* a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) => new(Fma.MultiplyAddNegated(Vector256.Load(a), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+    public static Avx2Vector<TDot> NegatedMultiplyAdd(float* a, Avx2Vector<TDot> b, Avx2Vector<TDot> c) =>
+        new(Fma.MultiplyAddNegated(Vector256.Load(a), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> ScaledSum(Avx2Vector<TDot> integers, float* scales, Avx2Vector<TDot> a, float* y) =>
-        new(Fma.MultiplyAdd(Avx.ConvertToVector256Single(integers._bits.AsInt32()), Avx.Multiply(a._bits.AsSingle(), Vector256.Load(scales)), Vector256.Load(y)).AsByte());
+        new(Fma.MultiplyAdd(Avx.ConvertToVector256Single(integers._bits.AsInt32()), Avx.Multiply(a._bits.AsSingle(), Vector256.Load(scales)),
+            Vector256.Load(y)).AsByte());
 
     // VMAXPS gives its second operand where either is NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

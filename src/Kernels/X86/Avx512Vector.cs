@@ -45,7 +45,8 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     public static Avx512Vector Multiply(Avx512Vector a, Avx512Vector b) => new((a._bits.AsSingle() * b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector MultiplyAdd(Avx512Vector a, Avx512Vector b, Avx512Vector c) => new(Vector512.FusedMultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
+    public static Avx512Vector MultiplyAdd(Avx512Vector a, Avx512Vector b, Avx512Vector c) =>
+        new(Vector512.FusedMultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector LowHalves(Avx512Vector halves) => HighHalves(new((halves._bits.AsInt32() << 16).AsByte()));
@@ -83,7 +84,8 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     public static Avx512Vector AddSignedDot(Avx512Vector sums, Avx512Vector codes, Avx512Vector magnitudes, Avx512Vector four, int index)
     {
         // There is no VPSIGNB of 512 bits: x is negated under a mask.
-        Vector512<sbyte> x = four._bits.AsSByte(), signed = Vector512.ConditionalSelect(Vector512.LessThan(codes._bits.AsSByte(), Vector512<sbyte>.Zero), -x, x);
+        Vector512<sbyte> x = four._bits.AsSByte(),
+            signed = Vector512.ConditionalSelect(Vector512.LessThan(codes._bits.AsSByte(), Vector512<sbyte>.Zero), -x, x);
         return new((sums._bits.AsInt32() + SumsOfFour(magnitudes._bits, signed)).AsByte());
     }
 

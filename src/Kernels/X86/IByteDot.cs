@@ -32,5 +32,6 @@ internal unsafe interface IByteDot
 
     static abstract bool TakesSignMagnitudes { get; }
 
-    static virtual Vector256<int> AddSignMagnitude(Vector256<int> sums, sbyte* codes, Vector256<byte> magnitudes, Vector256<sbyte> signs) => throw new NotSupportedException();
+    static virtual Vector256<int> AddSignMagnitude(Vector256<int> sums, sbyte* codes, Vector256<byte> magnitudes, Vector256<sbyte> signs) =>
+        throw new NotSupportedException();
 }

@@ -23,7 +23,8 @@ internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
     public static Vector256<int> Start(Vector256<int> packed) => Avx2.MultiplyAddAdjacent(packed.AsInt16(), Vector256<short>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x) => TInstruction.MultiplyWideningAndAdd(partial, codes, x);
+    public static Vector256<int> Add(Vector256<int> partial, Vector256<byte> codes, Vector256<sbyte> x) =>
+        TInstruction.MultiplyWideningAndAdd(partial, codes, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddPartial(Vector256<int> a, Vector256<int> b) => a + b;
@@ -62,7 +63,8 @@ internal readonly struct HardwareVnni : IVnniInstruction
     public static bool IsSupported => AvxVnni.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> MultiplyWideningAndAdd(Vector256<int> addend, Vector256<byte> left, Vector256<sbyte> right) => AvxVnni.MultiplyWideningAndAdd(addend, left, right);
+    public static Vector256<int> MultiplyWideningAndAdd(Vector256<int> addend, Vector256<byte> left, Vector256<sbyte> right) =>
+        AvxVnni.MultiplyWideningAndAdd(addend, left, right);
 }
 
 /// <summary>

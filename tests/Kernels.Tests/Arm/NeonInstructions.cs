@@ -80,9 +80,11 @@ internal sealed unsafe class NeonInstructions<TNeon>(string name) : NeonInstruct
         ? TNeon.ZipHigh(Register<short>(left), Register<short>(right))
         : TNeon.ZipLow(Register<short>(left), Register<short>(right)));
 
-    public override byte[] Fmla(byte[] addend, byte[] left, byte[] right) => Bytes(TNeon.FusedMultiplyAdd(Register<float>(addend), Register<float>(left), Register<float>(right)));
+    public override byte[] Fmla(byte[] addend, byte[] left, byte[] right) =>
+        Bytes(TNeon.FusedMultiplyAdd(Register<float>(addend), Register<float>(left), Register<float>(right)));
 
-    public override byte[] Fmls(byte[] minuend, byte[] left, byte[] right) => Bytes(TNeon.FusedMultiplySubtract(Register<float>(minuend), Register<float>(left), Register<float>(right)));
+    public override byte[] Fmls(byte[] minuend, byte[] left, byte[] right) =>
+        Bytes(TNeon.FusedMultiplySubtract(Register<float>(minuend), Register<float>(left), Register<float>(right)));
 
     public override byte[] Facge(byte[] left, byte[] right) => Bytes(TNeon.AbsoluteCompareGreaterThanOrEqual(Register<float>(left), Register<float>(right)));
 

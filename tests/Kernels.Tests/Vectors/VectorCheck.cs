@@ -112,7 +112,8 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.MaxNative(TVector.Load((byte*)pa), vb), i => MathF.Max(a[i], b[i]), "MaxNative");
         }
 
-        static float Some(Random random) => random.Next(2) == 0 ? Interesting[random.Next(Interesting.Length)] : BitConverter.Int32BitsToSingle(random.Next() * (random.Next(2) * 2 - 1));
+        static float Some(Random random) =>
+            random.Next(2) == 0 ? Interesting[random.Next(Interesting.Length)] : BitConverter.Int32BitsToSingle(random.Next() * (random.Next(2) * 2 - 1));
     }
 
     public override void Halves()

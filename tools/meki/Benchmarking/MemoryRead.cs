@@ -9,7 +9,7 @@ namespace MeKi.Tool.Benchmarking;
 /// The yardstick of streaming kernels: reads a buffer far larger than the caches once, both halves of each thread's chunks front to back, and does nothing
 /// else. What it reaches is what a kernel that waits for memory could reach on this machine with these threads.
 /// </summary>
-/// <remarks>Two streams a core, as products by one token have: more bytes a second than with one or four (docs/lab, 2026-11-28, redesign).</remarks>
+/// <remarks>Two streams a core, as products by one token have: more bytes a second than with one or four (docs/lab/2026-11-28-redesign.md).</remarks>
 internal sealed unsafe class MemoryRead : Region, IDisposable
 {
     private const int BlockBytes = 1 << 20;
