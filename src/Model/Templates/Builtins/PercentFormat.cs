@@ -14,6 +14,7 @@ internal sealed class PercentFormat
     private readonly bool _isMarkup;
     private readonly Value[] _values;
     private readonly DictValue? _mapping;
+    private readonly bool _mayHaveMore;
     private int _at, _next;
 
     private PercentFormat(TextValue format, Value values, Run run)
@@ -21,6 +22,8 @@ internal sealed class PercentFormat
         (_run, _format, _isMarkup) = (run, format.Content, format.IsMarkup);
         _values = values is TupleValue tuple ? tuple.Values : [values];
         _mapping = values as DictValue;
+        // Python takes these for mappings, too.
+        _mayHaveMore = values is DictValue or ListValue or RangeValue or UndefinedValue;
     }
 
     public static Value Apply(TextValue format, Value values, Run run) => format.With(new PercentFormat(format, values, run).Write());
@@ -38,7 +41,7 @@ internal sealed class PercentFormat
             if (percent >= 0)
                 made.Append(Directive());
         }
-        return _next < _values.Length && _mapping is null ? throw new TemplateFault("not all arguments converted during string formatting") : made.ToString();
+        return _next < _values.Length && !_mayHaveMore ? throw new TemplateFault("not all arguments converted during string formatting") : made.ToString();
     }
 
     private string Directive()

@@ -50,10 +50,11 @@ internal static class TextFilters
         string end = g.Text(2, "...");
         if (length < new TextValue(end).Length(g.Run))
             throw new TemplateFault($"expected length >= {end.Length}, got {length}");
+        int count = g.Self.Count(g.Run) ?? throw new TemplateFault($"object of type '{g.Self.TypeName}' has no len()");
+        if (count <= length + leeway)
+            return g.Self;
         if (g.Self is not TextValue text)
-            throw g.Self is UndefinedValue undefined ? undefined.Fault : new TemplateFault($"object of type '{g.Self.TypeName}' has no len()");
-        if (text.Length(g.Run) <= length + leeway)
-            return text;
+            throw new TemplateFault($"'{g.Self.TypeName}' object has no attribute 'rsplit'");
         string cut = text.Content[..text.CharOf(length - new TextValue(end).Length(g.Run), g.Run)];
         int space = g.Flag(1) ? -1 : cut.LastIndexOf(' ');
         g.Run.Make(cut.Length);

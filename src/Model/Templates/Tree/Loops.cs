@@ -57,18 +57,21 @@ internal sealed class ForStatement(
             (each, count) = (Tested(frame, each), null);
         LoopValue? loop = _loop < 0 ? null : new(each, count, depth, isRecursive ? inner => Again(frame, inner, depth + 1) : null);
         Frame round = new(run, _scope!, frame);
-        bool any = false;
+        // Jinja counts the rounds that come to their end.
+        bool isFirst = true, any = false;
         while (loop?.MoveNext() ?? each.MoveNext())
         {
             run.Step();
-            if (any)
+            if (!isFirst)
                 round.Reset();
-            any = true;
+            isFirst = false;
             target.Assign(round, loop?.Current ?? each.Current);
             if (loop is not null)
                 round[_loop] = loop;
-            if (body.Execute(round, output) == Flow.Break)
-                return Flow.Next;
+            Flow flow = body.Execute(round, output);
+            any |= flow == Flow.Next;
+            if (flow == Flow.Break)
+                break;
         }
         return any || otherwise is null ? Flow.Next : otherwise.Execute(new(run, _otherwiseScope!, frame), output);
     }
