@@ -3,6 +3,7 @@ using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Layers;
+using MeKi.Model.Sampling;
 using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
 using MeKi.Store;
@@ -16,20 +17,19 @@ internal sealed class LoadedModel : IDisposable
     private readonly TrainingFormLayer[]? _trainingForm;
     private readonly WeightMatrix? _table;
 
-    private LoadedModel(
-        WeightSource source, RowStore? rows, Tokenizer? tokenizer, ChatTemplateFiles templates, LoadOptions options, Action<int, int> loaded)
+    private LoadedModel(WeightSource source, RowStore? rows, TextFiles text, LoadOptions options, Action<int, int> loaded)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config;
         Kv = new(Config, options.KeyFormat, options.ValueFormat);
         _table = Config.HasTable ? source.Matrix(Config.SpecOf(Role.RowTable), 0) : null;
-        (Source, Rows, Tokenizer, Logger) = (source, rows, tokenizer, options.Logger);
-        tokenizer?.CheckFits(Config, source.Path);
-        source.Warnings.AddRange(tokenizer?.Warnings ?? []);
+        (Source, Rows, Tokenizer, Sampling, Logger) = (source, rows, text.Tokenizer, text.Sampling, options.Logger);
+        Tokenizer?.CheckFits(Config, source.Path);
+        source.Warnings.AddRange(Tokenizer?.Warnings ?? []);
         // That there is none matters only to whoever chats.
-        ChatTemplate = new(templates.Read);
-        if (templates.HasTemplate)
+        ChatTemplate = new(text.Templates.Read);
+        if (text.Templates.HasTemplate)
             source.Warnings.AddRange(ChatTemplate.Value.Warnings);
         Pool = new(options.Threads ?? ProcessorTopology.PerformanceCores());
         try
@@ -51,6 +51,9 @@ internal sealed class LoadedModel : IDisposable
     public Tokenizer? Tokenizer { get; }
 
     public Lazy<ChatTemplate> ChatTemplate { get; }
+
+    /// <summary>What the files say of sampling.</summary>
+    public SamplingOptions Sampling { get; }
 
     public WeightSource Source { get; }
 
@@ -148,11 +151,11 @@ internal sealed class LoadedModel : IDisposable
             if (!options.CopyWeights)
                 source.ReadAhead();
             Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
-            ChatTemplateFiles templates = ChatTemplateFiles.OfGguf(source.Metadata);
+            TextFiles text = new(tokenizer, ChatTemplateFiles.OfGguf(source.Metadata), SamplingDefaults.Of(source.Metadata, source.Warnings));
             source.Metadata.Drop("tokenizer.");
             if (source.Identity is not null && !options.WithoutMeKi)
                 rows = ModelFiles.OpenRows(source, options.Rows);
-            return new(source, rows, tokenizer, templates, options, loaded);
+            return new(source, rows, text, options, loaded);
         }
         catch
         {
@@ -168,7 +171,9 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             string tokenizer = Path.Combine(path, TokenizerJson.FileName);
-            return new(source, null, File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null, ChatTemplateFiles.OfFolder(path), options, loaded);
+            TextFiles text = new(File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null,
+                ChatTemplateFiles.OfFolder(path), SamplingDefaults.OfFolder(path, source.Warnings));
+            return new(source, null, text, options, loaded);
         }
         catch
         {
@@ -176,6 +181,9 @@ internal sealed class LoadedModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>What a model's files have besides numbers.</summary>
+    private sealed record TextFiles(Tokenizer? Tokenizer, ChatTemplateFiles Templates, SamplingOptions Sampling);
 
     /// <summary>Open files.</summary>
     public readonly struct Hold(WeightSource source) : IDisposable

@@ -1,43 +1,13 @@
+using MeKi.Model.Sampling;
+
 namespace MeKi.Model.Generation;
 
-/// <summary>
-/// How a continuation is chosen. The samplers apply in llama.cpp's order: repetition penalty, top-k, top-p, min-p, temperature. A value outside its range is
-/// refused where it is set (<see cref="ArgumentOutOfRangeException"/>; it names the option and the range).
-/// </summary>
-public sealed record GenerationOptions
+/// <summary>How a continuation is chosen, and where it ends.</summary>
+public sealed record GenerationOptions : SamplingOptions
 {
-    private const float LeastPenalty = 0.001f, MostPenalty = 1000;
-
     /// <summary>The most tokens to generate, 0 or more. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes
     /// room.</summary>
     public int MaxTokens { get; init => field = Checked(value, value >= 0, nameof(MaxTokens), "0 or more"); } = 256;
-
-    /// <summary>Divides the logits before sampling; 0 is greedy: always the likeliest token. Finite and not negative.</summary>
-    public float Temperature
-    {
-        get;
-        init => field = Checked(value, value >= 0 && float.IsFinite(value), nameof(Temperature), "0 or a positive finite number");
-    } = 0.8f;
-
-    /// <summary>Keeps only the k likeliest tokens, 1 or more; 0 keeps all.</summary>
-    public int TopK { get; init => field = Checked(value, value >= 0, nameof(TopK), "0 or more"); } = 40;
-
-    /// <summary>Keeps the fewest likeliest tokens whose probabilities sum to at least this, above 0 and at most 1; 1 keeps all.</summary>
-    public float TopP { get; init => field = Checked(value, value is > 0 and <= 1, nameof(TopP), "above 0 and at most 1"); } = 0.95f;
-
-    /// <summary>Keeps tokens at least this times as likely as the likeliest, 0 to 1; 0 keeps all.</summary>
-    public float MinP { get; init => field = Checked(value, value is >= 0 and <= 1, nameof(MinP), "from 0 to 1"); } = 0.05f;
-
-    /// <summary>Makes tokens among the last 64 less likely: divides a positive logit, multiplies a negative one (Keskar et al., 2019); 1 changes nothing. From
-    /// 0.001 to 1000.</summary>
-    public float RepetitionPenalty
-    {
-        get;
-        init => field = Checked(value, value is >= LeastPenalty and <= MostPenalty, nameof(RepetitionPenalty), "from 0.001 to 1000");
-    } = 1;
-
-    /// <summary>Makes sampling repeatable; null takes a new seed each time.</summary>
-    public int? Seed { get; init; }
 
     /// <summary>Changes the logits before the samplers see them; null leaves them as they are. Several can be added together.</summary>
     public LogitsProcessor? LogitsProcessor { get; init; }
@@ -78,9 +48,6 @@ public sealed record GenerationOptions
     /// How many tokens of the prompt a <see cref="ContextShift"/> never forgets; −1 for all. Where these fill the context, its end ends the text.
     /// </summary>
     public int KeepTokens { get; init => field = Checked(value, value >= -1, nameof(KeepTokens), "-1 or more"); }
-
-    private static T Checked<T>(T value, bool fits, string name, string range) =>
-        fits ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be {range}.");
 }
 
 /// <summary>Changes the logits of a token before it is chosen: a bias, a mask (−∞ forbids a token; at least one must stay finite).</summary>

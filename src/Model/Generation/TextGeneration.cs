@@ -76,10 +76,9 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
         try
         {
             Tokenizer tokenizer = _model.RequiredTokenizer;
-            TokenChoice choice = new(_options, tokenizer.VocabularySize);
+            TokenChoice choice = new(_options, _model);
             PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true), _options.StopStrings);
             float[] logits = new float[_model.Config.VocabularySize];
-            Array.ForEach(_prompt, choice.Accept);
             Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
             await Heed(prompt, enumeration).ConfigureAwait(false);
             reused = await prompt.ConfigureAwait(false);
@@ -96,7 +95,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
                 bool last = ++generated == _options.MaxTokens || full;
                 if (!last)
                     session.Prefetch(token, SessionUser.Pass);
-                pieces.Push(choice.Accepted(token));
+                pieces.Push(choice.Describe(token));
                 if (!last && !pieces.Stopped)
                 {
                     passes++;

@@ -1,15 +1,25 @@
+using MeKi.Model.Sampling;
+
 namespace MeKi.Model.Generation;
 
-/// <summary>Chooses a generation's tokens: log-probabilities as the model gives them, the caller's processor, the sampler.</summary>
-/// <param name="options">How.</param>
-/// <param name="vocabulary">Tokens of the tokenizer: logits beyond it are padding, and no token has them.</param>
-internal sealed class TokenChoice(GenerationOptions options, int vocabulary)
+/// <summary>Chooses a generation's tokens: log-probabilities as the model gives them, the caller's processor, the samplers.</summary>
+internal sealed class TokenChoice
 {
-    private readonly Sampler _sampler = new(options);
-    private readonly TokenDistribution? _distribution = options.LogProbabilities is null ? null : new(vocabulary);
+    private readonly GenerationOptions _options;
+    private readonly int _vocabulary;
+    private readonly TokenSampler _sampler;
+    private readonly TokenDistribution? _distribution;
 
-    /// <summary>Takes note of a token of the prompt.</summary>
-    public void Accept(int token) => _sampler.Accept(token);
+    /// <param name="options">How.</param>
+    /// <param name="model">The model, which has a tokenizer; its files say what the options leave open.</param>
+    public TokenChoice(GenerationOptions options, LoadedModel model)
+    {
+        SamplingOptions sampling = options.Over(model.Sampling);
+        // Logits beyond the tokenizer's tokens are padding: no token has them.
+        (_options, _vocabulary) = (options, model.RequiredTokenizer.VocabularySize);
+        _sampler = new(sampling, sampling.DryMultiplier > 0 ? new(model.RequiredTokenizer, sampling.DrySequenceBreakers) : null);
+        _distribution = options.LogProbabilities is null ? null : new(_vocabulary);
+    }
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="tokens">The session's so far.</param>
@@ -17,16 +27,13 @@ internal sealed class TokenChoice(GenerationOptions options, int vocabulary)
     /// <exception cref="InvalidLogitsException">The logits hold a NaN or an infinity, or all are −∞.</exception>
     public int Next(ReadOnlySpan<int> tokens, Span<float> logits)
     {
-        logits = logits[..vocabulary];
+        logits = logits[.._vocabulary];
         _distribution?.Set(logits);
-        options.LogitsProcessor?.Invoke(tokens, logits);
-        return _sampler.Sample(logits);
+        _options.LogitsProcessor?.Invoke(tokens, logits);
+        return _sampler.Sample(logits, tokens);
     }
 
-    /// <summary>Takes note of the token that was chosen, and gives what is known of it.</summary>
-    public GeneratedToken Accepted(int token)
-    {
-        _sampler.Accept(token);
-        return _distribution is null ? new(token, null, []) : new(token, _distribution.LogProbability(token), _distribution.Top(options.LogProbabilities ?? 0));
-    }
+    /// <summary>What is known of the token that was chosen.</summary>
+    public GeneratedToken Describe(int token) => _distribution is null ? new(token, null, [])
+        : new(token, _distribution.LogProbability(token), _distribution.Top(_options.LogProbabilities ?? 0));
 }

@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using MeKi.Kernels;
-using MeKi.Model.Generation;
 
 namespace MeKi.Model.Sampling;
 

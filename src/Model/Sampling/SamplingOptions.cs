@@ -10,7 +10,7 @@ namespace MeKi.Model.Sampling;
 /// drawn. Temperature 0 takes the likeliest token after biases and penalties, and <see cref="Mirostat"/> stands in place of all that leave tokens out.
 /// </para>
 /// </summary>
-public sealed record SamplingOptions
+public record SamplingOptions
 {
     private const float LeastPenalty = 0.001f, MostPenalty = 1000;
     private const int MostBreakers = 64, MostBreakerLength = 40;
@@ -182,7 +182,7 @@ public sealed record SamplingOptions
         };
     }
 
-    private static T Checked<T>(T value, bool fits, string name, string range) =>
+    private protected static T Checked<T>(T value, bool fits, string name, string range) =>
         fits ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be {range}.");
 
     private static bool IsAmount(float? value) => value is null || (value >= 0 && float.IsFinite(value.Value));

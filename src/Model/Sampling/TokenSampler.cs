@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
-using MeKi.Model.Generation;
 
 namespace MeKi.Model.Sampling;
 

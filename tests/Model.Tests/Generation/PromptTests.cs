@@ -1,6 +1,7 @@
 using System.Text;
 using MeKi.Model.Evaluation;
 using MeKi.Model.Generation;
+using MeKi.Model.Sampling;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
 using MeKi.Tests;
@@ -169,11 +170,9 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     [Trait("Fault", "18.23")]
     public void A_penalty_within_its_range_blames_no_weights(float penalty)
     {
-        Sampler sampler = new(Greedy with { RepetitionPenalty = penalty });
-        sampler.Accept(0);
-        sampler.Accept(1);
-        Assert.Equal(0, sampler.Sample([3e38f, -3e38f, 1]));
-        Assert.Equal(0, sampler.Sample([-3e38f, -3e38f]));
+        TokenSampler sampler = new(Greedy with { RepetitionPenalty = penalty });
+        Assert.Equal(0, sampler.Sample([3e38f, -3e38f, 1], [0, 1]));
+        Assert.Equal(0, sampler.Sample([-3e38f, -3e38f], [0, 1]));
     }
 
     /// <summary>The smallest and the largest numbers that an option takes are numbers like others: no sampler divides by zero.</summary>
@@ -189,10 +188,10 @@ public sealed class PromptTests(TinyModel tiny) : IClassFixture<TinyModel>, IDis
     {
         foreach (int topK in new[] { 0, 2, int.MaxValue })
         {
-            Sampler sampler = new(new GenerationOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 });
+            TokenSampler sampler = new(new GenerationOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 });
             for (int i = 0; i < 50; i++)
             {
-                int token = sampler.Sample([1, 2, float.NegativeInfinity, -40]);
+                int token = sampler.Sample([1, 2, float.NegativeInfinity, -40], []);
                 Assert.NotEqual(2, token);
                 if (temperature < 1 || topP < 1 || minP == 1)
                     Assert.Equal(1, token);

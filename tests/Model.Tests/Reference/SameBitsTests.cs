@@ -29,13 +29,13 @@ public sealed class SameBitsTests : IDisposable
         using MeKiSession session = KernelSet.With(KernelSet.Select(set), () => _model.CreateSession());
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         float[] logits = new float[_model.Config.VocabularySize];
-        Sampler likeliest = new(new() { Temperature = 0 });
+        TokenSampler likeliest = new(new() { Temperature = 0 });
         int[] next = _model.Tokenizer!.Encode(Prompt);
         for (int i = 0; i < Generated; i++)
         {
             session.Forward(next, logits);
             hash.AppendData(MemoryMarshal.AsBytes<float>(logits));
-            next = [likeliest.Sample(logits)];
+            next = [likeliest.Sample(logits, [])];
         }
         Assert.Equal("D3C3523B36A48E7A", Convert.ToHexString(hash.GetHashAndReset())[..16]);
         Assert.Equal(" is this, and thy side,\nAnd all", await Generate(session, new() { Temperature = 0 }));

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MeKi.Model.Generation;
+namespace MeKi.Model;
 
 /// <summary>A model's logits are no distribution: one is NaN or infinite, or all are −∞. No token can be chosen or scored; its weights or rows are
 /// damaged.</summary>
