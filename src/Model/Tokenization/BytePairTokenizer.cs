@@ -53,7 +53,7 @@ internal sealed class BytePairTokenizer : Tokenizer
 
     /// <summary>The bytes a token stands for; not always whole UTF-8 characters. Empty for control, unknown and unused tokens.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    internal ReadOnlySpan<byte> TokenBytes(int id)
+    internal override ReadOnlySpan<byte> TokenBytes(int id)
     {
         int start = Checked(id) == 0 ? 0 : _byteEnds[id - 1];
         return _bytes.AsSpan(start, _byteEnds[id] - start);
