@@ -58,6 +58,10 @@ public abstract class Tokenizer
     /// <summary>The tokens by text.</summary>
     private protected TokenIndex Index { get; }
 
+    /// <summary>The bytes a token stands for; not always whole UTF-8 characters. Empty for control, unknown and unused tokens.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
+    internal abstract ReadOnlySpan<byte> TokenBytes(int id);
+
     /// <summary>What a file is written from.</summary>
     internal abstract TokenizerData Data { get; }
 

@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using MeKi.Model.Tokenization;
+
+namespace MeKi.Model.Grammars.Masks;
+
+/// <summary>A tokenizer's vocabulary as masks need it.</summary>
+internal sealed class TokenVocabulary
+{
+    private static readonly ConditionalWeakTable<Tokenizer, TokenVocabulary> s_known = [];
+
+    private readonly ReadOnlyMemory<byte>[] _texts;
+
+    /// <param name="texts">The bytes of each token; none for those that stand for no text.</param>
+    /// <param name="ends">The tokens that end a text.</param>
+    public TokenVocabulary(ReadOnlyMemory<byte>[] texts, IReadOnlyList<int> ends)
+    {
+        (_texts, Ends) = (texts, ends);
+        Trie = TokenTrie.Of(texts, [.. Enumerable.Range(0, texts.Length)]);
+    }
+
+    /// <summary>How many tokens there are.</summary>
+    public int Count => _texts.Length;
+
+    /// <summary>Words of 64 bits of a mask.</summary>
+    public int Words => (Count + 63) / 64;
+
+    /// <summary>The tokens that end a text.</summary>
+    public IReadOnlyList<int> Ends { get; }
+
+    /// <summary>The tokens by their bytes.</summary>
+    public TokenTrie Trie { get; }
+
+    /// <summary>The vocabulary of a tokenizer, made once.</summary>
+    public static TokenVocabulary Of(Tokenizer tokenizer) => s_known.GetValue(tokenizer, static tokenizer =>
+    {
+        ReadOnlyMemory<byte>[] texts = new ReadOnlyMemory<byte>[tokenizer.VocabularySize];
+        for (int id = 0; id < texts.Length; id++)
+            texts[id] = tokenizer.IsEndOfText(id) ? default : tokenizer.TokenBytes(id).ToArray();
+        return new(texts, tokenizer.EosIds);
+    });
+
+    /// <summary>The bytes of a token.</summary>
+    public ReadOnlySpan<byte> Bytes(int token) => _texts[token].Span;
+
+    /// <summary>How few tokens spell a text.</summary>
+    public int Tokens(string text) => Trie.Spell(Encoding.UTF8.GetBytes(text));
+}

@@ -1,0 +1,308 @@
+using System.Runtime.CompilerServices;
+using MeKi.Model.Grammars.Regexes;
+
+namespace MeKi.Model.Grammars.Networks;
+
+/// <summary>Another rule at a place of a rule.</summary>
+internal sealed record RuleSyntax(int Rule) : RegexSyntax;
+
+/// <summary>Makes networks of rules. A rule that does not lead back to itself is written into the rules that use it, as long as that stays small.</summary>
+internal sealed class NetworkBuilder
+{
+    private const int MostNodes = 200_000, MostInlined = 20_000;
+
+    private readonly IReadOnlyList<(string Name, RegexSyntax Body)> _syntax;
+    private readonly NetworkRule[] _rules;
+    private readonly int[] _sizes;
+    private readonly List<NetworkNode> _nodes = [];
+    private readonly Stack<int> _built = new();
+    private NetworkRule? _rule;
+
+    private NetworkBuilder(IReadOnlyList<(string Name, RegexSyntax Body)> syntax)
+    {
+        _syntax = syntax;
+        _rules = [.. syntax.Select(static rule => new NetworkRule(rule.Name))];
+        _sizes = new int[syntax.Count];
+    }
+
+    /// <summary>Makes the network of a grammar.</summary>
+    /// <param name="syntax">The rules.</param>
+    /// <param name="root">The rule that the whole text must match.</param>
+    /// <exception cref="GrammarException">It is too large, leads back to itself without a character, or matches no text.</exception>
+    public static NetworkRule Build(IReadOnlyList<(string Name, RegexSyntax Body)> syntax, int root)
+    {
+        NetworkBuilder builder = new(syntax);
+        try
+        {
+            builder.FindSizes();
+            builder.Use(root);
+            while (builder._built.TryPop(out int rule))
+            {
+                builder._rule = builder._rules[rule];
+                NetworkNode end = builder.New();
+                end.IsFinal = true;
+                builder._rules[rule].Start = builder.Build(syntax[rule].Body, end);
+            }
+            NetworkRule[] used = [.. builder._rules.Where(static rule => rule.Start is not null)];
+            FindNullable(used);
+            CheckLeftRecursion(used);
+            builder.FindRests();
+            if (builder._rules[root].Start.Rest >= NetworkNode.Never)
+                throw new GrammarException("grammar", $"rule {UntrustedText.Quote(syntax[root].Name)}", "matches no text", "Every way through it leads back to itself");
+            builder.Prune();
+            NetworkFollows.Find(used, builder._nodes, Reach);
+            return builder._rules[root];
+        }
+        catch (InsufficientExecutionStackException exception)
+        {
+            throw new GrammarException("grammar", "", "is nested too deep", "Give parts of it names", exception);
+        }
+    }
+
+    /// <summary>Makes the network of an automaton.</summary>
+    public static NetworkRule Build(TextDfa dfa)
+    {
+        NetworkRule rule = new("") { IsNullable = dfa.Accepts(0) };
+        NetworkNode[] nodes = [.. Enumerable.Range(0, dfa.Count).Select(id => new NetworkNode(id) { Rule = rule })];
+        rule.Start = nodes[0];
+        CharSet[] sets = dfa.Classes.Sets();
+        for (int state = 0; state < nodes.Length; state++)
+        {
+            nodes[state].IsFinal = dfa.Accepts(state);
+            nodes[state].Rest = Math.Min(dfa.Shortest(state), NetworkNode.Never);
+            Dictionary<int, CharSet> next = [];
+            for (int kind = 0; kind < sets.Length; kind++)
+            {
+                int to = dfa.NextOfClass(state, kind);
+                if (to >= 0)
+                    next[to] = next.TryGetValue(to, out CharSet? set) ? set.Or(sets[kind]) : sets[kind];
+            }
+            foreach ((int to, CharSet set) in next)
+                nodes[state].Characters.Add((set, nodes[to]));
+        }
+        return rule;
+    }
+
+    private NetworkNode New()
+    {
+        if (_nodes.Count >= MostNodes)
+            throw new GrammarException("grammar", "", $"needs more than {MostNodes} places", "Take smaller counts in {m,n}");
+        NetworkNode node = new(_nodes.Count) { Rule = _rule };
+        _nodes.Add(node);
+        return node;
+    }
+
+    private NetworkRule Use(int rule)
+    {
+        if (_rules[rule].Start is null)
+        {
+            // A mark until it is built.
+            _rules[rule].Start = New();
+            _built.Push(rule);
+        }
+        return _rules[rule];
+    }
+
+    // How many nodes each rule has with all that it uses; those that lead back to themselves count as too many.
+    private void FindSizes()
+    {
+        Array.Fill(_sizes, -1);
+        for (int rule = 0; rule < _sizes.Length; rule++)
+            SizeOf(rule);
+    }
+
+    private int SizeOf(int rule)
+    {
+        if (_sizes[rule] == -1)
+        {
+            // While it is open it is in its own way.
+            _sizes[rule] = int.MaxValue;
+            long size = SizeOf(_syntax[rule].Body);
+            bool leadsBack = LeadsTo(rule, rule, []);
+            _sizes[rule] = leadsBack || size > MostInlined ? int.MaxValue : (int)size;
+        }
+        return _sizes[rule];
+    }
+
+    private bool LeadsTo(int from, int to, HashSet<int> seen)
+    {
+        Stack<RegexSyntax> work = new([_syntax[from].Body]);
+        while (work.TryPop(out RegexSyntax? syntax))
+        {
+            foreach (RegexSyntax part in PartsOf(syntax))
+                work.Push(part);
+            if (syntax is RuleSyntax rule)
+            {
+                if (rule.Rule == to)
+                    return true;
+                if (seen.Add(rule.Rule))
+                    work.Push(_syntax[rule.Rule].Body);
+            }
+        }
+        return false;
+    }
+
+    private static IEnumerable<RegexSyntax> PartsOf(RegexSyntax syntax) => syntax switch
+    {
+        SequenceSyntax sequence => sequence.Parts,
+        ChoiceSyntax choice => choice.Parts,
+        RepeatSyntax repeat => [repeat.Body],
+        _ => [],
+    };
+
+    private long SizeOf(RegexSyntax syntax)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        switch (syntax)
+        {
+            case RuleSyntax rule:
+                // A call is one node, and what is written in is as many as it has.
+                int size = SizeOf(rule.Rule);
+                return size == int.MaxValue ? 1 : size;
+            case RepeatSyntax repeat:
+                return Math.Min(int.MaxValue, SizeOf(repeat.Body) * Math.Max(1, Math.Max(repeat.Least, repeat.Most ?? 0)) + 2);
+            default:
+                return Math.Min(int.MaxValue, PartsOf(syntax).Sum(SizeOf) + 1);
+        }
+    }
+
+    private NetworkNode Build(RegexSyntax syntax, NetworkNode next)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        switch (syntax)
+        {
+            case CharacterSyntax character:
+                NetworkNode node = New();
+                if (!character.Set.IsEmpty)
+                    node.Characters.Add((character.Set, next));
+                return node;
+            case SequenceSyntax sequence:
+                return sequence.Parts.Reverse().Aggregate(next, (after, part) => Build(part, after));
+            case ChoiceSyntax choice:
+                NetworkNode fork = New();
+                foreach (RegexSyntax part in choice.Parts)
+                    fork.Free.Add(Build(part, next));
+                return fork;
+            case RepeatSyntax repeat:
+                return BuildRepeat(repeat, next);
+            case RuleSyntax rule:
+                if (_sizes[rule.Rule] < int.MaxValue)
+                    return Build(_syntax[rule.Rule].Body, next);
+                NetworkNode call = New();
+                call.Calls.Add((Use(rule.Rule), next));
+                return call;
+            default:
+                throw new NotSupportedException(syntax.GetType().Name);
+        }
+    }
+
+    private NetworkNode BuildRepeat(RepeatSyntax repeat, NetworkNode next)
+    {
+        NetworkNode after = next;
+        if (repeat.Most is int most)
+        {
+            for (int i = repeat.Least; i < most; i++)
+            {
+                NetworkNode optional = New();
+                optional.Free.Add(Build(repeat.Body, after));
+                optional.Free.Add(next);
+                after = optional;
+            }
+        }
+        else
+        {
+            NetworkNode loop = New();
+            loop.Free.Add(Build(repeat.Body, loop));
+            loop.Free.Add(next);
+            after = loop;
+        }
+        for (int i = 0; i < repeat.Least; i++)
+            after = Build(repeat.Body, after);
+        return after;
+    }
+
+    private static void FindNullable(NetworkRule[] rules)
+    {
+        for (bool changed = true; changed;)
+        {
+            changed = false;
+            foreach (NetworkRule rule in rules)
+            {
+                if (!rule.IsNullable && Reach(rule.Start).Exists(static node => node.IsFinal))
+                    rule.IsNullable = changed = true;
+            }
+        }
+    }
+
+    // The nodes that are reached without a character.
+    private static List<NetworkNode> Reach(NetworkNode start)
+    {
+        HashSet<NetworkNode> seen = [start];
+        List<NetworkNode> found = [start];
+        for (int i = 0; i < found.Count; i++)
+        {
+            foreach (NetworkNode next in found[i].Free.Concat(found[i].Calls.Where(static call => call.Rule.IsNullable).Select(static call => call.Next)))
+            {
+                if (seen.Add(next))
+                    found.Add(next);
+            }
+        }
+        return found;
+    }
+
+    private static void CheckLeftRecursion(NetworkRule[] rules)
+    {
+        Dictionary<NetworkRule, NetworkRule[]> first = rules.ToDictionary(static rule => rule,
+            static rule => Reach(rule.Start).SelectMany(static node => node.Calls).Select(static call => call.Rule).Distinct().ToArray());
+        foreach (NetworkRule rule in rules)
+        {
+            HashSet<NetworkRule> seen = [];
+            Stack<NetworkRule> work = new(first[rule]);
+            while (work.TryPop(out NetworkRule? next))
+            {
+                if (ReferenceEquals(next, rule))
+                {
+                    throw new GrammarException("grammar", $"rule {UntrustedText.Quote(rule.Name)}", "leads back to itself before any character",
+                        "Write the repetition with * or +, or let the rule come last");
+                }
+                if (seen.Add(next))
+                {
+                    foreach (NetworkRule one in first[next])
+                        work.Push(one);
+                }
+            }
+        }
+    }
+
+    private void FindRests()
+    {
+        for (bool changed = true; changed;)
+        {
+            changed = false;
+            for (int i = _nodes.Count - 1; i >= 0; i--)
+            {
+                NetworkNode node = _nodes[i];
+                int rest = node.IsFinal ? 0 : NetworkNode.Never;
+                foreach (NetworkNode next in node.Free)
+                    rest = Math.Min(rest, next.Rest);
+                foreach ((_, NetworkNode next) in node.Characters)
+                    rest = Math.Min(rest, next.Rest + 1);
+                foreach ((NetworkRule rule, NetworkNode next) in node.Calls)
+                    rest = Math.Min(rest, Math.Min(NetworkNode.Never, rule.Start.Rest + next.Rest));
+                if (rest < node.Rest)
+                    (node.Rest, changed) = (rest, true);
+            }
+        }
+    }
+
+    // What cannot be completed is never entered.
+    private void Prune()
+    {
+        foreach (NetworkNode node in _nodes)
+        {
+            node.Free.RemoveAll(static next => next.Rest >= NetworkNode.Never);
+            node.Characters.RemoveAll(static one => one.Next.Rest >= NetworkNode.Never);
+            node.Calls.RemoveAll(static one => one.Next.Rest >= NetworkNode.Never || one.Rule.Start.Rest >= NetworkNode.Never);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using MeKi.Model.Grammars.Schemas.Shapes;
+using MeKi.Model.Grammars.Values;
+
+namespace MeKi.Model.Grammars.Schemas;
+
+/// <summary>What is asked of a value: some schemas hold and some do not. Equal needs are the same, but for those without values that were used up.</summary>
+internal sealed class Need
+{
+    private readonly NeedTable _table;
+    private readonly IReadOnlyList<JsonValue> _used;
+    private Shape[]? _shapes;
+    private (Shape Shape, int Height)[]? _possible;
+    private long _count = -1;
+    private bool _isCounting;
+
+    public Need(NeedTable table, Literal[] literals, Shape[]? shapes = null) : this(table, literals, shapes, [])
+    {
+    }
+
+    private Need(NeedTable table, Literal[] literals, Shape[]? shapes, IReadOnlyList<JsonValue> used) =>
+        (_table, Literals, _shapes, _used) = (table, literals, shapes, used);
+
+    /// <summary>The schemas, by ascending key.</summary>
+    public Literal[] Literals { get; }
+
+    /// <summary>The shapes of the values, the impossible among them.</summary>
+    public Shape[] AllShapes => _shapes ??= _table.Shapes(this);
+
+    /// <summary>Tokens of the shortest value, as far as it is known.</summary>
+    public int Cost { get; private set; } = Costs.Never;
+
+    /// <summary>Levels of the lowest value.</summary>
+    public int Height { get; private set; } = Costs.Never;
+
+    /// <summary>Whether cost and height are final.</summary>
+    public bool IsSolved { get; set; }
+
+    /// <summary>The string language, once it is made ready for matching.</summary>
+    public object? Prepared { get; set; }
+
+    /// <summary>Whether there is a value, of so many levels at most.</summary>
+    public bool IsPossible(int height)
+    {
+        if (!IsSolved)
+            NeedTable.Solve(this);
+        return Cost < Costs.Never && Height <= height;
+    }
+
+    /// <summary>The shapes that have values.</summary>
+    public IEnumerable<Shape> Of(JsonKind kind, int height)
+    {
+        if (!IsPossible(height))
+            return [];
+        _possible ??= [.. AllShapes.Select(static shape => (shape, shape.Measure())).Where(static one => one.Item2.Cost < Costs.Never)
+            .Select(static one => (one.shape, one.Item2.Height))];
+        return _possible.Where(one => one.Shape.Kind == kind && one.Height <= height).Select(static one => one.Shape);
+    }
+
+    /// <summary>Takes cost and height anew from the shapes.</summary>
+    /// <returns>Whether they changed.</returns>
+    public bool Measure()
+    {
+        int cost = Costs.Never, height = Costs.Never;
+        foreach (Shape shape in AllShapes)
+        {
+            (int oneCost, int oneHeight) = shape.Measure();
+            if (oneCost < Costs.Never)
+                (cost, height) = (Math.Min(cost, oneCost), Math.Min(height, oneHeight));
+        }
+        bool changed = cost != Cost || height != Height;
+        (Cost, Height) = (cost, height);
+        return changed;
+    }
+
+    /// <summary>Whether a value is what is asked for.</summary>
+    public bool Contains(JsonValue value) => Array.TrueForAll(Literals, literal => _table.Check.IsValid(literal, value)) && !_used.Contains(value);
+
+    /// <summary>A bound from below of how many values there are.</summary>
+    public long Count()
+    {
+        if (_count >= 0)
+            return _count;
+        // Within itself it counts as one, which is less than it is.
+        if (_isCounting)
+            return IsPossible(Costs.Never) ? 1 : 0;
+        _isCounting = true;
+        long count = AllShapes.Where(static shape => shape.Measure().Cost < Costs.Never).Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
+        _isCounting = false;
+        return _count = IsPossible(Costs.Never) ? count : 0;
+    }
+
+    /// <summary>All values, where they are few and plain.</summary>
+    public IReadOnlyList<JsonValue>? List()
+    {
+        IReadOnlyList<JsonValue>?[] lists = [.. AllShapes.Where(static shape => shape.Measure().Cost < Costs.Never).Select(static shape => shape.List())];
+        return Array.Exists(lists, static list => list is null) ? null : [.. lists.SelectMany(static list => list!).Distinct()];
+    }
+
+    /// <summary>The same without some values.</summary>
+    public Need Without(IReadOnlyList<JsonValue> values)
+    {
+        if (values.Count == 0 || !IsPossible(Costs.Never))
+            return this;
+        JsonValue[] used = [.. values.Where(Contains)];
+        if (used.Length == 0)
+            return this;
+        Need rest = new(_table, Literals, [.. AllShapes.Select(shape => shape.Without(used)).OfType<Shape>()], [.. _used, .. used]);
+        // Its parts are those of shapes that are solved.
+        NeedTable.Solve(rest);
+        return rest;
+    }
+}

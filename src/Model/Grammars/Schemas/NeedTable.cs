@@ -1,0 +1,160 @@
+using MeKi.Model.Grammars.Regexes;
+using MeKi.Model.Grammars.Schemas.Shapes;
+using MeKi.Model.Grammars.Texts;
+using MeKi.Model.Grammars.Values;
+
+namespace MeKi.Model.Grammars.Schemas;
+
+/// <summary>Makes each need once, finds its shapes, and finds which needs can be satisfied and at what cost.</summary>
+/// <param name="isOffered">Whether it is for texts that are generated: formats count, and numbers are plain.</param>
+/// <param name="tokens">Counts the tokens of a text.</param>
+internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
+{
+    private const int MostNeeds = 400_000;
+
+    private readonly Dictionary<string, Need> _needs = [], _lists = [];
+    private readonly Dictionary<string, TextMachine> _machines = [];
+    private readonly Dictionary<TextLanguage, int> _languages = [];
+    private Need? _never;
+
+    public bool IsOffered => isOffered;
+
+    public Func<string, int> Tokens => tokens;
+
+    public SchemaCheck Check { get; } = new(isOffered);
+
+    /// <summary>What no value satisfies.</summary>
+    public Need Never => _never ??= new(this, [SchemaNodes.False], []) { IsSolved = true };
+
+    /// <summary>The need for some schemas together.</summary>
+    public Need Of(params IEnumerable<Literal> literals)
+    {
+        SortedDictionary<int, Literal> sorted = [];
+        Stack<Literal> work = new(literals);
+        while (work.TryPop(out Literal literal))
+        {
+            SchemaNode node = literal.Node;
+            if (node.Types == JsonTypes.None)
+            {
+                if (literal.Holds)
+                    return Never;
+            }
+            else if (node.IsPlain && literal.Holds)
+            {
+                foreach (Literal inner in node.All)
+                    work.Push(inner);
+            }
+            else if (node.IsPlain && node.All.Count == 0)
+                return Never;
+            else if (node.IsPlain && node.All.Count == 1)
+                work.Push(node.All[0].Not);
+            else if (sorted.ContainsKey(literal.Not.Key))
+                return Never;
+            else
+                sorted[literal.Key] = literal;
+        }
+        string key = string.Join(',', sorted.Keys);
+        if (!_needs.TryGetValue(key, out Need? need))
+        {
+            if (_needs.Count >= MostNeeds)
+                throw SchemaReader.Fault(sorted.Count > 0 ? sorted.Values.First().Node.Pointer : "#", "combines its parts in too many ways");
+            _needs[key] = need = Make([.. sorted.Values]);
+        }
+        return need;
+    }
+
+    /// <summary>The need for one more schema.</summary>
+    public Need And(Need need, Literal literal) => Of([.. need.Literals, literal]);
+
+    /// <summary>The need for one of some values.</summary>
+    public Need OfValues(IReadOnlyList<JsonValue> values)
+    {
+        if (values.Count == 0)
+            return Never;
+        string key = string.Join('\u0001', values.Select(static value => value.ToString()));
+        if (!_lists.TryGetValue(key, out Need? need))
+            _lists[key] = need = new(this, [new(SchemaNodes.New("", [.. values]), true)]);
+        return need;
+    }
+
+    /// <summary>The shapes of a need.</summary>
+    public Shape[] Shapes(Need need) => new ShapeFinder(this, need).Find();
+
+    /// <summary>
+    /// Finds cost and height of a need and of all that they depend on: the least numbers that agree with each other, so that what needs itself is impossible.
+    /// </summary>
+    public static void Solve(Need need)
+    {
+        List<Need> open = [];
+        HashSet<Need> seen = [need];
+        Stack<Need> work = new([need]);
+        while (work.TryPop(out Need? next))
+        {
+            open.Add(next);
+            foreach (Need vital in next.AllShapes.SelectMany(static shape => shape.Vital))
+            {
+                if (!vital.IsSolved && seen.Add(vital))
+                    work.Push(vital);
+            }
+        }
+        // Those found last are deepest.
+        open.Reverse();
+        bool changed;
+        do
+        {
+            changed = false;
+            foreach (Need one in open)
+                changed |= one.Measure();
+        }
+        while (changed);
+        foreach (Need one in open)
+            one.IsSolved = true;
+    }
+
+    /// <summary>Runs some languages together. Machines are shared, so that what is known of them is.</summary>
+    public TextMachine Machine(IReadOnlyList<TextLanguage> languages)
+    {
+        if (languages.Count == 1 && ReferenceEquals(languages[0], TextLanguage.Everything))
+            return TextMachine.Free;
+        string key = string.Join(',', languages.Select(Number));
+        if (!_machines.TryGetValue(key, out TextMachine? machine))
+            _machines[key] = machine = new(languages);
+        return machine;
+
+        int Number(TextLanguage language)
+        {
+            if (!_languages.TryGetValue(language, out int number))
+                _languages[language] = number = _languages.Count;
+            return number;
+        }
+    }
+
+    /// <summary>The automaton of some patterns that match and some that do not.</summary>
+    /// <exception cref="GrammarException">It would be too large.</exception>
+    public TextDfa Patterns(IEnumerable<(SchemaPattern Pattern, bool Holds)> patterns, string pointer)
+    {
+        TextDfa dfa = TextDfa.Everything;
+        foreach ((SchemaPattern pattern, bool holds) in patterns)
+        {
+            TextDfa one = pattern.Dfa(isOffered);
+            dfa = dfa.And(holds ? one : one.Not()) ?? throw SchemaReader.Fault(pointer, "combines patterns that together need too large an automaton");
+        }
+        return dfa;
+    }
+
+    private Need Make(Literal[] literals)
+    {
+        // Where the values are listed, all else only makes the list shorter.
+        JsonValue[]? list = literals.Where(static literal => literal.Holds).SelectMany(static literal => literal.Node.Values).MinBy(static values => values.Length);
+        if (list is not null)
+        {
+            if (literals.Length == 1 && literals[0].Node.IsList)
+                return new(this, literals);
+            return OfValues([.. list.Where(value => Array.TrueForAll(literals, literal => Check.IsValid(literal, value)))]);
+        }
+        JsonTypes types = JsonTypes.All;
+        foreach (Literal literal in literals)
+            types &= literal.Holds ? literal.Node.Types : JsonTypes.All;
+        return types == JsonTypes.None ? Never : new(this, literals);
+    }
+}

@@ -1,0 +1,236 @@
+using System.Numerics;
+using MeKi.Model.Grammars.Regexes;
+using MeKi.Model.Grammars.Values;
+
+namespace MeKi.Model.Grammars.Schemas.Shapes;
+
+/// <summary>An object of a shape, as far as it is written: what it still needs. Immutable.</summary>
+internal sealed class ObjectProgress
+{
+    // Tokens of the shortest key that nothing is said of, with all that belongs to it.
+    private const int OtherKeyTokens = 5;
+
+    private readonly ulong[] _left;
+    private readonly int _leftCount;
+    private readonly int _demands;
+    private readonly IReadOnlyList<JsonValue> _rivals;
+
+    private ObjectProgress(ObjectShape shape, ulong[] left, int leftCount, int demands, IReadOnlyList<JsonValue> rivals) =>
+        (Shape, _left, _leftCount, _demands, _rivals) = (shape, left, leftCount, demands, rivals);
+
+    public ObjectShape Shape { get; }
+
+    /// <summary>An object without properties.</summary>
+    public static ObjectProgress Begin(ObjectShape shape)
+    {
+        ulong[] left = new ulong[(shape.Names.Length + 63) / 64];
+        foreach (int index in shape.RequiredIndexes)
+        {
+            if (index >= 0)
+                left[index >> 6] |= 1UL << (index & 63);
+        }
+        return new(shape, left, shape.RequiredIndexes.Length, (1 << shape.Demands.Count) - 1, shape.Rivals);
+    }
+
+    /// <summary>Whether the object may end.</summary>
+    public bool CanEnd(SeenKeys seen) => _leftCount == 0 && _demands == 0 && seen.Count >= Shape.Least && !(seen.Count > Shape.Most)
+        && !_rivals.Any(rival => rival.Names.Length == seen.Count);
+
+    /// <summary>Whether whatever completes another completes this, too.</summary>
+    public bool Covers(ObjectProgress other) => ReferenceEquals(Shape, other.Shape) && _left.AsSpan().SequenceEqual(other._left)
+        && (_demands & ~other._demands) == 0 && _rivals.SequenceEqual(other._rivals);
+
+    /// <summary>
+    /// The ways in which a property can be added: what is asked of its value, and what is left after it.
+    /// </summary>
+    /// <param name="seen">The properties before.</param>
+    /// <param name="key">The key; null for one that is not known, of which nothing is said by name.</param>
+    /// <param name="kind">The class of a key of which nothing is said by name.</param>
+    /// <param name="height">The most levels that the value may have.</param>
+    public IEnumerable<(ObjectProgress After, Need Value)> Add(SeenKeys seen, string? key, int kind, int height)
+    {
+        if (seen.Count >= Shape.Most)
+            yield break;
+        int index = key is null ? -1 : Shape.IndexOf(key);
+        Need need = index >= 0 ? Shape.At(index) : Shape.Others.Needs[kind];
+        if (!need.IsPossible(height))
+            yield break;
+        (ulong[] left, int leftCount) = (_left, _leftCount);
+        if (index >= 0 && Has(left, index))
+        {
+            left = [.. left];
+            left[index >> 6] &= ~(1UL << (index & 63));
+            leftCount--;
+        }
+        if (Shape.IsSimple)
+        {
+            yield return (new(Shape, left, leftCount, 0, []), need);
+            yield break;
+        }
+        SeenKeys after = seen.With(key);
+        int fulfils = (index >= 0 ? Shape.DemandsOf(key!) : Shape.Others.Demands[kind]).Aggregate(0, static (bits, i) => bits | 1 << i) & _demands;
+        JsonValue[] rivals = [.. _rivals.Where(rival => key is not null && rival.Find(key) is not null)];
+        for (int way = fulfils; ; way = (way - 1) & fulfils)
+        {
+            Need wanted = need;
+            for (int i = 0; i < Shape.Demands.Count; i++)
+                wanted = (way >> i & 1) == 1 ? Shape.Fulfilling(wanted, Shape.Demands[i]) : wanted;
+            // Beside rivals the value is another than theirs, or one of theirs.
+            JsonValue[] values = [.. rivals.Select(rival => rival.Find(key!)!).Distinct()];
+            for (int i = -1; i < values.Length; i++)
+            {
+                Need value = i < 0 ? wanted.Without(values) : Shape.Exactly(wanted, values[i]);
+                ObjectProgress next = new(Shape, left, leftCount, _demands & ~way, i < 0 ? [] : [.. rivals.Where(rival => values[i].Equals(rival.Find(key!)))]);
+                if (value.IsPossible(height) && next.Rest(after).Cost < Costs.Never)
+                    yield return (next, value);
+            }
+            if (way == 0)
+                break;
+        }
+    }
+
+    /// <summary>Tokens of the shortest rest of the object, and its levels.</summary>
+    public (int Cost, int Height) Rest(SeenKeys seen)
+    {
+        (int, int) never = (Costs.Never, Costs.Never);
+        int cost = 1, height = 0;
+        foreach (int index in Shape.RequiredIndexes)
+        {
+            if (index < 0)
+                return never;
+            if (!Has(_left, index))
+                continue;
+            Need need = Shape.At(index);
+            (cost, height) = (Costs.Add(cost, need.Cost, Shape.KeyTokens(index)), Math.Max(height, need.Height));
+        }
+        int keys = seen.Count + _leftCount;
+        if (_demands != 0)
+        {
+            (int more, int moreCost, int moreHeight) = Fulfil(seen, _demands, []);
+            (keys, cost, height) = (keys + more, Costs.Add(cost, moreCost), Math.Max(height, moreHeight));
+        }
+        if (cost >= Costs.Never || keys > Shape.Most || Shape.Least > Shape.Most)
+            return never;
+        if (keys < Shape.Least)
+        {
+            (int moreCost, int moreHeight) = Fill(seen, Shape.Least - keys);
+            (cost, height) = (Costs.Add(cost, moreCost), Math.Max(height, moreHeight));
+        }
+        if (cost < Costs.Never && _rivals.Count > 0 && Shape.Vital.All(static need => need.IsSolved) && !CanDiffer(seen))
+            return never;
+        return cost < Costs.Never ? (cost, height) : never;
+    }
+
+    /// <summary>A bound from below of how many rests there are.</summary>
+    public long Count(SeenKeys seen)
+    {
+        if (Rest(seen).Cost >= Costs.Never)
+            return 0;
+        if (Shape.Most is not null || Shape.Least > 0 || Shape.Demands.Count > 0)
+            return 1;
+        if (Enumerable.Range(0, Shape.Others.Needs.Length).Any(kind => Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) >= TextDfa.Many))
+            return TextDfa.Many;
+        long count = 1;
+        for (int index = 0; index < Shape.Names.Length && count < TextDfa.Many; index++)
+        {
+            if (seen.Contains(Shape.Names[index]) || !Shape.At(index).IsPossible(Costs.Never))
+                continue;
+            long one = Shape.At(index).Count() + (Has(_left, index) ? 0 : 1);
+            count = one >= TextDfa.Many / count ? TextDfa.Many : count * one;
+        }
+        return count;
+    }
+
+    private static bool Has(ulong[] bits, int index) => (bits[index >> 6] >> (index & 63) & 1) == 1;
+
+    // Whether the object can become another than all its rivals.
+    private bool CanDiffer(SeenKeys seen)
+    {
+        if (CanEnd(seen))
+            return true;
+        if (Shape.Most is null || seen.Count + _leftCount < Shape.Most)
+        {
+            for (int index = 0; index < Shape.Names.Length; index++)
+            {
+                if (!seen.Contains(Shape.Names[index]) && !_rivals.Any(rival => rival.Find(Shape.Names[index]) is not null) && Shape.At(index).IsPossible(Costs.Never))
+                    return true;
+            }
+            for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
+            {
+                if (Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) > Shape.Names.Length + seen.Count)
+                    return true;
+            }
+        }
+        return new ObjectProgress(Shape, _left, _leftCount, _demands, []).Count(seen) > _rivals.Count;
+    }
+
+    // The fewest keys more, then the fewest tokens, with which all demands are fulfilled; each by another property.
+    private (int Keys, int Cost, int Height) Fulfil(SeenKeys seen, int demands, HashSet<int> hosts)
+    {
+        if (demands == 0)
+            return (0, 0, 0);
+        int demand = BitOperations.TrailingZeroCount(demands), rest = demands & (demands - 1);
+        (int Keys, int Cost, int Height) best = (0, Costs.Never, 0);
+        for (int index = 0; index < Shape.Names.Length; index++)
+        {
+            if (seen.Contains(Shape.Names[index]) || !Shape.DemandsOf(Shape.Names[index]).Contains(demand) || !hosts.Add(index))
+                continue;
+            Need need = Shape.Fulfilling(Shape.At(index), Shape.Demands[demand]);
+            bool isLeft = Has(_left, index);
+            Try(need, isLeft ? 0 : 1, isLeft ? need.Cost - Shape.At(index).Cost : Costs.Add(need.Cost, Shape.KeyTokens(index)));
+            hosts.Remove(index);
+        }
+        for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
+        {
+            if (Shape.Others.Demands[kind].Contains(demand) && Shape.Others.Of(1UL << kind).Completions(0, 0) > seen.Count)
+            {
+                Need need = Shape.Fulfilling(Shape.Others.Needs[kind], Shape.Demands[demand]);
+                Try(need, 1, Costs.Add(need.Cost, OtherKeyTokens + Shape.Others.Of(1UL << kind).Shortest(0, 0)));
+            }
+        }
+        return best;
+
+        void Try(Need need, int keys, int cost)
+        {
+            if (need.Cost >= Costs.Never)
+                return;
+            (int moreKeys, int moreCost, int moreHeight) = Fulfil(seen, rest, hosts);
+            (keys, cost) = (keys + moreKeys, Costs.Add(cost, moreCost));
+            if (cost < Costs.Never && (best.Cost >= Costs.Never || keys < best.Keys || (keys == best.Keys && cost < best.Cost)))
+                best = (keys, cost, Math.Max(need.Height, moreHeight));
+        }
+    }
+
+    // The cheapest properties that are not required.
+    private (int Cost, int Height) Fill(SeenKeys seen, int missing)
+    {
+        List<(int Cost, int Height)> choices = [];
+        for (int index = 0; index < Shape.Names.Length; index++)
+        {
+            Need need = Shape.At(index);
+            if (!Has(_left, index) && need.Cost < Costs.Never && !seen.Contains(Shape.Names[index]))
+                choices.Add((need.Cost + Shape.KeyTokens(index), need.Height));
+        }
+        int named = seen.Keys.Count(key => Shape.IndexOf(key) >= 0);
+        for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
+        {
+            Need need = Shape.Others.Needs[kind];
+            if (need.Cost >= Costs.Never)
+                continue;
+            Texts.TextLanguage keys = Shape.Others.Of(1UL << kind);
+            // Of the keys of a class those are gone that are told by name, and those that were used.
+            long free = keys.Completions(0, 0);
+            if (free < TextDfa.Many)
+                free -= seen.Count - named + Shape.Names.Count(keys.Contains);
+            for (long i = 0; i < Math.Min(free, missing); i++)
+                choices.Add((need.Cost + OtherKeyTokens + keys.Shortest(0, 0), need.Height));
+        }
+        if (choices.Count < missing)
+            return (Costs.Never, Costs.Never);
+        choices.Sort();
+        int cost = 0, height = 0;
+        foreach ((int oneCost, int oneHeight) in choices.Take(missing))
+            (cost, height) = (Costs.Add(cost, oneCost), Math.Max(height, oneHeight));
+        return (cost, height);
+    }
+}
