@@ -24,7 +24,7 @@ internal sealed class BlockFormat
     public static IReadOnlyList<BlockFormat> All { get; } =
     [
         InPanels<F32>(), InPanels<F16>(), InPanels<Q4_0>(), InRows<Q4_1>(), InRows<Q5_0>(), InRows<Q5_1>(), InPanels<Q8_0>(),
-        InPanels<Q4_K>(), InPanels<Q5_K>(), InPanels<Q6_K>(), InRows<IQ4_NL>(), InPanels<BF16>(),
+        InRows<Q2_K>(), InPanels<Q3_K>(), InPanels<Q4_K>(), InPanels<Q5_K>(), InPanels<Q6_K>(), InRows<IQ4_NL>(), InPanels<BF16>(),
     ];
 
     /// <summary>The GGUF tensor type.</summary>

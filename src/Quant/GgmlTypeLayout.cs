@@ -30,8 +30,6 @@ internal static class GgmlTypeLayout
             GgmlType.I32 => (1, 4),
             GgmlType.I64 => (1, 8),
             GgmlType.Q8_1 => (32, 36),
-            GgmlType.Q2_K => (256, 84),
-            GgmlType.Q3_K => (256, 110),
             GgmlType.Q8_K => (256, 292),
             GgmlType.IQ2_XXS => (256, 66),
             GgmlType.IQ2_XS => (256, 74),

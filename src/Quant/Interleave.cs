@@ -82,6 +82,25 @@ internal static class Interleave
         }
     }
 
+    /// <summary>Gathers one bit of each of 32 bytes: bit c of byte j of the result is bit <paramref name="bit"/> of byte 4·c + j.</summary>
+    public static uint GatherBits(ReadOnlySpan<byte> bytes, int bit)
+    {
+        uint bits = 0;
+        for (int chunk = 0; chunk < 8; chunk++)
+            bits |= (BinaryPrimitives.ReadUInt32LittleEndian(bytes[(4 * chunk)..]) >> bit & 0x01010101) << chunk;
+        return bits;
+    }
+
+    /// <summary>Adds to 32 bytes what <see cref="GatherBits"/> took from them.</summary>
+    public static void ScatterBits(uint bits, Span<byte> bytes, int bit)
+    {
+        for (int chunk = 0; chunk < 8; chunk++)
+        {
+            Span<byte> word = bytes[(4 * chunk)..];
+            BinaryPrimitives.WriteUInt32LittleEndian(word, BinaryPrimitives.ReadUInt32LittleEndian(word) | (bits >> chunk & 0x01010101) << bit);
+        }
+    }
+
     /// <summary>Places a row's value of a table of two-byte numbers.</summary>
     public static void PlaceHalf(ReadOnlySpan<byte> half, Span<byte> halves, int row) => half[..2].CopyTo(halves[(2 * row)..]);
 

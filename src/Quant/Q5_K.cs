@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
 
 namespace MeKi.Quant;
@@ -110,10 +109,7 @@ internal readonly struct Q5_K : IPanelFormat
             {
                 Span<byte> vectors = panel[(PanelCodesAt + PanelGroupBytes * sub)..];
                 Interleave.ScatterNibbles(block.Slice(CodesAt + 32 * (sub / 2), 32), sub % 2 == 1, vectors, row);
-                uint bits = 0;
-                for (int chunk = 0; chunk < 8; chunk++)
-                    bits |= (BinaryPrimitives.ReadUInt32LittleEndian(block[(FifthBitsAt + 4 * chunk)..]) >> sub & 0x01010101) << chunk;
-                Interleave.Place(vectors, 4, row, bits);
+                Interleave.Place(vectors, 4, row, Interleave.GatherBits(block[FifthBitsAt..], sub));
             }
         }
     }
@@ -127,12 +123,7 @@ internal readonly struct Q5_K : IPanelFormat
         {
             ReadOnlySpan<byte> vectors = panel[(PanelCodesAt + PanelGroupBytes * sub)..];
             Interleave.GatherNibbles(vectors, row, sub % 2 == 1, block.Slice(CodesAt + 32 * (sub / 2), 32));
-            uint bits = Interleave.Take(vectors, 4, row);
-            for (int chunk = 0; chunk < 8; chunk++)
-            {
-                Span<byte> word = block[(FifthBitsAt + 4 * chunk)..];
-                BinaryPrimitives.WriteUInt32LittleEndian(word, BinaryPrimitives.ReadUInt32LittleEndian(word) | (bits >> chunk & 0x01010101) << sub);
-            }
+            Interleave.ScatterBits(Interleave.Take(vectors, 4, row), block[FifthBitsAt..], sub);
         }
     }
 }

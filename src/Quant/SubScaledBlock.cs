@@ -69,7 +69,11 @@ internal static class SubScaledBlock
     {
         Interleave.PlaceHalf(block, panel, row);
         Interleave.PlaceHalf(block[2..], panel[PanelMinimumAt..], row);
-        PanelScales.Pack(block.Slice(ScalesAt, SubScales.Bytes), panel[PanelScalesAt..], row);
+        ReadOnlySpan<byte> packed = block.Slice(ScalesAt, SubScales.Bytes);
+        Span<byte> values = stackalloc byte[PanelScales.Count];
+        for (int j = 0; j < SubScales.Count; j++)
+            (values[j], values[SubScales.Count + j]) = ((byte)SubScales.Scale(packed, j), (byte)SubScales.Minimum(packed, j));
+        PanelScales.Pack(values, panel[PanelScalesAt..], row);
     }
 
     /// <summary>Takes a row's first sixteen bytes out of a panel block.</summary>
@@ -77,7 +81,9 @@ internal static class SubScaledBlock
     {
         Interleave.TakeHalf(panel, row, block);
         Interleave.TakeHalf(panel[PanelMinimumAt..], row, block[2..]);
-        PanelScales.Unpack(panel[PanelScalesAt..], row, block.Slice(ScalesAt, SubScales.Bytes));
+        Span<byte> values = stackalloc byte[PanelScales.Count];
+        PanelScales.Unpack(panel[PanelScalesAt..], row, values);
+        SubScales.Pack(values[..SubScales.Count], values[SubScales.Count..], block.Slice(ScalesAt, SubScales.Bytes));
     }
 
     /// <summary>Rounds numbers to 6 bits in units of a 63rd of the largest, which is returned.</summary>

@@ -16,6 +16,8 @@ internal static class BlockDefinitions
         GgmlType.Q5_0 => Half(block, 0) * ((Nibble(block[6..], i) | Bit(block[2..], i) << 4) - 16),
         GgmlType.Q5_1 => Half(block, 0) * (Nibble(block[8..], i) | Bit(block[4..], i) << 4) + Half(block, 2),
         GgmlType.IQ4_NL => Half(block, 0) * IQ4_NL.Grid[Nibble(block[2..], i)],
+        GgmlType.Q2_K => Half(block, 80) * (block[i / 16] & 15) * TwoBits(block[16..], i) - Half(block, 82) * (block[i / 16] >> 4),
+        GgmlType.Q3_K => Half(block, 108) * (ThirdScale(block[96..], i / 16) - 32) * ((TwoBits(block[32..], i) | (block[i % 32] >> (i / 32) & 1) << 2) - 4),
         GgmlType.Q4_K => ScaleAndMinimum(block, i / 32) is var (scale, minimum) ? scale * RunNibble(block[16..], i) - minimum : 0,
         GgmlType.Q5_K => ScaleAndMinimum(block, i / 32) is var (scale, minimum)
             ? scale * (RunNibble(block[48..], i) | (block[16 + i % 32] >> (i / 32) & 1) << 4) - minimum : 0,
@@ -28,6 +30,11 @@ internal static class BlockDefinitions
     private static int Nibble(ReadOnlySpan<byte> bytes, int i) => i < 16 ? bytes[i] & 15 : bytes[i - 16] >> 4;
 
     private static int RunNibble(ReadOnlySpan<byte> bytes, int i) => bytes[i / 64 * 32 + i % 32] >> (i % 64 / 32 * 4) & 15;
+
+    private static int TwoBits(ReadOnlySpan<byte> halves, int i) => halves[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+
+    private static int ThirdScale(ReadOnlySpan<byte> packed, int j) =>
+        (j < 8 ? packed[j] & 15 : packed[j - 8] >> 4) | (packed[8 + j % 4] >> (j / 4 * 2) & 3) << 4;
 
     private static int Bit(ReadOnlySpan<byte> bytes, int i) => bytes[i / 8] >> (i % 8) & 1;
 

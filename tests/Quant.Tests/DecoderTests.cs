@@ -9,12 +9,15 @@ public class DecoderTests
 
     public static TheoryData<GgmlType> All => BlockFormatTests.All;
 
+    internal static string[][] GoldenLines(GgmlType type) =>
+        [.. File.ReadLines(GoldenBlocks).Select(line => line.Split(' ')).Where(line => line[0] == type.ToString())];
+
     [Theory]
     [MemberData(nameof(All))]
     public void Checked_in_blocks_decode_to_their_golden_values(GgmlType type)
     {
         BlockFormat format = BlockFormat.Of(type);
-        string[][] lines = [.. File.ReadLines(GoldenBlocks).Select(line => line.Split(' ')).Where(line => line[0] == type.ToString())];
+        string[][] lines = GoldenLines(type);
         Assert.NotEmpty(lines);
         foreach (string[] line in lines)
         {

@@ -42,4 +42,31 @@ public class EncoderIdentityTests(ITestOutputHelper output)
         Assert.True(share >= leastShare, $"{type}: {identical} of {blocks} blocks identical ({share:P3}), ratio {ratio:F6}");
         Assert.InRange(ratio, 0, 1.02);
     }
+
+    /// <summary>Formats of which the shared model has no file: blocks of some numbers, as ggml's reference writes them.</summary>
+    [Theory]
+    [InlineData(GgmlType.Q2_K)]
+    [InlineData(GgmlType.Q3_K)]
+    public void Blocks_of_other_formats_are_those_of_the_reference(GgmlType type)
+    {
+        BlockFormat format = BlockFormat.Of(type);
+        string[] golden = [.. DecoderTests.GoldenLines(type).Select(line => line[1])];
+        byte[] encoded = new byte[golden.Length * format.BlockBytes];
+        format.Encode(Numbers(golden.Length * format.BlockSize), encoded);
+        Assert.Equal(string.Concat(golden), Convert.ToHexStringLower(encoded));
+    }
+
+    // Cubes of a congruential sequence, so that there are outliers; every sixth sub-block of sixteen is zeros.
+    private static float[] Numbers(int count)
+    {
+        float[] numbers = new float[count];
+        uint state = 1;
+        for (int i = 0; i < count; i++)
+        {
+            state = unchecked(state * 1664525 + 1013904223);
+            float x = (int)state * (1f / (1u << 31));
+            numbers[i] = i / 16 % 16 == 5 ? 0 : x * x * x;
+        }
+        return numbers;
+    }
 }

@@ -127,6 +127,8 @@ public class EncodingErrorTests
         GgmlType.Q5_0 => 1 / 16f + 1 / 1024f,
         GgmlType.Q5_1 => 1 / 31f + 3 / 2048f,
         GgmlType.IQ4_NL => 0.22f,
+        GgmlType.Q2_K => 0.5f,
+        GgmlType.Q3_K => 0.3f,
         GgmlType.Q4_K => 0.2f,
         GgmlType.Q5_K => 0.1f,
         GgmlType.Q6_K => 0.06f,

@@ -41,7 +41,7 @@ public sealed class QuantizeCommandTests : IDisposable
     public async Task Misuse()
     {
         (await MekiProgram.Run("quantize", MekiProgram.DemoModel, _folder["out"])).AssertFailed(2, "--type");
-        (await MekiProgram.Run("quantize", MekiProgram.DemoModel, _folder["out"], "--type", "q3_k")).AssertFailed(2, "'q3_k'");
+        (await MekiProgram.Run("quantize", MekiProgram.DemoModel, _folder["out"], "--type", "iq3_s")).AssertFailed(2, "'iq3_s'");
         (await MekiProgram.Run("quantize", MekiProgram.DemoModel, "--type", "q4_0")).AssertFailed(2, "quantize");
         (await MekiProgram.Run("quantize", _folder["none"], _folder["out"], "--type", "q4_0")).AssertFailed(1, _folder["none"]);
     }

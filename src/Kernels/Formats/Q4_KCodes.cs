@@ -22,20 +22,12 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes<CodesWithMinima>
         where TVector : struct, IPanelVector<TVector>
         => Q4_0Codes.Codes(group, i, out low, out high);
 
-    // 16 values of 6 bits: twelve in the low bits of 96 bytes, four in the upper two bits of three times 32 bytes.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>
     {
-        byte* six = stackalloc byte[128], packed = block + SubScaledBlock.PanelScalesAt;
-        TVector a = TVector.Load(packed), b = TVector.Load(packed + 32), c = TVector.Load(packed + 64);
-        TVector.Store(TVector.Mask(a, 63), six);
-        TVector.Store(TVector.Mask(b, 63), six + 32);
-        TVector.Store(TVector.Mask(c, 63), six + 64);
-        TVector split = TVector.Or(
-            TVector.Mask(TVector.ShiftRight(a, 6), 0x03),
-            TVector.Or(TVector.Mask(TVector.ShiftRight(b, 4), 0x0C), TVector.Mask(TVector.ShiftRight(c, 2), 0x30)));
-        TVector.Store(split, six + 96);
+        byte* six = stackalloc byte[128];
+        SixBits<TVector>(block + SubScaledBlock.PanelScalesAt, six);
         TVector d = TVector.LoadHalves(block), dmin = TVector.LoadHalves(block + SubScaledBlock.PanelMinimumAt);
         for (int v = 0; v < 8; v++)
         {
@@ -61,5 +53,22 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes<CodesWithMinima>
         }
         for (int i = 0; i < Q4_K.Columns; i++)
             codes[i] = (short)Nibbles.OfRuns(block[Q4_K.CodesAt..], i);
+    }
+
+    /// <summary>Unpacks <see cref="PanelScales"/>: twelve values in the low bits of 96 bytes, four in the upper two bits of three times 32 bytes.</summary>
+    /// <param name="packed">The 96 bytes.</param>
+    /// <param name="six">Receives [16 values × 8 rows].</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixBits<TVector>(byte* packed, byte* six)
+        where TVector : struct, IPanelVector<TVector>
+    {
+        TVector a = TVector.Load(packed), b = TVector.Load(packed + 32), c = TVector.Load(packed + 64);
+        TVector.Store(TVector.Mask(a, 63), six);
+        TVector.Store(TVector.Mask(b, 63), six + 32);
+        TVector.Store(TVector.Mask(c, 63), six + 64);
+        TVector split = TVector.Or(
+            TVector.Mask(TVector.ShiftRight(a, 6), 0x03),
+            TVector.Or(TVector.Mask(TVector.ShiftRight(b, 4), 0x0C), TVector.Mask(TVector.ShiftRight(c, 2), 0x30)));
+        TVector.Store(split, six + 96);
     }
 }

@@ -26,6 +26,7 @@ internal static class WeightFormats
             GgmlType.BF16 => user.OfFloats<BF16Floats>(),
             GgmlType.Q4_0 => user.OfCodes<Q4_0Codes, CentredCodes>(),
             GgmlType.Q8_0 => user.OfCodes<Q8_0Codes, SignedCodes>(),
+            GgmlType.Q3_K => user.OfCodes<Q3_KCodes, SubScaledCodes>(),
             GgmlType.Q4_K => user.OfCodes<Q4_KCodes, CodesWithMinima>(),
             GgmlType.Q5_K => user.OfCodes<Q5_KCodes, CodesWithMinima>(),
             GgmlType.Q6_K => user.OfCodes<Q6_KCodes, SubScaledCodes>(),

@@ -102,6 +102,7 @@ public sealed class WeightRecipe
             return format;
         return type switch
         {
+            GgmlType.Q2_K or GgmlType.Q3_K => Fitting(GgmlType.IQ4_NL, columns),
             GgmlType.Q4_K => Fitting(GgmlType.Q5_0, columns),
             GgmlType.Q5_K => Fitting(GgmlType.Q5_1, columns),
             GgmlType.Q6_K => Fitting(GgmlType.Q8_0, columns),
@@ -126,6 +127,8 @@ public sealed class WeightRecipe
         GgmlType.Q8_0 => 7,
         GgmlType.Q5_0 => 8,
         GgmlType.Q5_1 => 9,
+        GgmlType.Q2_K => 10,
+        GgmlType.Q3_K => 11,
         GgmlType.Q4_K => 14,
         GgmlType.Q5_K => 16,
         GgmlType.Q6_K => 18,
