@@ -58,7 +58,7 @@ public sealed class EvaluationTask
     /// <exception cref="ArgumentOutOfRangeException">The limit is not positive.</exception>
     /// <exception cref="EvaluationException">The file cannot be read, has no questions, or a line that is not one of this task.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
-    /// <exception cref="MeKi.Model.Generation.InvalidLogitsException">The logits are not numbers.</exception>
+    /// <exception cref="InvalidLogitsException">The logits are not numbers.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public TaskResult Evaluate(

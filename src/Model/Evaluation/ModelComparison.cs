@@ -19,7 +19,7 @@ public static class ModelComparison
     /// <exception cref="ArgumentOutOfRangeException">The window is out of range.</exception>
     /// <exception cref="EvaluationException">The vocabularies differ, or the text is shorter than a window.</exception>
     /// <exception cref="InvalidOperationException">A model has no tokenizer.</exception>
-    /// <exception cref="MeKi.Model.Generation.InvalidLogitsException">The logits are not numbers.</exception>
+    /// <exception cref="InvalidLogitsException">The logits are not numbers.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ComparisonResult Compare(

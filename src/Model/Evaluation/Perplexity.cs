@@ -34,7 +34,7 @@ public static class Perplexity
     /// <exception cref="ArgumentOutOfRangeException">The window or the stride is out of range.</exception>
     /// <exception cref="EvaluationException">The text is shorter than a window.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
-    /// <exception cref="MeKi.Model.Generation.InvalidLogitsException">The logits are not numbers.</exception>
+    /// <exception cref="InvalidLogitsException">The logits are not numbers.</exception>
     /// <exception cref="MeKi.Store.RowFileException">Rows could not be read.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static PerplexityResult Measure(

@@ -143,10 +143,6 @@ public abstract class Tokenizer
         return text.Append(decoder.Finish()).ToString();
     }
 
-    /// <summary>The bytes a token stands for; not always whole UTF-8 characters. Empty for control, unknown and unused tokens.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    internal abstract ReadOnlySpan<byte> TokenBytes(int id);
-
     /// <summary>Refuses a tokenizer that has tokens without a row of the embedding.</summary>
     /// <exception cref="ModelFileException">It has.</exception>
     internal void CheckFits(ModelConfig config, string path)
