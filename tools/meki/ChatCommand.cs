@@ -17,6 +17,7 @@ internal static class ChatCommand
     {
         Option<string?> model = DemoModel.Option();
         SamplingFlags sampling = new(maxTokens: 4096);
+        GrammarFlags grammar = new();
         Option<string?> system = new("--system") { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
         Option<string?> template = new("--chat-template") { Description = "A Jinja file in place of the model's own template.", HelpName = "FILE" };
         Option<string?> load = new("--load") { Description = "Go on with a conversation that /save wrote.", HelpName = "FILE" };
@@ -32,6 +33,7 @@ internal static class ChatCommand
         RowOptions rows = new();
         Command command = new("chat", "Talk with a model. /help lists what can be said to the program.") { model, system, template, load, thinking, threads };
         sampling.AddTo(command);
+        grammar.AddTo(command);
         cache.AddTo(command);
         rows.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
@@ -41,7 +43,7 @@ internal static class ChatCommand
             ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Parse(File.ReadAllText(file)) : null;
             using Conversation conversation = new(loaded, own);
             using ChatInput input = new(cancellation);
-            ChatLoop loop = new(conversation, input, sampling.Of(parsed), parsed.GetValue(thinking)!, cancellation);
+            ChatLoop loop = new(conversation, input, sampling.Of(parsed) with { Grammar = grammar.Of(parsed) }, parsed.GetValue(thinking)!, cancellation);
             loop.SetSystem(parsed.GetValue(system));
             if (parsed.GetValue(load) is { } saved)
                 loop.Load(saved);

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using MeKi.Model;
 using MeKi.Model.Generation;
+using MeKi.Model.Replies;
 using MeKi.Store;
 using MeKi.Tool.Rows;
 
@@ -15,6 +17,8 @@ internal static class RunCommand
         PromptOptions prompt = new();
         Option<string?> model = DemoModel.Option();
         SamplingFlags sampling = new(maxTokens: 200);
+        GrammarFlags grammar = new();
+        Option<bool> chat = new("--chat") { Description = "Take the prompt for what a user says, by the model's chat template, and print the answer." };
         Option<string[]> stop = new("--stop") { Description = "End at this text; may be given several times.", HelpName = "TEXT" };
         Option<bool> shift = new("--context-shift")
         {
@@ -36,8 +40,9 @@ internal static class RunCommand
         RowOptions rows = new();
         Command command = new("run", "Continue a text.");
         prompt.AddTo(command);
-        Option[] options = [model, stop, shift, keep, promptCache, copy, threads, stats];
+        Option[] options = [model, chat, stop, shift, keep, promptCache, copy, threads, stats];
         sampling.AddTo(command);
+        grammar.AddTo(command);
         Array.ForEach(options, command.Add);
         cache.AddTo(command);
         rows.AddTo(command);
@@ -47,24 +52,36 @@ internal static class RunCommand
             int[]? ids = prompt.Tokens(parsed);
             string text = ids is null ? await prompt.TextAsync(parsed, cancellation).ConfigureAwait(false) : "";
             LoadOptions load = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) });
-            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, sampling.Of(parsed) with
+            GenerationOptions options = sampling.Of(parsed) with
             {
+                Grammar = grammar.Of(parsed),
                 StopStrings = parsed.GetValue(stop) ?? [],
                 ContextShift = parsed.GetValue(shift),
                 KeepTokens = keep.Of(parsed),
                 ParseSpecialTokens = prompt.ParsesSpecialTokens(parsed),
-            }, saved, parsed.GetValue(stats), cancellation).ConfigureAwait(false);
+            };
+            if (ids is not null && parsed.GetValue(chat))
+                throw new ArgumentException("--chat takes a text, not --tokens.");
+            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, options, saved, parsed.GetValue(chat), parsed.GetValue(stats), cancellation)
+                .ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task RunAsync(
-        int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool stats, CancellationToken cancellation)
+        int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool chat, bool stats, CancellationToken cancellation)
     {
         using RowMeter meter = new();
         using MeKiModel model = await ModelLoading.LoadAsync(path, load, cancellation).ConfigureAwait(false);
         // What loading left behind goes back to the system: this process makes little garbage from here on, so that the collector would not come for it.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        ReplyParser? parser = null;
+        if (chat)
+        {
+            string prompt = model.ChatTemplate.Render(new() { Messages = [new JsonObject { ["role"] = "user", ["content"] = text }] });
+            parser = new(ReplyFormat.FromTemplate(model.ChatTemplate.Source), prompt);
+            (ids, text) = (model.Tokenizer?.Encode(prompt, addSpecial: false), "");
+        }
         using MeKiSession session = cache?.Load(model) ?? model.CreateSession();
         using PromptBar bar = new();
         TextGeneration generation = ids is null
@@ -77,9 +94,10 @@ internal static class RunCommand
         {
             await foreach (string piece in generation.ConfigureAwait(false))
             {
-                await output.WriteAsync(before + piece).ConfigureAwait(false);
+                await output.WriteAsync(before + (parser is null ? piece : Said(parser.Append(piece)))).ConfigureAwait(false);
                 before = "";
             }
+            before += parser is null ? "" : Said(parser.Complete());
             await output.WriteAsync(before + Environment.NewLine).ConfigureAwait(false);
         }
         catch
@@ -111,6 +129,9 @@ internal static class RunCommand
                 Console.Error.WriteLine(Facts(statistics, model.StoreCounters));
         }
     }
+
+    // Of a reply, the answer; thoughts and calls stay out of pipes.
+    private static string Said(IEnumerable<ReplyEvent> parts) => string.Concat(parts.OfType<ReplyText>().Select(part => part.Text));
 
     private static string RowFacts(GenerationStatistics run, StoreCounters rows, RowMeter meter)
     {

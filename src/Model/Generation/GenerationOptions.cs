@@ -1,3 +1,4 @@
+using MeKi.Model.Grammars;
 using MeKi.Model.Sampling;
 
 namespace MeKi.Model.Generation;
@@ -11,6 +12,10 @@ public sealed record GenerationOptions : SamplingOptions
 
     /// <summary>Changes the logits before the samplers see them; null leaves them as they are. Several can be added together.</summary>
     public LogitsProcessor? LogitsProcessor { get; init; }
+
+    /// <summary>What the text must be: a grammar, a JSON schema, a regular expression. It is when it is complete, and it is completed within
+    /// <see cref="MaxTokens"/> where so many suffice; <see cref="FinishReason.Length"/> says that it was cut. Null for any text.</summary>
+    public Grammar? Grammar { get; init; }
 
     /// <summary>
     /// For how many of the likeliest tokens each generated token has log-probabilities, 0 or more: the model's own, before the samplers and

@@ -85,7 +85,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
             while (generated < _options.MaxTokens)
             {
                 ThrowIfCancelled(enumeration);
-                int token = choice.Next(session.Tokens, logits);
+                int token = choice.Next(session.Tokens, logits, _options.MaxTokens - generated);
                 if (tokenizer.IsEndOfText(token))
                 {
                     reason = FinishReason.EndOfSequence;
@@ -100,6 +100,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
                 {
                     passes++;
                     forward = Task.Run(() => Decode(session, keep, token, logits, decode, left.Token), CancellationToken.None);
+                    choice.Prepare(_options.MaxTokens - generated);
                 }
                 if (pieces.TryTake(out TextPiece piece))
                     yield return piece;

@@ -1,3 +1,4 @@
+using MeKi.Model.Grammars;
 using MeKi.Model.Sampling;
 
 namespace MeKi.Model.Generation;
@@ -9,6 +10,10 @@ internal sealed class TokenChoice
     private readonly int _vocabulary;
     private readonly TokenSampler _sampler;
     private readonly TokenDistribution? _distribution;
+    private readonly TokenConstraint? _constraint;
+    private readonly ulong[] _allowed;
+    private bool _isReady;
+    private int _only;
 
     /// <param name="options">How.</param>
     /// <param name="model">The model, which has a tokenizer; its files say what the options leave open.</param>
@@ -19,18 +24,34 @@ internal sealed class TokenChoice
         (_options, _vocabulary) = (options, model.RequiredTokenizer.VocabularySize);
         _sampler = new(sampling, sampling.DryMultiplier > 0 ? new(model.RequiredTokenizer, sampling.DrySequenceBreakers) : null);
         _distribution = options.LogProbabilities is null ? null : new(_vocabulary);
+        _constraint = options.Grammar?.Start(model.RequiredTokenizer);
+        _allowed = new ulong[_constraint?.Words ?? 0];
     }
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="tokens">The session's so far.</param>
     /// <param name="logits">[V]; changed.</param>
+    /// <param name="left">How many tokens there may still be, this one included.</param>
     /// <exception cref="InvalidLogitsException">The logits hold a NaN or an infinity, or all are −∞.</exception>
-    public int Next(ReadOnlySpan<int> tokens, Span<float> logits)
+    public int Next(ReadOnlySpan<int> tokens, Span<float> logits, int left)
     {
         logits = logits[.._vocabulary];
         _distribution?.Set(logits);
         _options.LogitsProcessor?.Invoke(tokens, logits);
-        return _sampler.Sample(logits, tokens);
+        if (!_isReady)
+            Prepare(left);
+        _isReady = false;
+        int token = _only >= 0 ? _only : _sampler.Sample(logits, tokens, _allowed);
+        _constraint?.Accept(token);
+        return token;
+    }
+
+    /// <summary>Finds early, while a pass computes the logits, which tokens a grammar allows next.</summary>
+    /// <param name="left">How many there may still be.</param>
+    public void Prepare(int left)
+    {
+        _only = _constraint?.Mask(_allowed, left) ?? -1;
+        _isReady = true;
     }
 
     /// <summary>What is known of the token that was chosen.</summary>

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using MeKi.Kernels;
 using MeKi.Model.Generation;
+using MeKi.Model.Sampling;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Reference;

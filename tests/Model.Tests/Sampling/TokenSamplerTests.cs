@@ -1,4 +1,3 @@
-using MeKi.Model.Generation;
 using MeKi.Model.Sampling;
 using static MeKi.Model.Tests.Sampling.Draws;
 
