@@ -21,7 +21,7 @@ internal sealed class LoadedModel : IDisposable
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
-        Config = options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config;
+        Config = (options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config) with { SuppressedTokens = text.Tokenizer?.SuppressedIds ?? [] };
         Kv = new(Config, options.KeyFormat, options.ValueFormat);
         _table = Config.HasTable ? source.Matrix(Config.SpecOf(Role.RowTable), 0) : null;
         (Source, Rows, Tokenizer, Sampling, Logger) = (source, rows, text.Tokenizer, text.Sampling, options.Logger);

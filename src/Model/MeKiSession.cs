@@ -108,8 +108,8 @@ public sealed class MeKiSession : IDisposable
     }
 
     /// <summary>
-    /// Forgets the tokens from a position on; their keys and values are overwritten by what follows. Layers that see only the last positions do not keep earlier
-    /// ones: where the cut lies so far back that these are missing, the next call computes the tokens that are left once more.
+    /// Forgets the tokens from a position on; their keys and values are overwritten by what follows. Layers that see only the last positions do not keep
+    /// earlier ones: where the cut lies so far back that these are missing, the next call computes the tokens that are left once more.
     /// </summary>
     /// <param name="length">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>

@@ -145,7 +145,7 @@ public sealed record ModelConfig
     /// <summary>What logits approach and do not pass: c · tanh(logit / c); 0 for none.</summary>
     internal float LogitCap { get; set; }
 
-    /// <summary>Tokens whose logits are −∞.</summary>
+    /// <summary>Tokens whose logits are −∞: those that the tokenizer's files suppress.</summary>
     internal IReadOnlyList<int> SuppressedTokens { get; set; } = [];
 
     /// <summary>Tensors that the files lack in a layer and may (<see cref="TensorSpec.Spare"/>).</summary>
@@ -161,14 +161,16 @@ public sealed record ModelConfig
     internal float LogitDivisor { get; set; } = 1;
 
     /// <summary>The tensors of the architecture's table that this model has.</summary>
-    internal IEnumerable<TensorSpec> Tensors => Architecture.Tensors.Where(spec => (spec.When?.Invoke(this) ?? true) && (!spec.Optional || Present.Contains(spec.Role)));
+    internal IEnumerable<TensorSpec> Tensors =>
+        Architecture.Tensors.Where(spec => (spec.When?.Invoke(this) ?? true) && (!spec.Optional || Present.Contains(spec.Role)));
 
     /// <summary>Whether the files have a tensor of the model in a layer.</summary>
     internal bool Has(TensorSpec spec, int layer) => !Lacking.Contains((spec.Role, layer));
 
     /// <summary>Whether a layer computes with a tensor; keys and values of one that reads another layer's do nothing.</summary>
     internal bool Uses(TensorSpec spec, int layer) =>
-        Has(spec, layer) && !(spec.PerLayer && spec.Role is Role.Key or Role.KeyBias or Role.KeyNorm or Role.Value or Role.ValueBias && Geometry[layer].KeysFrom != layer);
+        Has(spec, layer)
+        && !(spec is { PerLayer: true, Role: Role.Key or Role.KeyBias or Role.KeyNorm or Role.Value or Role.ValueBias } && Geometry[layer].KeysFrom != layer);
 
     /// <summary>A row of the architecture's table of tensors.</summary>
     internal TensorSpec SpecOf(Role role) => Architecture.Tensors.First(spec => spec.Role == role);
@@ -211,8 +213,9 @@ public sealed record ModelConfig
             $"{EmbeddingScale:r} {ResidualScale:r} {AttentionScale:r} {LogitDivisor:r} {PairsAreNeighbours} {string.Join(' ', UnturnedLayers)}");
         if (Architecture is Gemma)
         {
-            text += string.Create(CultureInfo.InvariantCulture, $" {SlidingHeadDimension} {SlidingRopeTheta:r} {string.Join(' ', KvHeadsOfLayers)} {string.Join(' ', FeedForwardSizes)} ")
-                + string.Create(CultureInfo.InvariantCulture, $"{SharingLayers} {string.Join(' ', GateCuts)} {LaurelRank} {LogitCap:r} {string.Join(' ', SuppressedTokens)}");
+            text += string.Create(CultureInfo.InvariantCulture, $" {SlidingHeadDimension} {SlidingRopeTheta:r} ")
+                + $"{string.Join(' ', KvHeadsOfLayers)} {string.Join(' ', FeedForwardSizes)} "
+                + string.Create(CultureInfo.InvariantCulture, $"{SharingLayers} {string.Join(' ', GateCuts)} {LaurelRank} {LogitCap:r}");
         }
         return Architecture is Qwen3 ? "" : $"{Family} {text}";
     }
@@ -273,7 +276,7 @@ public sealed record ModelConfig
         CheckLayers(Bad);
         Geometry = [.. Enumerable.Range(0, Layers).Select(layer => Architecture.Geometry(this, layer))];
         if (Geometry.FirstOrDefault(layer => layer.KeysFrom < 0 || Geometry[layer.KeysFrom].KeyWidth != layer.KeyWidth) is not null)
-            throw Bad("shared key/value layers", $"the last {SharingLayers} of {Layers} layers have no earlier one of their kind and size to read keys and values of");
+            throw Bad("shared key/value layers", $"the last {SharingLayers} of {Layers} have no earlier one of their kind and size to read of");
         return this;
 
         // A shorter context than the original one is nobody's; 2^16 times a longer one neither.
@@ -287,7 +290,7 @@ public sealed record ModelConfig
     // What only some families tell, layer by layer.
     private void CheckLayers(Func<string, string, ModelFileException> bad)
     {
-        if (SlidingHeadDimension != 0 && (SlidingHeadDimension < 0 || SlidingHeadDimension > MaxHeadDimension || SlidingHeadDimension % 2 != 0 || Heads * SlidingHeadDimension > MaxWidth))
+        if (SlidingHeadDimension is < 0 or > MaxHeadDimension || SlidingHeadDimension % 2 != 0 || Heads * SlidingHeadDimension > MaxWidth)
             throw bad("head dimension of sliding layers", $"{SlidingHeadDimension} is out of range, or odd");
         if (SlidingRopeTheta != 0 && !(SlidingRopeTheta > 1 && float.IsFinite(SlidingRopeTheta)))
             throw bad("RoPE theta of sliding layers", $"{SlidingRopeTheta} is out of range");
@@ -295,7 +298,7 @@ public sealed record ModelConfig
             throw bad("key/value heads", $"of a layer do not divide the {Heads} heads");
         if (FeedForwardSizes.Any(size => size is <= 0 or > MaxFeedForward))
             throw bad("feed-forward size", "of a layer is out of range");
-        if ((KvHeadsOfLayers.Count > 0 && KvHeadsOfLayers.Count != Layers) || (FeedForwardSizes.Count > 0 && FeedForwardSizes.Count != Layers) || (GateCuts.Count > 0 && GateCuts.Count != Layers))
+        if (new[] { KvHeadsOfLayers.Count, FeedForwardSizes.Count, GateCuts.Count }.Any(count => count != 0 && count != Layers))
             throw bad("layers", $"another number is told than {Layers}");
         if (SharingLayers < 0 || SharingLayers >= Layers)
             throw bad("shared key/value layers", $"{SharingLayers} is out of range (0 to {Layers - 1})");
@@ -305,7 +308,5 @@ public sealed record ModelConfig
             throw bad("soft cap of logits", $"{LogitCap} is out of range");
         if (GateCuts.Any(cut => !(cut >= 0 && float.IsFinite(cut))))
             throw bad("activation sparsity", "of a layer is out of range");
-        if (SuppressedTokens.Any(token => (uint)token >= (uint)VocabularySize))
-            throw bad("suppressed tokens", $"an id is outside the vocabulary of {VocabularySize}");
     }
 }

@@ -76,14 +76,23 @@ internal abstract class Gemma : Architecture
     [
         .. new TensorSpec[]
         {
-            Matrix(Role.RowTable, "per_layer_token_embd.weight", "model.embed_tokens_per_layer.weight", Vocabulary, AllRows) with { OverVocabulary = true, IsTable = true, Optional = true },
+            Matrix(Role.RowTable, "per_layer_token_embd.weight", "model.embed_tokens_per_layer.weight", Vocabulary, AllRows) with
+            {
+                OverVocabulary = true,
+                IsTable = true,
+                Optional = true,
+            },
             Matrix(Role.RowProjection, "per_layer_model_proj.weight", "model.per_layer_model_projection.weight", AllRows, Width) with
             {
                 StaysPrecise = true,
                 Optional = true,
                 With = Role.RowTable,
             },
-            Vector(Role.RowProjectionNorm, "per_layer_proj_norm.weight", "model.per_layer_projection_norm.weight", Memory) with { Optional = true, With = Role.RowTable },
+            Vector(Role.RowProjectionNorm, "per_layer_proj_norm.weight", "model.per_layer_projection_norm.weight", Memory) with
+            {
+                Optional = true,
+                With = Role.RowTable,
+            },
         }.Select(spec => spec with { PerLayer = false, When = HasRows }),
         .. new TensorSpec[]
         {
@@ -128,5 +137,6 @@ internal abstract class Gemma : Architecture
         return from;
     }
 
-    private TensorSpec Norm(Role role, string gguf, string huggingFace, Size length) => Vector(role, gguf, huggingFace, length) with { CheckpointOffset = NormsAddOne ? 1 : 0 };
+    private TensorSpec Norm(Role role, string gguf, string huggingFace, Size length) =>
+        Vector(role, gguf, huggingFace, length) with { CheckpointOffset = NormsAddOne ? 1 : 0 };
 }

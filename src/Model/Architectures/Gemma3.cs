@@ -39,7 +39,8 @@ internal sealed class Gemma3 : Gemma
         public override void Read(JsonPlace json, ModelConfig config)
         {
             float scalar = json.TryFloat(Json!) ?? 256;
-            config.AttentionScale = scalar > 0 && float.IsFinite(scalar) ? 1 / MathF.Sqrt(scalar) : throw json.Field(Json!).Fault("is out of range", "Correct it");
+            config.AttentionScale = scalar > 0 && float.IsFinite(scalar) ? 1 / MathF.Sqrt(scalar)
+                : throw json.Field(Json!).Fault("is out of range", "Correct it");
         }
 
         public override void Write(ModelConfig config, GgufMetadata metadata)

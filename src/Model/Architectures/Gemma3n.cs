@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using MeKi.Kernels;
 using MeKi.Model.Files;
 using MeKi.Model.Gguf;
@@ -45,7 +47,7 @@ internal sealed class Gemma3n : Gemma
         Vector(Role.LaurelNorm, "laurel_post_norm.weight", "laurel.post_laurel_norm.weight", Width),
         Matrix(Role.AltUpRouter, "altup_router.weight", "altup.modality_router.weight", Streams, Width) with { IsSmall = true },
         Vector(Role.AltUpRouterNorm, "altup_router_norm.weight", "altup.router_norm.weight", Width),
-        Matrix(Role.AltUpPredict, "altup_predict_coef.weight", "altup.prediction_coefs.weight", (_, _) => AltUp.Streams * AltUp.Streams, Streams) with { IsSmall = true },
+        Matrix(Role.AltUpPredict, "altup_predict_coef.weight", "altup.prediction_coefs.weight", Coefficients, Streams) with { IsSmall = true },
         Matrix(Role.AltUpCorrect, "altup_correct_coef.weight", "altup.correction_coefs.weight", Streams, Streams) with { IsSmall = true },
         Vector(Role.AltUpCorrectScale, "altup_correct_scale.weight", "altup.correct_output_scale", Width),
         .. Rows(),
@@ -97,16 +99,20 @@ internal sealed class Gemma3n : Gemma
 
     private static int Streams(ModelConfig config, int layer) => AltUp.Streams;
 
+    private static int Coefficients(ModelConfig config, int layer) => AltUp.Streams * AltUp.Streams;
+
     private static int Rank(ModelConfig config, int layer) => config.LaurelRank;
 
     // In GGUF one tensor of three matrices, in checkpoints three tensors.
-    private static IEnumerable<TensorSpec> Slices(Role first, string gguf, string huggingFace) => Enumerable.Range(0, AltUp.Streams - 1).Select(i =>
-        Matrix(first + i, new TensorName(gguf, (c, _) => new(i * c.HiddenSize, c.HiddenSize, (AltUp.Streams - 1) * c.HiddenSize)), $"{huggingFace}.{i}.weight", Width, Width) with
+    private static IEnumerable<TensorSpec> Slices(Role first, string gguf, string huggingFace)
+    {
+        for (int i = 0; i < AltUp.Streams - 1; i++)
         {
-            PerLayer = false,
-            InSlices = true,
-            StaysPrecise = true,
-        });
+            int slice = i;
+            TensorName name = new(gguf, (c, _) => new(slice * c.HiddenSize, c.HiddenSize, (AltUp.Streams - 1) * c.HiddenSize));
+            yield return Matrix(first + i, name, $"{huggingFace}.{i}.weight", Width, Width) with { PerLayer = false, InSlices = true, StaysPrecise = true };
+        }
+    }
 
     /// <summary>A number that is the same in every model.</summary>
     private sealed record ConstantKey(string Gguf, string Json, int Value) : ConfigKey(Gguf, Json)
@@ -152,14 +158,17 @@ internal sealed class Gemma3n : Gemma
         {
             if (json.TryField(Json!) is not { } field)
                 Set(config, Usual(config));
-            else if (field.Element.ValueKind == System.Text.Json.JsonValueKind.Array)
+            else if (field.Element.ValueKind == JsonValueKind.Array)
                 Set(config, field.Items().Select(item => CutOf(item)));
             else if (config.Layers is > 0 and <= ModelConfig.MaxLayers)
                 Set(config, Enumerable.Repeat(CutOf(field), config.Layers));
         }
 
-        public override void Write(ModelConfig config, GgufMetadata metadata) => metadata[InGguf(config)] =
-            Enumerable.Range(0, config.Layers).Select(layer => config.GateCuts.Count > 0 && config.GateCuts[layer] is > 0 and float cut ? cut : float.NegativeInfinity).ToArray();
+        public override void Write(ModelConfig config, GgufMetadata metadata)
+        {
+            IEnumerable<float> cuts = config.GateCuts.Count > 0 ? config.GateCuts : Enumerable.Repeat(0f, config.Layers);
+            metadata[InGguf(config)] = cuts.Select(cut => cut > 0 ? cut : float.NegativeInfinity).ToArray();
+        }
 
         private static void Set(ModelConfig config, IEnumerable<float> cuts)
         {
@@ -180,7 +189,7 @@ internal sealed class Gemma3n : Gemma
         // Newton's method on Φ(x) = ½ + φ(x) (x + x³/3 + x⁵/15 + …). The checkpoint's decimals are meant, not their nearest float32.
         private static double Quantile(float share)
         {
-            double wanted = double.Parse(share.ToString("r", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture), x = 0;
+            double wanted = double.Parse(share.ToString("r", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture), x = 0;
             for (int round = 0; round < 100; round++)
             {
                 double density = FixedMath.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI), term = x, sum = x;

@@ -1,5 +1,3 @@
-using MeKi.Model.Files;
-using MeKi.Model.Gguf;
 using MeKi.Model.Layers;
 using static MeKi.Model.Architectures.TensorTable;
 
@@ -21,7 +19,6 @@ internal sealed class Gemma4 : Gemma
         .. GemmaKeys.Heads(kvHeads: 4, twoSizes: true),
         .. GemmaKeys.Rows(),
         GemmaKeys.Cap(0),
-        new SuppressedKey(),
         new GemmaKeys.RuleKey(c => c.AttentionScale = 1),
     ];
 
@@ -44,25 +41,5 @@ internal sealed class Gemma4 : Gemma
             p.Inject(branch, w, Placement.AfterFeedForward);
         if (w.Vector(Role.LayerScale) is [float scale])
             p.Scale(p.X, scale);
-    }
-
-    /// <summary>Tokens of pictures and sounds, which no text is to have.</summary>
-    private sealed record SuppressedKey() : ConfigKey(null, "suppress_tokens")
-    {
-        private const string Key = "tokenizer.ggml.suppress_tokens";
-
-        public override void Read(GgufKeys gguf, ModelConfig config)
-        {
-            if (gguf.Metadata.Contains(Key))
-                config.SuppressedTokens = [.. gguf.Metadata.Get<Array>(Key).Cast<object>().Select(value => new GgufMetadata(gguf.Metadata.Path) { [Key] = value }.GetInt(Key)).Distinct()];
-        }
-
-        public override void Read(JsonPlace json, ModelConfig config) => config.SuppressedTokens = [.. json.TryField(Json!)?.Items().Select(item => item.Id()) ?? []];
-
-        public override void Write(ModelConfig config, GgufMetadata metadata)
-        {
-            if (config.SuppressedTokens.Count > 0)
-                metadata[Key] = config.SuppressedTokens.ToArray();
-        }
     }
 }

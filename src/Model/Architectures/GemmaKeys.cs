@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using MeKi.Kernels;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Files;
@@ -86,7 +88,8 @@ internal static class GemmaKeys
                 throw gguf.Fault(Window, $"{window} is out of range", "The file is damaged");
             config.Windows = SlidingWindows.Read(gguf.Metadata, gguf.Architecture, config.Layers, Defaults.Period);
             // A count; some converters write it with a fraction.
-            float? shared = gguf.Metadata.TryGet<object>($"{gguf.Architecture}.{Shared}", out object? told) && told is float or double ? gguf.TryFloat(Shared) : gguf.TryInt(Shared);
+            bool isFraction = gguf.Metadata.TryGet<object>($"{gguf.Architecture}.{Shared}", out object? told) && told is float or double;
+            float? shared = isFraction ? gguf.TryFloat(Shared) : gguf.TryInt(Shared);
             config.SharingLayers = (int)Math.Clamp(shared ?? Architecture(config).SharingLayers(config.Layers), int.MinValue / 2, int.MaxValue / 2);
             SetFeedForward(config, gguf.TryInts(Gguf!, config.Layers) ?? throw gguf.Missing(Gguf!));
         }
@@ -96,7 +99,7 @@ internal static class GemmaKeys
             config.Windows = SlidingWindows.ReadTypes(json, config.Layers, Defaults.Window, Defaults.Period);
             config.SharingLayers = json.TryInt("num_kv_shared_layers") ?? Architecture(config).DefaultSharingLayers;
             JsonPlace width = json.Field(Json!);
-            int[] widths = width.Element.ValueKind == System.Text.Json.JsonValueKind.Array ? [.. width.Items().Select(item => (int)Math.Clamp(item.Number(), 0, int.MaxValue / 2))]
+            int[] widths = width.Element.ValueKind == JsonValueKind.Array ? [.. width.Items().Select(item => (int)Math.Clamp(item.Number(), 0, int.MaxValue / 2))]
                 : config.Layers is > 0 and <= ModelConfig.MaxLayers ? [.. Enumerable.Repeat(json.Int(Json!), config.Layers)] : [json.Int(Json!)];
             if (config.Layers is > 0 and <= ModelConfig.MaxLayers && widths.Length != config.Layers)
                 throw width.Fault($"tells of {widths.Length} layers where the model has {config.Layers}", "Correct it");
@@ -167,7 +170,7 @@ internal static class GemmaKeys
         private static JsonPlace? FirstFull(JsonPlace json, ModelConfig config)
         {
             int first = config.Windows.ToList().IndexOf(int.MaxValue);
-            return json.TryField("per_layer_config")?.TryField(first.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            return json.TryField("per_layer_config")?.TryField(first.ToString(CultureInfo.InvariantCulture));
         }
 
         private static void SetKvHeads(ModelConfig config, int[] heads)

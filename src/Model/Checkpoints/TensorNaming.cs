@@ -32,8 +32,8 @@ internal abstract class TensorNaming
 }
 
 /// <summary>
-/// The names of Hugging Face transformers, the branch as <c>meki</c>; of a base model also without the leading <c>model.</c>, and of the text part of one that sees
-/// or hears with <c>language_model.</c> before or behind it.
+/// The names of Hugging Face transformers, the branch as <c>meki</c>; of a base model also without the leading <c>model.</c>, and of the text part of one that
+/// sees or hears with <c>language_model.</c> before or behind it.
 /// </summary>
 internal class HuggingFaceNaming : TensorNaming
 {

@@ -23,7 +23,8 @@ internal static class VariantNames
 {
     public static VariantNames<GateInput> GateInput { get; } = new("normalized", "residual");
 
-    public static VariantNames<Fusion> Fusion { get; } = new("additive_sigmoid", "additive_silu", "multiplicative_sigmoid", "multiplicative_silu", "multiplicative_gelu");
+    public static VariantNames<Fusion> Fusion { get; } =
+        new("additive_sigmoid", "additive_silu", "multiplicative_sigmoid", "multiplicative_silu", "multiplicative_gelu");
 
     public static VariantNames<Placement> Placement { get; } = new("parallel_ffn", "parallel_attention", "after_attention", "after_ffn");
 }

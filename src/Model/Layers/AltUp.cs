@@ -17,7 +17,8 @@ internal static class AltUp
     /// <summary>The other streams are made of the embedding: x[i] ← P[i] x, as long as x.</summary>
     public static void Enter(Pass p)
     {
-        p.Multiply((p.X, p.Globals[Role.AltUpEntry], p.Sides[0]), (p.X, p.Globals[Role.AltUpEntry2], p.Sides[1]), (p.X, p.Globals[Role.AltUpEntry3], p.Sides[2]));
+        LayerWeights w = p.Globals;
+        p.Multiply((p.X, w[Role.AltUpEntry], p.Sides[0]), (p.X, w[Role.AltUpEntry2], p.Sides[1]), (p.X, w[Role.AltUpEntry3], p.Sides[2]));
         p.Each(new LengthStep(p.X, p.Sides[0], p.Sides[1], p.Sides[2]));
     }
 
@@ -55,7 +56,8 @@ internal static class AltUp
             modes[i] = (float)(1 - 2 / (FixedMath.Exp(2 * FixedSum.OfProducts(scratch, router[(i * x.Length)..])) + 1));
     }
 
-    private static float Dot(ReadOnlySpan<float> row, ReadOnlySpan<float> modes) => (row[0] * modes[0] + row[1] * modes[1]) + (row[2] * modes[2] + row[3] * modes[3]);
+    private static float Dot(ReadOnlySpan<float> row, ReadOnlySpan<float> modes) =>
+        (row[0] * modes[0] + row[1] * modes[1]) + (row[2] * modes[2] + row[3] * modes[3]);
 
     /// <summary>Gives three rows the length of a fourth.</summary>
     private readonly struct LengthStep(ActivationMatrix x, ActivationMatrix a, ActivationMatrix b, ActivationMatrix c) : ILoopStep

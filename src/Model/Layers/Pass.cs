@@ -37,7 +37,8 @@ internal sealed class Pass
     {
         (_config, _weights) = (config, weights);
         (_each, _matMul, _attention) = (new(pool), new(pool), new(pool));
-        (RotaryEmbedding Rotary, int HeadSize)[] kinds = [.. config.Geometry.Where(layer => layer.Rotary is not null).Select(layer => (layer.Rotary!, layer.HeadSize)).Distinct()];
+        (RotaryEmbedding Rotary, int HeadSize)[] kinds =
+            [.. config.Geometry.Where(layer => layer.Rotary is not null).Select(layer => (layer.Rotary!, layer.HeadSize)).Distinct()];
         _inner = new(config.Architecture.Activation);
         _ropes = [.. kinds.Select(kind => new Rope(kind.Rotary.Dimension, kind.Rotary.Theta, kind.Rotary.Scaling, kind.HeadSize, kind.Rotary.Neighbours))];
         _ropeOfLayer = [.. config.Geometry.Select(layer => layer.Rotary is null ? -1 : Array.IndexOf(kinds, (layer.Rotary, layer.HeadSize)))];

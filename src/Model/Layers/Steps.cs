@@ -40,7 +40,8 @@ internal readonly struct AddNormalizedStep(ActivationMatrix y, float[] weight, f
 }
 
 /// <summary>to ← scale · (a + b + c + d).</summary>
-internal readonly struct GatherStep(float scale, ActivationMatrix to, ActivationMatrix a, ActivationMatrix b, ActivationMatrix c, ActivationMatrix d) : ILoopStep
+internal readonly struct GatherStep(
+    float scale, ActivationMatrix to, ActivationMatrix a, ActivationMatrix b, ActivationMatrix c, ActivationMatrix d) : ILoopStep
 {
     public void Invoke(int token)
     {

@@ -42,7 +42,8 @@ public static class SyntheticModel
     /// <param name="options">Null for the defaults.</param>
     /// <param name="progress">Told how far the work is.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
-    /// <exception cref="ArgumentException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>, or the shape has no MeKi branch.</exception>
+    /// <exception cref="ArgumentException">The memory dimension is negative or beyond <see cref="MaxMemoryDimension"/>, or the shape has no
+    /// MeKi branch.</exception>
     /// <exception cref="ModelFileException">The output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Write(SyntheticShape shape, string folder, SyntheticModelOptions? options = null,

@@ -4,7 +4,8 @@ using MeKi.Model.Checkpoints;
 namespace MeKi.Model.Synthesis;
 
 /// <summary>
-/// The sizes of a model to synthesise: those of the released Qwen3 models, with the vocabulary of the MeKi paper, and a small one; and those of Gemma 3, 3n and 4.
+/// The sizes of a model to synthesise: those of the released Qwen3 models, with the vocabulary of the MeKi paper, and a small one; and those of Gemma 3, 3n and
+/// 4.
 /// </summary>
 public sealed class SyntheticShape
 {
@@ -69,16 +70,17 @@ public sealed class SyntheticShape
         Present = new HashSet<Role> { Role.QueryNorm, Role.KeyNorm },
     };
 
-    private static ModelConfig Gemma3n(int layers, int sharing, int feedForward) => WithRows(Gemma("gemma3n", layers, hidden: 2048, kvHeads: 2, context: 32_768, period: 5)) with
-    {
-        FeedForwardSize = feedForward,
-        SharingLayers = sharing,
-        AttentionScale = 1,
-        LogitCap = 30,
-        LaurelRank = 64,
-        GateCuts = [.. Enumerable.Range(0, layers).Select(layer => layer < 10 ? 1.6448536f : 0)],
-        Present = new HashSet<Role> { Role.RowTable, Role.RowProjection, Role.RowProjectionNorm },
-    };
+    private static ModelConfig Gemma3n(int layers, int sharing, int feedForward) =>
+        WithRows(Gemma("gemma3n", layers, hidden: 2048, kvHeads: 2, context: 32_768, period: 5)) with
+        {
+            FeedForwardSize = feedForward,
+            SharingLayers = sharing,
+            AttentionScale = 1,
+            LogitCap = 30,
+            LaurelRank = 64,
+            GateCuts = [.. Enumerable.Range(0, layers).Select(layer => layer < 10 ? 1.6448536f : 0)],
+            Present = new HashSet<Role> { Role.RowTable, Role.RowProjection, Role.RowProjectionNorm },
+        };
 
     private static ModelConfig Gemma4(int layers, int hidden, int kvHeads, int period, int sharing)
     {
@@ -90,7 +92,7 @@ public sealed class SyntheticShape
             AttentionScale = 1,
             LogitCap = 30,
             Present = new HashSet<Role> { Role.RowTable, Role.RowProjection, Role.RowProjectionNorm, Role.LayerScale },
-            Lacking = new HashSet<(Role, int)>(Enumerable.Range(layers - sharing, sharing).SelectMany(layer => new[] { (Role.Key, layer), (Role.KeyNorm, layer), (Role.Value, layer) })),
+            Lacking = Enumerable.Range(layers - sharing, sharing).SelectMany(layer => new[] { (Role.Key, layer), (Role.KeyNorm, layer), (Role.Value, layer) }).ToHashSet(),
         };
         config.RopeScaling = ConfigRopeScaling.Proportional(config, 0.25f, 1);
         return config;
@@ -104,21 +106,22 @@ public sealed class SyntheticShape
         Placement = Placement.AfterFeedForward,
     };
 
-    private static ModelConfig Gemma(string family, int layers, int hidden, int kvHeads, int context, int period) => new(Architecture.OfGguf(family, "synthetic"))
-    {
-        VocabularySize = GemmaVocabulary,
-        Layers = layers,
-        HiddenSize = hidden,
-        Heads = 8,
-        KvHeads = kvHeads,
-        HeadDimension = 256,
-        SlidingHeadDimension = 256,
-        NormEps = 1e-6f,
-        RopeTheta = 1e6f,
-        SlidingRopeTheta = 1e4f,
-        Windows = [.. Enumerable.Range(0, layers).Select(layer => layer % period < period - 1 ? 512 : int.MaxValue)],
-        ContextLength = context,
-        RotaryDimension = 256,
-        EmbeddingScale = MathF.Sqrt(hidden),
-    };
+    private static ModelConfig Gemma(string family, int layers, int hidden, int kvHeads, int context, int period) =>
+        new(Architecture.OfGguf(family, "synthetic"))
+        {
+            VocabularySize = GemmaVocabulary,
+            Layers = layers,
+            HiddenSize = hidden,
+            Heads = 8,
+            KvHeads = kvHeads,
+            HeadDimension = 256,
+            SlidingHeadDimension = 256,
+            NormEps = 1e-6f,
+            RopeTheta = 1e6f,
+            SlidingRopeTheta = 1e4f,
+            Windows = [.. Enumerable.Range(0, layers).Select(layer => layer % period < period - 1 ? 512 : int.MaxValue)],
+            ContextLength = context,
+            RotaryDimension = 256,
+            EmbeddingScale = MathF.Sqrt(hidden),
+        };
 }
