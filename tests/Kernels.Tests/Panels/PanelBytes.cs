@@ -70,6 +70,12 @@ internal static class PanelBytes
                 WriteHalf(block, kind, random);
                 WriteBytes(block[2..], kind, random);
                 break;
+            case GgmlType.Q3_K:
+                WriteBytes(block[..96], kind, random);
+                // Bytes of 0 are sixteen times −32, of 0xFF sixteen times 31.
+                WriteBytes(block.Slice(96, 12), kind, random);
+                WriteHalf(block[108..], kind, random);
+                break;
             case GgmlType.Q4_K or GgmlType.Q5_K:
                 WriteHalf(block, kind, random);
                 WriteHalf(block[2..], kind, random);
