@@ -14,5 +14,5 @@ public static class RowCodec
         layout.Type, row, record.Slice(layout.ScaleBytes + layer * layout.RowStride, layout.RowBytes), record.Slice(layer * layout.RowScaleBytes, layout.RowScaleBytes));
 
     /// <summary>Decodes one layer's row of a record, [m].</summary>
-    public static void Decode(RowFileLayout layout, ReadOnlySpan<byte> record, int layer, Span<float> row) => layout.Row(record, layer).Decode(row);
+    public static void Decode(RowFileLayout layout, ReadOnlySpan<byte> record, int layer, Span<float> row) => layout.Decode(record, layer, row);
 }

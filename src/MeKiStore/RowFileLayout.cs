@@ -1,22 +1,23 @@
 using System.Buffers.Binary;
 using MeKi.Quant;
+using MeKi.Store.Reading;
 using MeKi.Store.Storage;
 
 namespace MeKi.Store;
 
 /// <summary>
-/// What the header page of a row file says, and where things lie. Token-major: all layers' rows of one token are one record, so that a token costs one read.
+/// What the header page of a row file says, and where things lie.
 /// <code>
 /// header page (4096 bytes) | record 0 | record 1 | … | record V−1 | one CRC-32C per group of records
 /// record:  scales of layer 0, of layer 1, … (Int8, Int4), padded to 64 | row of layer 0, padded to 64 | … | row of layer L−1
 /// </code>
 /// Byte offsets: docs/formats.md.
 /// </summary>
-public sealed record RowFileLayout
+public sealed record RowFileLayout : RecordLayout
 {
     internal const int HeaderBytes = 4096;
     internal const int Version = 1;
-    private const int Alignment = 64;
+    private const int Alignment = Slab.Alignment;
 
     private const int ChecksumAt = HeaderBytes - sizeof(uint);
 
@@ -28,15 +29,6 @@ public sealed record RowFileLayout
 
     /// <summary>The checkpoint the rows were folded from.</summary>
     public required ModelIdentity Identity { get; init; }
-
-    /// <summary>Records: tokens of the vocabulary.</summary>
-    public required int VocabularySize { get; init; }
-
-    /// <summary>Rows of a record: the model's layers.</summary>
-    public required int Layers { get; init; }
-
-    /// <summary>Values of a row: the memory dimension m.</summary>
-    public required int Dimension { get; init; }
 
     /// <summary>How values are stored.</summary>
     public required RowType Type { get; init; }
@@ -54,7 +46,7 @@ public sealed record RowFileLayout
     public int RowScaleBytes => StoredRow.ScaleBytes(Type, Dimension);
 
     /// <summary>Bytes from one record to the next: a multiple of 64.</summary>
-    public int RecordStride => checked(ScaleBytes + Layers * RowStride);
+    public override int RecordStride => checked(ScaleBytes + Layers * RowStride);
 
     /// <summary>Groups of records with a checksum each.</summary>
     public int Groups => (int)((VocabularySize + GroupRecords - 1L) / GroupRecords);
@@ -65,12 +57,17 @@ public sealed record RowFileLayout
     /// <summary>Bytes of the whole file.</summary>
     public long FileBytes => ChecksumOffset + (long)Groups * sizeof(uint);
 
-    /// <summary>Offset of a token's record.</summary>
-    public long RecordOffset(int token) => DataOffset + (long)token * RecordStride;
+    /// <inheritdoc/>
+    public override long RecordOffset(int token) => DataOffset + (long)token * RecordStride;
 
     /// <summary>A layer's row within a record's bytes.</summary>
     internal StoredRow Row(ReadOnlySpan<byte> record, int layer) =>
         new(Type, record.Slice(ScaleBytes + layer * RowStride, RowBytes), record.Slice(layer * RowScaleBytes, RowScaleBytes));
+
+    internal override void Decode(ReadOnlySpan<byte> record, int layer, Span<float> row) => Row(record, layer).Decode(row);
+
+    internal override GroupVerifier Verifier(RecordSource source, Action<int, RowFileException> damaged, Func<Thread, bool> start) =>
+        new(source, this, damaged, start);
 
     /// <summary>Reads a file's header and checks it and the file's length.</summary>
     internal static RowFileLayout Read(RecordSource source)
@@ -120,8 +117,7 @@ public sealed record RowFileLayout
         };
         if (!Enum.IsDefined(layout.Type))
             throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
-        // A slab adds as much again for its own alignment.
-        if (layout.Layers * ((long)layout.RowStride + layout.RowScaleBytes) > int.MaxValue - 2 * Alignment)
+        if (layout.Layers * ((long)layout.RowStride + layout.RowScaleBytes) > MaxRecordBytes)
             throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB", "Convert the checkpoint again");
         // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
         foreach ((int at, uint value) in layout.Words())

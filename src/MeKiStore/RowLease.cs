@@ -11,7 +11,7 @@ namespace MeKi.Store;
 /// </summary>
 public sealed class RowLease : IDisposable
 {
-    private readonly RowStore _store;
+    private readonly RecordStore _store;
     private readonly Stack<RecordSlot> _own = new();
     private int[] _tokens = [];
     private int[] _places = [];
@@ -23,7 +23,7 @@ public sealed class RowLease : IDisposable
     private bool _used;
     private bool _disposed;
 
-    internal RowLease(RowStore store, ReadOnlySpan<int> tokens)
+    internal RowLease(RecordStore store, ReadOnlySpan<int> tokens)
     {
         _store = store;
         Renew(tokens);
@@ -74,7 +74,7 @@ public sealed class RowLease : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         foreach (int token in tokens)
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_store.Layout.VocabularySize, nameof(tokens));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_store.Records.VocabularySize, nameof(tokens));
         Release();
         Count = 0;
         int distinct = Assign(tokens);
@@ -90,7 +90,7 @@ public sealed class RowLease : IDisposable
     /// <exception cref="RowFileException">Reading failed.</exception>
     /// <exception cref="OperationCanceledException"><see cref="Cancellation"/> was requested during a wait.</exception>
     /// <exception cref="ObjectDisposedException">The lease is disposed, or the store was closed before the row was read.</exception>
-    public void Decode(int index, int layer, Span<float> row) => RowCodec.Decode(_store.Layout, Record(index), layer, row);
+    public void Decode(int index, int layer, Span<float> row) => _store.Records.Decode(Record(index), layer, row);
 
     /// <summary>
     /// One token's record, [record stride], waiting until it has been read; valid until the lease is renewed or disposed. Any number of threads may ask at

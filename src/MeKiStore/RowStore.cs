@@ -1,49 +1,15 @@
-using System.Diagnostics;
-using MeKi.Store.Reading;
 using MeKi.Store.Storage;
 
 namespace MeKi.Store;
 
-/// <summary>
-/// An open row file: hands out the expert rows of tokens. A lease starts its reads at once and is waited for where a row is needed, so the caller's work up to
-/// there hides the storage's latency. Records that were used stay in a cache of limited size, shared by all leases. Safe for any number of threads.
-/// </summary>
-/// <remarks>
-/// What is in memory: the cache's budget (<see cref="RowStoreOptions.CacheBytes"/>), beyond it only what leases hold that did not fit, 128 KB for each of at
-/// most four threads that read and 64 KB for the one that verifies, and 4 bytes for each token of the vocabulary.
-/// </remarks>
-public sealed class RowStore : IDisposable
+/// <summary>An open row file.</summary>
+public sealed class RowStore : RecordStore
 {
-    private readonly ReadQueue _reads;
-    private readonly GroupVerifier _verifier;
-
-    private RowStore(RecordSource source, RowFileLayout layout, long cacheBytes, Func<Thread, bool> start)
-    {
-        (Source, Layout) = (source, layout);
-        Meter = new(source.Path);
-        _reads = new(layout.RecordStride, Read, start);
-        Cache = new(layout, cacheBytes, _reads);
-        _verifier = new(source, layout, Cache.Condemn, start);
-    }
+    private RowStore(RecordSource source, RowFileLayout layout, RowStoreOptions options)
+        : base(source, layout, options) => Layout = layout;
 
     /// <summary>The file's layout.</summary>
     public RowFileLayout Layout { get; }
-
-    /// <summary>The file.</summary>
-    public string Path => Source.Path;
-
-    /// <summary>What the store has done so far.</summary>
-    public StoreCounters Counters => Meter.Sums(Layout.Layers);
-
-    /// <summary>Groups of records that have been checked against their checksums: each once, some time after its first use.</summary>
-    internal int VerifiedGroups => _verifier.Verified;
-
-    /// <summary>The file's bytes.</summary>
-    internal RecordSource Source { get; }
-
-    internal RecordCache Cache { get; }
-
-    internal StoreMeter Meter { get; }
 
     /// <summary>Opens a row file and checks its header and length.</summary>
     /// <param name="path">The file.</param>
@@ -52,76 +18,6 @@ public sealed class RowStore : IDisposable
     public static RowStore Open(string path, RowStoreOptions? options = null)
     {
         options ??= new();
-        RecordSource source = RecordSource.Open(path, options.MemoryMapped);
-        if (options.Before is not null)
-            source = options.Before(source);
-        try
-        {
-            return new(source, RowFileLayout.Read(source), options.CacheBytes, options.Start);
-        }
-        catch
-        {
-            source.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Begins to read the records of some tokens; each distinct token is read once, and not at all where it is in the cache.</summary>
-    /// <param name="tokens">Token ids; the lease's rows come in this order.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
-    public RowLease Lease(ReadOnlySpan<int> tokens) => new(this, tokens);
-
-    /// <summary>
-    /// Ends the threads that read and closes the file, after the reads in progress. Reads that have not begun end with an error; rows that were read stay.
-    /// </summary>
-    public void Dispose()
-    {
-        _reads.Dispose();
-        _verifier.Dispose();
-        Source.Dispose();
-    }
-
-    /// <summary>Reads records that the caller has taken for reading.</summary>
-    /// <param name="run">Slots in ascending order of token.</param>
-    /// <param name="staging">Memory for the file's bytes from the first to the last; not needed for one record.</param>
-    internal void Read(ReadOnlySpan<RecordSlot> run, Span<byte> staging)
-    {
-        Exception? failure = null;
-        try
-        {
-            ReadBytes(run, staging);
-        }
-        catch (Exception reason)
-        {
-            failure = reason;
-        }
-        if (failure is not null && run.Length > 1)
-        {
-            // What is wrong with one record, or between two, is no fault of the others.
-            for (int i = 0; i < run.Length; i++)
-                Read(run.Slice(i, 1), default);
-            return;
-        }
-        if (failure is null)
-        {
-            // Before the slots are given out: their tokens may change from then on.
-            foreach (RecordSlot slot in run)
-                _verifier.Use(slot.Token);
-        }
-        Cache.Complete(run, failure);
-    }
-
-    private void ReadBytes(ReadOnlySpan<RecordSlot> run, Span<byte> staging)
-    {
-        long start = Stopwatch.GetTimestamp();
-        int stride = Layout.RecordStride, first = run[0].Token;
-        Span<byte> bytes = run.Length == 1 ? run[0].Bytes : staging[..((run[^1].Token - first + 1) * stride)];
-        Source.ReadFully(bytes, Layout.RecordOffset(first));
-        if (run.Length > 1)
-        {
-            foreach (RecordSlot slot in run)
-                bytes.Slice((slot.Token - first) * stride, stride).CopyTo(slot.Bytes);
-        }
-        Meter.Read(run.Length, bytes.Length, Stopwatch.GetTimestamp() - start);
+        return Open(RecordSource.Open(path, options.MemoryMapped), options, source => new RowStore(source, RowFileLayout.Read(source), options));
     }
 }

@@ -2,13 +2,12 @@ using MeKi.Store.Storage;
 
 namespace MeKi.Store;
 
-/// <summary>How a row file is read.</summary>
+/// <summary>How rows are read from storage.</summary>
 public sealed record RowStoreOptions
 {
     /// <summary>
-    /// Bytes of records kept in memory for all sessions of a model. At least one record is, and the records in use always are: see <see cref="RowStore"/>. The
-    /// default is 32 MB, 9,000 tokens of the
-    /// 0.6B model's int8 rows, which is nearly every token that a text repeats.
+    /// Bytes of records kept in memory for all sessions of a model. At least one record is, and the records in use always are: see <see cref="RecordStore"/>.
+    /// The default is 32 MB, 9,000 tokens of the 0.6B model's int8 rows, which is nearly every token that a text repeats.
     /// </summary>
     public long CacheBytes { get; init; } = 32 << 20;
 

@@ -17,6 +17,9 @@ public sealed record LoadReport
     /// them.</summary>
     public required long PackedBytes { get; init; }
 
+    /// <summary>Bytes of rows that stay on storage, of which a token reads one record; 0 for a model that reads none.</summary>
+    public long StoredBytes { get; init; }
+
     /// <summary>Matrices in formats that have no panels and were encoded anew, by format; empty where there were none.</summary>
     public required IReadOnlyList<ReencodedWeights> Reencoded { get; init; }
 
@@ -36,6 +39,7 @@ public sealed record LoadReport
     /// <summary>The report as one line of text, without the warnings.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
+        + (StoredBytes == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" | rows {StoredBytes / 1e6:f1} MB on storage"))
         + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
 
     internal static LoadReport Of(LoadedModel model, bool copied, TimeSpan time)
@@ -47,6 +51,7 @@ public sealed record LoadReport
             Path = model.Source.Path,
             MappedBytes = copied ? 0 : inPlace,
             PackedBytes = all.Sum(matrix => matrix.OwnedBytes) + (copied ? inPlace : 0),
+            StoredBytes = model.Rows?.Records is { } rows ? (long)rows.VocabularySize * rows.RecordStride : 0,
             Reencoded = [.. all.Where(matrix => matrix.ReencodedFrom is not null)
                 .GroupBy(matrix => (From: matrix.ReencodedFrom!.Value, To: matrix.Format.Block.Type))
                 .OrderBy(group => group.Key)

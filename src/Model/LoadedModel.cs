@@ -15,15 +15,13 @@ namespace MeKi.Model;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly TrainingFormLayer[]? _trainingForm;
-    private readonly WeightMatrix? _table;
 
-    private LoadedModel(WeightSource source, RowStore? rows, TextFiles text, LoadOptions options, Action<int, int> loaded)
+    private LoadedModel(WeightSource source, RecordStore? rows, TextFiles text, LoadOptions options, Action<int, int> loaded)
     {
         // A name that no kernels have is refused before the work of loading.
         Kernels = KernelSelection.Name;
         Config = (options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config) with { SuppressedTokens = text.Tokenizer?.SuppressedIds ?? [] };
         Kv = new(Config, options.KeyFormat, options.ValueFormat);
-        _table = Config.HasTable ? source.Matrix(Config.SpecOf(Role.RowTable), 0) : null;
         (Source, Rows, Tokenizer, Sampling, Logger) = (source, rows, text.Tokenizer, text.Sampling, options.Logger);
         Tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(Tokenizer?.Warnings ?? []);
@@ -36,7 +34,7 @@ internal sealed class LoadedModel : IDisposable
         {
             Weights = ModelWeights.Load(source, Config, Pool, loaded);
             _trainingForm = TrainingFormLayer.Load(source, Config, Pool);
-            if (options.CopyWeights && _trainingForm is null && _table is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
+            if (options.CopyWeights && _trainingForm is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
                 source.FreeCopies();
         }
         catch
@@ -59,8 +57,8 @@ internal sealed class LoadedModel : IDisposable
 
     public ModelWeights Weights { get; }
 
-    /// <summary>The row file; null for a model that reads none.</summary>
-    public RowStore? Rows { get; }
+    /// <summary>Rows on storage, in a row file or in a table of the model's own; null for a model that reads none.</summary>
+    public RecordStore? Rows { get; }
 
     public ComputePool Pool { get; }
 
@@ -99,17 +97,19 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>What computes for one session.</summary>
     public Pass CreatePass()
     {
-        TokenRows? rows = Rows is not null ? new StoredTokenRows(Rows, Pool)
-            : _trainingForm is not null ? new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, Pool)
-            : _table is not null ? new TableTokenRows(Config, Weights, new MappedTokenTable(_table), Pool)
-            : null;
+        TokenRows? rows = Rows switch
+        {
+            RowStore stored => new StoredTokenRows(stored, Pool),
+            RowTableStore table => new TableTokenRows(Config, RowProjection.Of(Weights), table, Pool),
+            _ => _trainingForm is null ? null : new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, Pool),
+        };
         return new(Config, Weights, rows, Pool);
     }
 
     /// <summary>What the file of a session says. The files must be held open.</summary>
     public SessionHeader DescribeSession(int length) => new()
     {
-        Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows?.Layout, _table),
+        Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows),
         VocabularySize = Config.VocabularySize,
         TokenizerSize = Tokenizer?.VocabularySize ?? 0,
         Kv = Kv,
@@ -145,7 +145,7 @@ internal sealed class LoadedModel : IDisposable
     private static LoadedModel OpenGguf(string path, LoadOptions options, Action<int, int> loaded)
     {
         GgufModel source = GgufModel.Open(path, options.CopyWeights);
-        RowStore? rows = null;
+        RecordStore? rows = null;
         try
         {
             if (!options.CopyWeights)
@@ -153,8 +153,9 @@ internal sealed class LoadedModel : IDisposable
             Tokenizer? tokenizer = source.Metadata.Contains("tokenizer.ggml.model") ? GgufTokenizer.Load(source.Metadata) : null;
             TextFiles text = new(tokenizer, ChatTemplateFiles.OfGguf(source.Metadata), SamplingDefaults.Of(source.Metadata, source.Warnings));
             source.Metadata.Drop("tokenizer.");
-            if (source.Identity is not null && !options.WithoutMeKi)
-                rows = ModelFiles.OpenRows(source, options.Rows);
+            rows = source.Config.HasTable ? source.OpenTable(options.Rows)
+                : source.Identity is not null && !options.WithoutMeKi ? ModelFiles.OpenRows(source, options.Rows)
+                : null;
             return new(source, rows, text, options, loaded);
         }
         catch
@@ -168,15 +169,18 @@ internal sealed class LoadedModel : IDisposable
     private static LoadedModel OpenCheckpoint(string path, LoadOptions options, Action<int, int> loaded)
     {
         HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
+        RecordStore? rows = null;
         try
         {
+            rows = source.Config.HasTable ? source.OpenTable(options.Rows) : null;
             string tokenizer = Path.Combine(path, TokenizerJson.FileName);
             TextFiles text = new(File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null,
                 ChatTemplateFiles.OfFolder(path), SamplingDefaults.OfFolder(path, source.Warnings));
-            return new(source, null, text, options, loaded);
+            return new(source, rows, text, options, loaded);
         }
         catch
         {
+            rows?.Dispose();
             source.Dispose();
             throw;
         }

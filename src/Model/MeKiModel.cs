@@ -48,7 +48,7 @@ public sealed class MeKiModel : IDisposable
     /// <summary>The instruction set whose kernels compute, as <see cref="KernelSelection"/> names it.</summary>
     public string Kernels => LoadReport.Kernels;
 
-    /// <summary>The row file; null for a model that reads none.</summary>
+    /// <summary>The file that rows are read from: the row file, or the model file where that has a table of rows; null for a model that reads none.</summary>
     public string? RowFilePath => _loaded.Rows?.Path;
 
     /// <summary>

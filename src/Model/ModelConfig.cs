@@ -175,6 +175,9 @@ public sealed record ModelConfig
     /// <summary>A row of the architecture's table of tensors.</summary>
     internal TensorSpec SpecOf(Role role) => Architecture.Tensors.First(spec => spec.Role == role);
 
+    /// <summary>The same model with its table of rows folded into a row file, with what it is joined with.</summary>
+    internal ModelConfig Folded() => this with { Present = Present.Except([Role.RowTable, Role.RowProjection, Role.RowProjectionNorm]).ToHashSet() };
+
     /// <summary>The same model without the token-row branch.</summary>
     internal ModelConfig WithoutBranch() => !HasMeKi ? this : this with { Architecture = Architecture.WithoutBranch, MemoryDimension = 0 };
 

@@ -18,11 +18,13 @@ internal static class SessionIdentity
     private const int SampledRows = 4;
 
     /// <summary>
-    /// SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type.
+    /// SHA-256 over sizes and constants, every norm, each matrix's format, shape and <see cref="SampledRows"/> rows, and the row file's identity and type, or
+    /// the format, shape and rows of the table that lies in its place.
     /// </summary>
-    public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RowFileLayout? rows, WeightMatrix? table)
+    public static ModelIdentity Of(ModelConfig config, ModelWeights weights, TrainingFormLayer[]? trainingForm, RecordStore? store)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        RowFileLayout? rows = (store as RowStore)?.Layout;
         Append(hash, string.Create(CultureInfo.InvariantCulture,
             $"{config.Layers} {config.Heads} {config.KvHeads} {config.HeadDimension} {config.NormEps:r} {config.MemoryDimension} {config.GateInput} {config.Fusion} {config.Placement} {rows?.Identity} {rows?.Type} {string.Join(' ', config.Windows)}"));
         foreach (PanelMatrix matrix in weights.Matrices)
@@ -36,10 +38,12 @@ internal static class SessionIdentity
                 Append(hash, (float[]?)null);
         }
         Append(hash, weights.FinalNorm);
-        if (table is not null)
+        if (store is RowTableStore table)
         {
             Append(hash, weights.Globals.Vector(Role.RowProjectionNorm));
-            Append(hash, table);
+            RowTableLayout layout = table.Layout;
+            Append(hash, layout.Format.Name, layout.VocabularySize, layout.Layers * layout.Dimension, layout.RecordStride,
+                (row, bytes) => table.Source.ReadFully(bytes, layout.RecordOffset(row)));
         }
         foreach (RotaryEmbedding rotary in config.Geometry.Select(layer => layer.Rotary).OfType<RotaryEmbedding>().Distinct())
         {

@@ -7,12 +7,13 @@ public sealed class FaultTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    [Fact]
-    public void A_read_error_meets_who_needed_the_record_and_nobody_else()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public void A_read_error_meets_who_needed_the_record_and_nobody_else(bool withinModel)
     {
-        using TableFile table = new(1000);
-        using RowStore store = table.Open(out ScriptedSource source);
-        long bad = table.Layout.RecordOffset(700);
+        using RecordFile table = RecordFile.Of(withinModel, 1000);
+        using RecordStore store = table.Open(out ScriptedSource source);
+        long bad = table.Records.RecordOffset(700);
         source.Script = (offset, length) => offset <= bad && bad < offset + length ? throw new IOException("Input/output error") : length;
         // 699 and 701 are read together with 700, and then without it.
         using RowLease needs = store.Lease([700]), beside = store.Lease([699, 700, 701]), other = store.Lease([3]);
@@ -36,14 +37,16 @@ public sealed class FaultTests
 
     // Before, the queue kept threads that had never begun, and to join one throws.
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
+    [InlineData(0, false)]
+    [InlineData(1, false)]
+    [InlineData(0, true)]
+    [InlineData(1, true)]
     [Trait("Fault", "18.19")]
-    public void Where_the_system_gives_no_threads_rows_are_read_by_who_needs_them_and_closing_is_quiet(int given)
+    public void Where_the_system_gives_no_threads_rows_are_read_by_who_needs_them_and_closing_is_quiet(int given, bool withinModel)
     {
-        using TableFile table = new(1000);
+        using RecordFile table = RecordFile.Of(withinModel, 1000);
         int started = 0;
-        using (RowStore store = RowStore.Open(table.Path, new()
+        using (RecordStore store = table.Open(new()
         {
             Start = thread =>
             {
@@ -61,11 +64,12 @@ public sealed class FaultTests
         Assert.True(started > given);
     }
 
-    [Fact]
-    public void Errors_under_pressure_never_hand_out_a_wrong_row()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public void Errors_under_pressure_never_hand_out_a_wrong_row(bool withinModel)
     {
-        using TableFile table = new(500);
-        using RowStore store = table.Open(out ScriptedSource source, 20L * table.Layout.RecordStride);
+        using RecordFile table = RecordFile.Of(withinModel, 500);
+        using RecordStore store = table.Open(out ScriptedSource source, 20L * table.Records.RecordStride);
         int reads = 0;
         source.Script = (offset, length) => Interlocked.Increment(ref reads) % 5 == 0 ? throw new IOException("Input/output error") : length;
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, owner =>
@@ -94,11 +98,12 @@ public sealed class FaultTests
         table.AssertRecords(all, [.. Enumerable.Range(0, 500)]);
     }
 
-    [Fact]
-    public void A_file_replaced_while_open_is_read_on_as_it_was()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public void A_file_replaced_while_open_is_read_on_as_it_was(bool withinModel)
     {
-        using TableFile table = new(100), replacement = new(100, seed: 2);
-        using RowStore store = RowStore.Open(table.Path, new() { CacheBytes = 0 });
+        using RecordFile table = RecordFile.Of(withinModel, 100), replacement = RecordFile.Of(withinModel, 100, seed: 2);
+        using RecordStore store = table.Open(new() { CacheBytes = 0 });
         using RowLease lease = store.Lease([1]);
         table.AssertRecords(lease, [1]);
         File.Move(replacement.Path, table.Path, overwrite: true);
@@ -134,7 +139,7 @@ public sealed class FaultTests
     public void Each_group_is_checked_once()
     {
         using TableFile table = new(600);
-        using RowStore store = table.Open(out ScriptedSource source, 0);
+        using RecordStore store = table.Open(out ScriptedSource source, 0);
         using RowLease lease = store.Lease([]);
         for (int round = 0; round < 20; round++)
         {
@@ -150,7 +155,7 @@ public sealed class FaultTests
     {
         using TableFile table = new(700);
         table.Damage(300);
-        using RowStore store = table.Open(out ScriptedSource source, 0);
+        using RecordStore store = table.Open(out ScriptedSource source, 0);
         bool failing = true;
         source.Script = (offset, length) =>
             Volatile.Read(ref failing) && length > table.Layout.RecordStride ? throw new IOException("Input/output error") : length;
@@ -166,11 +171,12 @@ public sealed class FaultTests
         }, Patience));
     }
 
-    [Fact]
-    public async Task A_wait_can_be_called_off_and_the_read_is_not_lost()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public async Task A_wait_can_be_called_off_and_the_read_is_not_lost(bool withinModel)
     {
-        using TableFile table = new(100);
-        using RowStore store = table.Open(out ScriptedSource source);
+        using RecordFile table = RecordFile.Of(withinModel, 100);
+        using RecordStore store = table.Open(out ScriptedSource source);
         using ManualResetEventSlim begun = new(), go = new();
         source.Script = (_, length) =>
         {
@@ -194,11 +200,12 @@ public sealed class FaultTests
         Assert.Equal(2, store.Counters.RowsRead);
     }
 
-    [Fact]
-    public void A_lease_given_back_while_its_record_is_read_leaves_the_read_alone()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public void A_lease_given_back_while_its_record_is_read_leaves_the_read_alone(bool withinModel)
     {
-        using TableFile table = new(100);
-        using RowStore store = table.Open(out ScriptedSource source, 0);
+        using RecordFile table = RecordFile.Of(withinModel, 100);
+        using RecordStore store = table.Open(out ScriptedSource source, 0);
         using ManualResetEventSlim begun = new(), go = new();
         source.Script = (_, length) =>
         {
@@ -215,13 +222,14 @@ public sealed class FaultTests
         table.AssertRecords(lease, [7, 5]);
     }
 
-    [Fact]
-    public void A_store_closed_in_the_midst_of_use_ends_every_wait()
+    [Theory]
+    [MemberData(nameof(RecordFile.Kinds), MemberType = typeof(RecordFile))]
+    public void A_store_closed_in_the_midst_of_use_ends_every_wait(bool withinModel)
     {
-        using TableFile table = new(400);
+        using RecordFile table = RecordFile.Of(withinModel, 400);
         for (int round = 0; round < 50; round++)
         {
-            RowStore store = RowStore.Open(table.Path, new() { CacheBytes = 0, MemoryMapped = round % 2 == 1 });
+            RecordStore store = table.Open(new() { CacheBytes = 0, MemoryMapped = round % 2 == 1 });
             using Barrier start = new(4);
             Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, owner =>
             {
@@ -248,7 +256,7 @@ public sealed class FaultTests
     [Fact]
     public void Opening_and_closing_ten_thousand_times_leaves_nothing_behind()
     {
-        using TableFile table = new(300);
+        using RecordFile rows = RecordFile.Of(withinModel: false, 300), model = RecordFile.Of(withinModel: true, 300);
         Cycle(200);
         (int handles, int mappings, int threads, long bytes) before = Held();
         Cycle(10_000);
@@ -263,7 +271,8 @@ public sealed class FaultTests
         {
             for (int i = 0; i < times; i++)
             {
-                using RowStore store = RowStore.Open(table.Path, new() { MemoryMapped = i % 8 == 0 });
+                RecordFile table = i % 4 < 2 ? rows : model;
+                using RecordStore store = table.Open(new() { MemoryMapped = i % 8 is 0 or 2 });
                 using RowLease lease = store.Lease([i % 300]);
                 if (i % 2 == 0)
                     table.AssertRecords(lease, [i % 300]);

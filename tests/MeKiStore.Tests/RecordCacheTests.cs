@@ -23,7 +23,7 @@ public sealed class RecordCacheTests
     {
         using TableFile table = new(use.Vocabulary, use.Layers, use.Dimension, use.Type, use.Seed);
         RowFileLayout layout = table.Layout;
-        using RowStore store = table.Open(out ScriptedSource source, (long)use.CachedRecords * layout.RecordStride);
+        using RecordStore store = table.Open(out ScriptedSource source, (long)use.CachedRecords * layout.RecordStride);
         // Devices may give fewer bytes than asked for.
         source.Script = (offset, length) => offset % 3 == 0 ? length : 1 + (length - 1) / 2;
         long asked = 0;
@@ -58,7 +58,7 @@ public sealed class RecordCacheTests
     public void A_read_of_records_begins_and_ends_with_a_record()
     {
         using TableFile table = new(400, layers: 3, dimension: 33);
-        using RowStore store = table.Open(out ScriptedSource source);
+        using RecordStore store = table.Open(out ScriptedSource source);
         int opening = source.Reads.Count;
         int[] tokens = [7, 8, 9, 11, 300, 399, 0, 7];
         using RowLease lease = store.Lease(tokens);
@@ -76,7 +76,7 @@ public sealed class RecordCacheTests
     public void Neighbours_are_read_at_once_and_what_lies_far_apart_is_not()
     {
         using TableFile table = new(1000, layers: 4, dimension: 256);
-        using RowStore store = table.Open(out ScriptedSource _);
+        using RecordStore store = table.Open(out ScriptedSource _);
         // Records of 4 KB: 10, 11 and 13 lie within a gap of one; 500 is 2 MB away.
         int[] tokens = [500, 11, 10, 13];
         using RowLease lease = store.Lease(tokens);
@@ -89,7 +89,7 @@ public sealed class RecordCacheTests
     public async Task Two_requests_for_a_token_cost_one_read()
     {
         using TableFile table = new(100);
-        using RowStore store = table.Open(out ScriptedSource source);
+        using RecordStore store = table.Open(out ScriptedSource source);
         using ManualResetEventSlim go = new();
         source.Script = (_, length) =>
         {
@@ -109,7 +109,7 @@ public sealed class RecordCacheTests
     public void What_was_read_is_not_read_again_while_the_budget_lasts()
     {
         using TableFile table = new(300);
-        using RowStore store = table.Open(out _, 300L * table.Layout.RecordStride);
+        using RecordStore store = table.Open(out _, 300L * table.Layout.RecordStride);
         int[] all = [.. Enumerable.Range(0, 300)];
         for (int round = 0; round < 3; round++)
         {
@@ -123,7 +123,7 @@ public sealed class RecordCacheTests
     public void Words_met_once_do_not_displace_the_common_ones()
     {
         using TableFile table = new(1000);
-        using RowStore store = table.Open(out _, 100L * table.Layout.RecordStride);
+        using RecordStore store = table.Open(out _, 100L * table.Layout.RecordStride);
         using RowLease lease = store.Lease([]);
         for (int rare = 0; rare < 900; rare++)
         {
@@ -144,7 +144,7 @@ public sealed class RecordCacheTests
     public void A_batch_larger_than_the_budget_stays_whole()
     {
         using TableFile table = new(500);
-        using RowStore store = table.Open(out _, 10L * table.Layout.RecordStride);
+        using RecordStore store = table.Open(out _, 10L * table.Layout.RecordStride);
         int[] all = [.. Enumerable.Range(0, 500).Reverse()];
         using RowLease lease = store.Lease(all), other = store.Lease([5, 499]);
         table.AssertRecords(lease, all);

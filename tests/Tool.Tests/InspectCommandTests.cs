@@ -47,6 +47,24 @@ public sealed class InspectCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task What_stays_in_memory_and_what_on_storage_is_told_of_a_pair_and_of_a_file_with_a_table()
+    {
+        string facts = (await MekiProgram.Run("inspect", MekiProgram.DemoModel)).Output;
+        Assert.Matches(@"(?m)^stays in memory +[\d,]+ bytes of weights\r?$", facts);
+        Assert.Matches(@"(?m)^stays on storage +[\d,]+ bytes of rows: a token reads [\d,]+\r?$", facts);
+        string path = Path.Combine(_folder.FullName, "gemma.gguf");
+        using (FileStream file = File.Create(path))
+        {
+            new GgufWriter(new(""), [new("per_layer_token_embd.weight", Quant.GgmlType.Q8_0, [64, 10], (stream, _) => stream.Write(new byte[680])),
+                new("token_embd.weight", Quant.GgmlType.F16, [8, 10], (stream, _) => stream.Write(new byte[160])),
+                new("v.patch.weight", Quant.GgmlType.F16, [8], (stream, _) => stream.Write(new byte[16]))]).WriteTo(file, default);
+        }
+        facts = (await MekiProgram.Run("inspect", path)).Output;
+        Assert.Matches(@"(?m)^stays in memory +160 bytes of weights\r?$", facts);
+        Assert.Matches(@"(?m)^stays on storage +680 bytes of per_layer_token_embd\.weight, Q8_0: a token reads 68\r?$", facts);
+    }
+
+    [Fact]
     [Trait("Fault", "18.tolerance")]
     public async Task What_a_download_left_is_named()
     {

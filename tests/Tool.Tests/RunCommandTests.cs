@@ -42,7 +42,9 @@ public sealed partial class RunCommandTests : IDisposable
     {
         ProgramResult run = await MekiProgram.Run("run", Prompt, "-n", "8", "--temp", "0", "--threads", "2", "--stats");
         Assert.Equal((0, 3), (run.ExitCode, run.Errors.Length));
-        Assert.Matches(@"^loaded in \d+\.\d\d s \| kernels \w+ \| 2 threads \| weights \d+\.\d MB mapped, \d+\.\d MB packed$", run.Errors[0]);
+        Assert.Matches(
+            @"^loaded in \d+\.\d\d s \| kernels \w+ \| 2 threads \| weights \d+\.\d MB mapped, \d+\.\d MB packed \| rows \d+\.\d MB on storage$",
+            run.Errors[0]);
         Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token \| [\d.]+ % in the cache \| a read took \d+ µs \(p99 \d+\) \| a token waited [\d.]+ µs \(p99 [\d.]+\)$");
         Assert.True(rows.Success, run.Errors[1]);
         // Six layers; a token that the prompt repeats is read once.

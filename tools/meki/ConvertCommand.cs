@@ -5,7 +5,9 @@ using MeKi.Quant;
 
 namespace MeKi.Tool;
 
-/// <summary><c>meki convert CHECKPOINT -o DIR</c>: folds a checkpoint and writes <c>model.gguf</c> and <c>model.rows</c>.</summary>
+/// <summary>
+/// <c>meki convert CHECKPOINT -o DIR</c>: folds a checkpoint, or the rows of a GGUF file, and writes <c>model.gguf</c> and <c>model.rows</c>.
+/// </summary>
 internal static class ConvertCommand
 {
     internal static readonly Dictionary<string, WeightRecipe> WeightTypes = WeightRecipe.All.ToDictionary(recipe => recipe.Name);
@@ -33,16 +35,27 @@ internal static class ConvertCommand
         Choice("--type", description, WeightTypes.Keys, fallback);
 
     /// <summary>The option that chooses among <see cref="RowTypes"/>.</summary>
-    internal static Option<string> Rows() => Choice("--rows", "Type of the expert rows", RowTypes.Keys, "int8");
+    internal static Option<string> Rows(string description = "Type of the rows", string? fallback = "int8") =>
+        Choice("--rows", description, RowTypes.Keys, fallback);
 
     public static Command Create()
     {
-        Argument<string> checkpoint = new("checkpoint") { Description = "A Hugging Face folder: config.json, safetensors, tokenizer.json." };
-        Option<string> output = Output(), type = WeightType(), rows = Rows();
+        Argument<string> checkpoint = new("checkpoint")
+        {
+            Description = "A Hugging Face folder: config.json, safetensors, tokenizer.json. Or a GGUF file with per-layer inputs (Gemma 3n and 4).",
+        };
+        Option<string> output = Output();
+        Option<string> type = WeightType("Type of the weights; without it q8_0, and of a GGUF file its own", null);
+        Option<string> rows = Rows("Type of the rows; without it int8, but a folder of Gemma becomes a plain GGUF file", null);
+        (type.Required, rows.Required) = (false, false);
         Command command = new("convert", "Convert a checkpoint to a model file and a row file.") { checkpoint, output, type, rows };
         command.SetAction((parsed, cancellation) => Task.Run(() => Convert(
             parsed.GetRequiredValue(checkpoint), parsed.GetRequiredValue(output),
-            new() { WeightType = WeightTypes[parsed.GetRequiredValue(type)], RowType = RowTypes[parsed.GetRequiredValue(rows)] }, cancellation), CancellationToken.None));
+            new()
+            {
+                WeightType = parsed.GetValue(type) is { } name ? WeightTypes[name] : null,
+                RowType = parsed.GetValue(rows) is { } rowType ? RowTypes[rowType] : null,
+            }, cancellation), CancellationToken.None));
         return command;
     }
 

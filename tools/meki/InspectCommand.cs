@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using MeKi.Model;
+using MeKi.Model.Architectures;
+using MeKi.Model.Checkpoints;
 using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 using MeKi.Quant;
@@ -67,6 +69,7 @@ internal static class InspectCommand
         table.Add("first record", $"at byte {RowFileLayout.DataOffset}");
         table.Add("checksums", $"{layout.Groups}, one for {RowFileLayout.GroupRecords} records, at byte {Number(layout.ChecksumOffset)}");
         table.Add("bytes of the file", Number(layout.FileBytes));
+        AddStored((long)layout.VocabularySize * layout.RecordStride, layout.VocabularySize, "rows", table);
     }
 
     private static void DescribeModel(string path, ResultTable table)
@@ -79,7 +82,18 @@ internal static class InspectCommand
         if (file.Files.Count > 1)
             table.Add("files", Number(file.Files.Count));
         table.Add(file.Files.Count > 1 ? "bytes of the files" : "bytes of the file", Number(file.Files.Sum(part => part.Length)));
+        GgufTensor[] stored = [.. file.Tensors.Where(tensor => Architecture.IsTable(tensor.Name))];
+        IEnumerable<GgufTensor> kept = file.Tensors.Except(stored).Where(tensor => !UnusedTensors.Contain(tensor.Name));
+        table.Add("stays in memory", $"{Number(kept.Sum(tensor => tensor.ByteLength))} bytes of weights");
+        foreach (GgufTensor tensor in stored)
+        {
+            long rows = tensor.Dimensions.Skip(1).Aggregate(1L, (product, length) => product * length);
+            AddStored(tensor.ByteLength, rows, $"{UntrustedText.Line(tensor.Name, LongestValue)}, {tensor.Type}", table);
+        }
     }
+
+    private static void AddStored(long bytes, long records, string what, ResultTable table) =>
+        table.Add("stays on storage", $"{Number(bytes)} bytes of {what}: a token reads {Number(records == 0 ? 0 : bytes / records)}");
 
     private static string Value(object value) => value switch
     {

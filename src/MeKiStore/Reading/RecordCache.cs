@@ -18,7 +18,7 @@ internal sealed class RecordCache
     private const int SpinsBeforeSleeping = 100;
 
     private readonly object _gate = new();
-    private readonly int _stride;
+    private readonly int _recordBytes;
     private readonly int _slabRecords;
     private readonly int _capacity;
     private readonly ReadQueue _reads;
@@ -28,14 +28,15 @@ internal sealed class RecordCache
     private readonly Dictionary<int, RowFileException> _damagedGroups = [];
     private int _cut;
 
-    /// <param name="layout">The file's layout.</param>
+    /// <param name="layout">The records.</param>
     /// <param name="bytes">The budget; at least one record is kept.</param>
     /// <param name="reads">Receives the records to be read.</param>
-    public RecordCache(RowFileLayout layout, long bytes, ReadQueue reads)
+    public RecordCache(RecordLayout layout, long bytes, ReadQueue reads)
     {
-        (_stride, _reads) = (layout.RecordStride, reads);
-        _slabRecords = Math.Max(1, SlabBytes / _stride);
-        _capacity = (int)Math.Clamp(bytes / _stride, 1, layout.VocabularySize);
+        (_recordBytes, _reads) = (layout.RecordStride, reads);
+        int stride = Slab.Stride(_recordBytes);
+        _slabRecords = Math.Max(1, SlabBytes / stride);
+        _capacity = (int)Math.Clamp(bytes / stride, 1, layout.VocabularySize);
         _order = new(_capacity, layout.VocabularySize);
     }
 
@@ -175,7 +176,7 @@ internal sealed class RecordCache
         if (_free.Count == 0 && _cut < _capacity)
         {
             int records = Math.Min(_slabRecords, _capacity - _cut);
-            Slab.Cut(records, _stride, resident: true, _free);
+            Slab.Cut(records, _recordBytes, resident: true, _free);
             _cut += records;
         }
         if (_free.TryPop(out RecordSlot? slot))
@@ -186,7 +187,7 @@ internal sealed class RecordCache
             return evicted;
         }
         if (own.Count == 0)
-            Slab.Cut(Math.Min(outstanding, _slabRecords), _stride, resident: false, own);
+            Slab.Cut(Math.Min(outstanding, _slabRecords), _recordBytes, resident: false, own);
         return own.Pop();
     }
 

@@ -17,7 +17,7 @@ internal sealed class RecordSlot
         Place = new(this);
     }
 
-    /// <summary>The record's bytes, [record stride], 64-byte aligned and pinned.</summary>
+    /// <summary>The record's bytes, [record stride], pinned; the first on a 64-byte boundary.</summary>
     public Span<byte> Bytes => _slab.AsSpan(_offset, _length);
 
     /// <summary>Whether the slot belongs to the cache's budget; otherwise to the lease that asked when all of the budget was in use.</summary>

@@ -3,7 +3,9 @@ using System.Diagnostics.Metrics;
 
 namespace MeKi.Store.Reading;
 
-/// <summary>Counts what a store does: for <see cref="RowStore.Counters"/>, and for whoever listens to the meter <c>MeKi.Store</c>. Allocates nothing.</summary>
+/// <summary>
+/// Counts what a store does: for <see cref="RecordStore.Counters"/>, and for whoever listens to the meter <c>MeKi.Store</c>. Allocates nothing.
+/// </summary>
 /// <param name="path">The row file: the tag <c>file</c> of every measurement.</param>
 internal sealed class StoreMeter(string path)
 {

@@ -1,11 +1,11 @@
 namespace MeKi.Store.Storage;
 
 /// <summary>
-/// The bytes of a row file, wherever they come from. Any number of threads may read at once; a read that has begun ends before the source closes.
+/// The bytes of a file with rows, wherever they come from. Any number of threads may read at once; a read that has begun ends before the source closes.
 /// </summary>
 internal abstract class RecordSource : IDisposable
 {
-    /// <summary>The row file.</summary>
+    /// <summary>The file.</summary>
     public abstract string Path { get; }
 
     /// <summary>Bytes of the file now.</summary>
@@ -14,8 +14,10 @@ internal abstract class RecordSource : IDisposable
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="mapped">Whether to read through a memory map.</param>
+    /// <param name="kind">What the file is, for messages.</param>
+    /// <param name="remedy">What to do where it is missing.</param>
     /// <exception cref="RowFileException">The file is missing or cannot be opened.</exception>
-    public static RecordSource Open(string path, bool mapped)
+    public static RecordSource Open(string path, bool mapped, string kind = "row file", string remedy = "Name the model.rows that 'meki convert' wrote")
     {
         try
         {
@@ -23,12 +25,12 @@ internal abstract class RecordSource : IDisposable
         }
         catch (UnusableFileException failure)
         {
-            throw new RowFileException(path, "", failure.IsMissing ? "the row file does not exist" : failure.Problem,
-                failure.IsMissing || failure.Remedy.Length == 0 ? "Name the model.rows that 'meki convert' wrote" : failure.Remedy, failure);
+            throw new RowFileException(path, "", failure.IsMissing ? $"the {kind} does not exist" : failure.Problem,
+                failure.IsMissing || failure.Remedy.Length == 0 ? remedy : failure.Remedy, failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new RowFileException(path, "", failure.Message.TrimEnd('.'), "Name the model.rows that 'meki convert' wrote", failure);
+            throw new RowFileException(path, "", failure.Message.TrimEnd('.'), remedy, failure);
         }
     }
 

@@ -73,6 +73,9 @@ internal abstract class Architecture
     {
     }
 
+    /// <summary>Whether a tensor of a GGUF file is a table whose rows are read one by one, from storage.</summary>
+    public static bool IsTable(string name) => All.Any(each => each.Tensors.Any(spec => spec.IsTable && spec.Gguf.Name == name));
+
     /// <summary>Finds the family of a GGUF file.</summary>
     /// <exception cref="ModelFileException">It is not one that runs.</exception>
     public static Architecture OfGguf(string name, string path) => All.FirstOrDefault(each => each.Name == name)

@@ -42,6 +42,9 @@ internal sealed class GgufModel : WeightSource
         {
             if (!Config.HasMeKi)
                 return null;
+            // A file of another engine has its table, and no identity.
+            if (!Metadata.Contains(IdentityKey) && Config.Architecture.Tensors.FirstOrDefault(spec => spec.Role == Role.RowTable) is { } table)
+                throw Missing(table, Config, 0);
             try
             {
                 return ModelIdentity.Parse(Metadata.Get<string>(IdentityKey));
@@ -54,10 +57,10 @@ internal sealed class GgufModel : WeightSource
     }
 
     /// <param name="path">The file.</param>
-    /// <param name="copy">Whether to read it into memory instead of mapping it.</param>
+    /// <param name="copy">Whether to read it into memory instead of mapping it, but for a table whose rows are read one by one.</param>
     public static GgufModel Open(string path, bool copy = false)
     {
-        GgufFile file = GgufFile.Open(path, copy);
+        GgufFile file = GgufFile.Open(path, copy, Architecture.IsTable);
         try
         {
             return new(file);
@@ -123,9 +126,7 @@ internal sealed class GgufModel : WeightSource
     public unsafe WeightMatrix Matrix(string name, int rows, int columns)
     {
         GgufTensor tensor = Fitting(_file.GetTensor(name), rows, columns);
-        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw new ModelFileException(Path, UntrustedText.Tensor(name),
-            GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
-            $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
+        BlockFormat format = BlockFormat.Find(tensor.Type) ?? throw Undecodable(tensor);
         return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
@@ -134,6 +135,25 @@ internal sealed class GgufModel : WeightSource
     protected override bool Has(string name) => _file.TryGetTensor(name, out _);
 
     protected override WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary) => Matrix(name, rows, columns);
+
+    /// <summary>The format that a tensor's blocks have.</summary>
+    /// <exception cref="ModelFileException">There is none, or it has an undecodable type.</exception>
+    public BlockFormat FormatOf(TensorSpec spec, int layer)
+    {
+        GgufTensor tensor = _file.GetTensor(spec.InGguf(Config, layer).Name);
+        return BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) ?? throw Undecodable(tensor);
+    }
+
+    protected override RowTable Table(string name)
+    {
+        GgufTensor tensor = _file.GetTensor(name);
+        (long rows, long columns) = tensor.Sides is [long width, long height] ? (height, width) : (0, 0);
+        return new(tensor.File!.Path, name, tensor.Type, rows, columns, tensor.Offset, tensor.File.Length);
+    }
+
+    private ModelFileException Undecodable(GgufTensor tensor) => new(Path, UntrustedText.Tensor(tensor.Name),
+        GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
+        $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
 
     private GgufTensor Fitting(GgufTensor tensor, int rows, int columns) => tensor.Is(rows, columns) ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
         $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");

@@ -2,6 +2,7 @@ using MeKi.Kernels;
 using MeKi.Model.Architectures;
 using MeKi.Model.Files;
 using MeKi.Quant;
+using MeKi.Store;
 
 namespace MeKi.Model.Checkpoints;
 
@@ -95,18 +96,27 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name),
                 $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(rows == 1 ? "" : rows + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
         }
-        GgmlType type = tensor.DType switch
-        {
-            SafetensorsDType.F32 => GgmlType.F32,
-            SafetensorsDType.F16 => GgmlType.F16,
-            SafetensorsDType.BF16 => GgmlType.BF16,
-            SafetensorsDType.Unknown => throw new ModelFileException(
-                tensor.File.Path, UntrustedText.Tensor(name), $"has the unknown dtype {UntrustedText.Quote(tensor.DTypeName)}", "Save the checkpoint as F32, F16 or BF16"),
-            _ => throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name), $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
-        };
-        WeightMatrix whole = new(BlockFormat.Of(type), padded ? (int)tensor.Shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
+        WeightMatrix whole = new(BlockFormat.Of(TypeOf(tensor)), padded ? (int)tensor.Shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
         return padded ? whole.Take(rows) : whole;
     }
+
+    protected override RowTable Table(string name)
+    {
+        SafetensorsTensor tensor = _folder.Tensors[name];
+        (long rows, long columns) = tensor.Shape is [long height, long width] ? (height, width) : (0, 0);
+        return new(tensor.File.Path, name, TypeOf(tensor), rows, columns, tensor.Offset, tensor.File.Length);
+    }
+
+    private static GgmlType TypeOf(SafetensorsTensor tensor) => tensor.DType switch
+    {
+        SafetensorsDType.F32 => GgmlType.F32,
+        SafetensorsDType.F16 => GgmlType.F16,
+        SafetensorsDType.BF16 => GgmlType.BF16,
+        SafetensorsDType.Unknown => throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(tensor.Name),
+            $"has the unknown dtype {UntrustedText.Quote(tensor.DTypeName)}", "Save the checkpoint as F32, F16 or BF16"),
+        _ => throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(tensor.Name),
+            $"has dtype {tensor.DType}", "Save the checkpoint as F32, F16 or BF16"),
+    };
 
     private ModelConfig ReadConfig(JsonPlace json, Architecture named, string path)
     {

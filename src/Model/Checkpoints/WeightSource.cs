@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
 using MeKi.Model.Architectures;
+using MeKi.Store;
 
 namespace MeKi.Model.Checkpoints;
 
@@ -82,6 +83,19 @@ internal abstract class WeightSource : IDisposable
     /// <summary>What is to be added to a tensor's values.</summary>
     protected virtual float OffsetOf(TensorSpec spec) => 0;
 
+    /// <summary>Opens the model's table of rows where it lies; see <see cref="ModelConfig.HasTable"/>.</summary>
+    /// <exception cref="RowFileException">It does not fit the model, or the file is another one by now.</exception>
+    public RowTableStore OpenTable(RowStoreOptions? options = null)
+    {
+        TensorSpec spec = Config.SpecOf(Role.RowTable);
+        RowTable table = Table((Locate(spec, Config, 0) ?? throw Missing(spec, Config, 0)).Name);
+        return RowTableStore.Open(table, Config.VocabularySize, Config.Layers, Config.MemoryDimension, options);
+    }
+
+    /// <summary>Where a matrix lies whose rows are read one by one; nothing of it is checked.</summary>
+    /// <param name="name">Its name; it is there.</param>
+    protected abstract RowTable Table(string name);
+
     /// <summary>Keeps the mapped files in place while weights are used; false once disposed.</summary>
     public abstract bool TryAddReference();
 
@@ -148,7 +162,7 @@ internal abstract class WeightSource : IDisposable
         return null;
     }
 
-    private ModelFileException Missing(TensorSpec spec, ModelConfig config, int layer) =>
+    protected ModelFileException Missing(TensorSpec spec, ModelConfig config, int layer) =>
         new(Path, UntrustedText.Tensor(Places(spec, config, layer).Select(place => place.Name).FirstOrDefault(spec.Gguf.Name)), "is missing",
             "The checkpoint is incomplete or its configuration tells of another model");
 }

@@ -33,7 +33,14 @@ internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<Tens
     /// <param name="config">The model's sizes.</param>
     /// <param name="recipe">Formats of the matrices. Vectors are F32.</param>
     /// <param name="panels">Whether matrices are stored in panels where they can be: their format has them, and each part is whole panels.</param>
-    public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe, bool panels)
+    public static List<BackboneTensor> List(ModelConfig config, WeightRecipe recipe, bool panels) =>
+        List(config, (spec, layer, columns) => recipe.FormatOf(spec, layer, columns, config), panels);
+
+    /// <summary>Likewise.</summary>
+    /// <param name="config">The model's sizes.</param>
+    /// <param name="formatOf">The format of a matrix in a layer, with so many columns.</param>
+    /// <param name="panels">As for the other overload.</param>
+    public static List<BackboneTensor> List(ModelConfig config, Func<TensorSpec, int, int, BlockFormat> formatOf, bool panels)
     {
         TensorSpec[] specs = [.. config.Tensors.Where(spec => !spec.OnlyInCheckpoints)];
         int firstOfLayers = Array.FindIndex(specs, spec => spec.PerLayer);
@@ -50,7 +57,7 @@ internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<Tens
             {
                 TensorSpec[] parts = [.. tensor];
                 int columns = parts[0].Columns(config, layer);
-                BlockFormat format = parts[0] is { IsVector: true } or { IsSmall: true } ? BlockFormat.Of(GgmlType.F32) : recipe.FormatOf(parts[0], layer, columns, config);
+                BlockFormat format = parts[0] is { IsVector: true } or { IsSmall: true } ? BlockFormat.Of(GgmlType.F32) : formatOf(parts[0], layer, columns);
                 // Rows of a table are read one by one.
                 bool fits = parts[0] is { IsTable: false, IsSmall: false } && parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0) && PanelFormat.Find(format.Type) is not null;
                 tensors.Add(new(tensor.Key, layer, parts, parts.Sum(part => part.Rows(config, layer)), columns, format, panels && fits));

@@ -7,7 +7,7 @@ namespace MeKi.Model.Conversion;
 /// <summary>The tensors of <c>model.gguf</c> as they are written: read from the checkpoint a block of rows at a time, encoded on all cores.</summary>
 /// <param name="source">The checkpoint.</param>
 /// <param name="config">Its shape.</param>
-/// <param name="recipe">Formats of the matrices; see <see cref="BackboneTensor.List"/>.</param>
+/// <param name="recipe">Formats of the matrices; see <see cref="BackboneTensor.List(ModelConfig, WeightRecipe, bool)"/>.</param>
 /// <remarks>A MeKi model's matrices lie in panels, ready to be multiplied where they are mapped; another model's as every GGUF reader knows them.</remarks>
 internal sealed class BackboneWriter(WeightSource source, ModelConfig config, WeightRecipe recipe)
 {

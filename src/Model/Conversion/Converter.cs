@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using MeKi.Kernels;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Gguf;
@@ -14,11 +13,14 @@ namespace MeKi.Model.Conversion;
 /// <summary>How a checkpoint is converted.</summary>
 public sealed record ConverterOptions
 {
-    /// <summary>Formats of the backbone's matrices.</summary>
-    public WeightRecipe WeightType { get; init; } = WeightRecipe.Of(GgmlType.Q8_0);
+    /// <summary>Formats of the backbone's matrices. Null for Q8_0, and for those that a GGUF file has.</summary>
+    public WeightRecipe? WeightType { get; init; }
 
-    /// <summary>Type of the expert rows.</summary>
-    public RowType RowType { get; init; } = RowType.Int8;
+    /// <summary>
+    /// Type of the rows; null for Int8. A folder whose per-layer inputs are a table and a projection (Gemma 3n and 4) is folded where a type is given, and
+    /// becomes a plain GGUF file where none is.
+    /// </summary>
+    public RowType? RowType { get; init; }
 }
 
 /// <summary>What a conversion wrote.</summary>
@@ -34,12 +36,13 @@ public sealed record ConversionResult(string ModelPath, long ModelBytes, string?
 }
 
 /// <summary>
-/// Converts a Hugging Face checkpoint to the pair <c>model.gguf</c> and <c>model.rows</c> (docs/formats.md). The same input gives the same bytes.
+/// Converts a Hugging Face checkpoint, or a GGUF file whose per-layer inputs are a table and a projection (Gemma 3n and 4), to the pair <c>model.gguf</c> and
+/// <c>model.rows</c> (docs/formats.md): what a token's rows depend on is computed once and for all. The same input gives the same bytes.
 /// </summary>
 public static class Converter
 {
     /// <summary>Converts a checkpoint.</summary>
-    /// <param name="checkpoint">The folder with <c>config.json</c>, safetensors and, if there is one, <c>tokenizer.json</c>.</param>
+    /// <param name="checkpoint">The folder with <c>config.json</c>, safetensors and, if there is one, <c>tokenizer.json</c>; or the <c>.gguf</c> file.</param>
     /// <param name="folder">Receives the files; made if absent.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="progress">Told how far the work is, from several threads.</param>
@@ -53,7 +56,8 @@ public static class Converter
         ArgumentException.ThrowIfNullOrEmpty(folder);
         try
         {
-            return ConvertOnAllCores(checkpoint, folder, options ?? new(), progress, cancellationToken);
+            return File.Exists(checkpoint) ? GgufConversion.Run(checkpoint, folder, options ?? new(), progress, cancellationToken)
+                : ConvertFolder(checkpoint, folder, options ?? new(), progress, cancellationToken);
         }
         catch (AggregateException failures)
         {
@@ -63,7 +67,7 @@ public static class Converter
         }
     }
 
-    private static ConversionResult ConvertOnAllCores(
+    private static ConversionResult ConvertFolder(
         string checkpoint, string folder, ConverterOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
@@ -75,43 +79,26 @@ public static class Converter
         ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
-        GgufModel.WriteConfig(source.Config, metadata);
+        bool foldsTable = source.Config.HasTable && options.RowType is not null;
+        ModelConfig config = foldsTable ? source.Config.Folded() : source.Config;
+        WeightRecipe recipe = options.WeightType ?? WeightRecipe.Of(GgmlType.Q8_0);
+        GgufModel.WriteConfig(config, metadata);
         metadata["general.name"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)));
         metadata[GgufModel.IdentityKey] = identity.ToString();
-        options.WeightType.WriteTo(metadata);
+        recipe.WriteTo(metadata);
         if (tokenizer is not null)
             GgufTokenizer.Write(tokenizer.Data, metadata);
         ChatTemplateFiles.OfFolder(checkpoint).WriteTo(metadata);
 
         long written = 0, total = 0;
-        GgufWriter writer = new(metadata, new BackboneWriter(source, source.Config, options.WeightType)
+        GgufWriter writer = new(metadata, new BackboneWriter(source, config, recipe)
             .Tensors(bytes => progress?.Report(new("weights", written += bytes, total))));
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
-        RowFileLayout? layout = trainingForm is null ? null : new()
-        {
-            Identity = identity,
-            VocabularySize = source.Config.VocabularySize,
-            Layers = source.Config.Layers,
-            Dimension = source.Config.MemoryDimension,
-            Type = options.RowType,
-        };
-        (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout,
-            rows => WriteRows(rows, source, trainingForm!, progress, cancellationToken), cancellationToken);
+        RowFileLayout? layout = trainingForm is null && !foldsTable ? null : Fold.LayoutOf(config, identity, options.RowType ?? Fold.DefaultType);
+        using RowTableStore? table = foldsTable ? source.OpenTable(Fold.ReadOnce) : null;
+        (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout, rows => Fold.Write(source.Path, rows, pool => table is null
+            ? new ComputedTokenRows(config, source.Matrix(config.SpecOf(Role.Embedding), 0), trainingForm!, pool)
+            : new TableTokenRows(config, RowProjection.Load(source, pool), table, pool), progress, cancellationToken), cancellationToken);
         return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFiles.RowName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
-    }
-
-    private static void WriteRows(
-        RowFileWriter writer, HuggingFaceCheckpoint source, TrainingFormLayer[] layers, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
-    {
-        // Every processor: a fold's regions are long, of many tokens each, and their chunks are claimed by whoever is free.
-        using ComputePool pool = new(Environment.ProcessorCount);
-        RowFileLayout layout = writer.Layout;
-        WeightMatrix embedding = source.Matrix(source.Config.SpecOf(Role.Embedding), 0);
-        long done = 0, total = layout.ChecksumOffset - RowFileLayout.DataOffset;
-        new Fold(new(source.Config, embedding, layers, pool), layout).Run(source.Path, records =>
-        {
-            writer.Append(records);
-            progress?.Report(new("fold", done += records.Length, total));
-        }, cancellationToken);
     }
 }

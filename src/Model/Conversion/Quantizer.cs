@@ -1,8 +1,6 @@
 using System.Runtime.ExceptionServices;
-using MeKi.Kernels;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Gguf;
-using MeKi.Quant;
 using MeKi.Store;
 
 namespace MeKi.Model.Conversion;
@@ -48,16 +46,13 @@ public static class Quantizer
         using GgufModel source = GgufModel.Open(from);
         ModelFolder.RefuseInputs(to, source.Files.Select(file => file.Path).Append(ModelFiles.RowsOf(from)));
         List<BackboneTensor> parts = BackboneTensor.List(source.Config, recipe, panels || source.Config.HasMeKi);
-        // Refuses a model of which a part is missing, before the work.
-        foreach (BackboneTensor part in parts)
-            _ = Rows(source, part.Name, part.Rows, part.Columns);
-        Dictionary<string, BackboneTensor> matrices = parts.Where(part => part is { IsVector: false, Spec: { IsSmall: false, StaysPrecise: false } }).ToDictionary(part => part.Name);
+        GgufRewrite rewrite = new(source, parts);
         if (!requantize)
-            CheckIsOriginal(source, matrices);
+            rewrite.CheckIsOriginal("Quantise the original model, or accept a second loss with --requantize");
         using RowStore? rows = source.Identity is null ? null : ModelFiles.OpenRows(source);
         try
         {
-            return Write(source, rows, to, recipe, matrices, progress, cancellationToken);
+            return Write(rewrite, source, rows, to, recipe, progress, cancellationToken);
         }
         catch (AggregateException failures)
         {
@@ -68,69 +63,19 @@ public static class Quantizer
     }
 
     private static QuantizationResult Write(
-        GgufModel source, RowStore? rows, string to, WeightRecipe recipe, Dictionary<string, BackboneTensor> matrices, IProgress<WorkProgress>? progress,
+        GgufRewrite rewrite, GgufModel source, RowStore? rows, string to, WeightRecipe recipe, IProgress<WorkProgress>? progress,
         CancellationToken cancellationToken)
     {
-        GgufMetadata metadata = new(to);
-        foreach ((string key, object value) in source.Metadata.Raw)
-            metadata[key] = value;
-        // What is written is one file.
-        metadata.Drop(GgufSplit.Prefix);
+        GgufMetadata metadata = rewrite.Metadata(to);
         recipe.WriteTo(metadata);
 
         long written = 0, total = 0;
-        RowBlocks blocks = new();
-        GgufWriter writer = new(metadata, [.. source.Tensors.Select(tensor =>
-            TensorSource(source, tensor, matrices, blocks, bytes => progress?.Report(new("weights", written += bytes, total))))]);
+        GgufWriter writer = new(metadata, rewrite.Tensors(source.Tensors, bytes => progress?.Report(new("weights", written += bytes, total))));
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
         (long modelBytes, long rowsBytes) = ModelFolder.Write(to, writer, rows?.Layout.FileBytes, stream => Copy(rows!, stream, progress, cancellationToken), cancellationToken);
         return new(to, modelBytes, rows is null ? null : ModelFiles.RowsOf(to), rowsBytes);
-    }
-
-    private static GgufTensorSource TensorSource(
-        GgufModel source, GgufTensor tensor, Dictionary<string, BackboneTensor> matrices, RowBlocks blocks, Action<long> advance)
-    {
-        if (NewTensor(tensor, matrices) is not { } target)
-        {
-            return new(tensor.Name, tensor.Type, tensor.Dimensions, (stream, cancellationToken) => StreamBytes.Copy(
-                (offset, bytes) => tensor.File!.Span(tensor.Offset + offset, bytes.Length).CopyTo(bytes), tensor.ByteLength, stream, advance,
-                    cancellationToken))
-            {
-                ByteLength = tensor.ByteLength,
-            };
-        }
-        (Action<int, float[]> decode, EncodeRow copy) = Rows(source, tensor.Name, target.Rows, target.Columns);
-        // The same blocks in another order lose nothing.
-        bool sameBlocks = GgmlTypeLayout.BlockType(tensor.Type) == target.Format.Type;
-        return target.ToSource(blocks, sameBlocks ? copy : CheckedEncoding.Of(decode, target.Format, source.Path, tensor.Name), advance);
-    }
-
-    /// <summary>How a matrix is read row by row, as floats and as blocks, whether it lies in rows or in panels.</summary>
-    private static (Action<int, float[]> Decode, EncodeRow Copy) Rows(GgufModel source, string name, int rows, int columns)
-    {
-        if (source.MappedPanels(name, rows, columns) is { } panels)
-            return ((row, values) => panels.DecodeRow(row, values), (row, _, blocks) => panels.CopyRow(row, blocks));
-        WeightMatrix weight = source.Matrix(name, rows, columns);
-        return ((row, values) => weight.DecodeRow(row, values), (row, _, blocks) => weight.Row(row).CopyTo(blocks));
-    }
-
-    /// <summary>What a tensor becomes; null for one that is copied: a vector, one that is no part of the model, or a matrix that is as it should be
-    /// already.</summary>
-    private static BackboneTensor? NewTensor(GgufTensor tensor, Dictionary<string, BackboneTensor> matrices) =>
-        matrices.TryGetValue(tensor.Name, out BackboneTensor? target) && target.Type != tensor.Type ? target : null;
-
-    private static void CheckIsOriginal(GgufModel source, Dictionary<string, BackboneTensor> matrices)
-    {
-        GgufTensor? quantized = source.Tensors.FirstOrDefault(tensor =>
-            BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) is not { BlockSize: 1 }
-            && NewTensor(tensor, matrices) is { } target && target.Format.Type != GgmlTypeLayout.BlockType(tensor.Type));
-        if (quantized is not null)
-        {
-            throw new ModelFileException(source.Path, UntrustedText.Tensor(quantized.Name), $"is quantised already, to {GgmlTypeLayout.BlockType(quantized.Type)}",
-                "Quantise the original model, or accept a second loss with --requantize");
-        }
     }
 
     private static void Copy(RowStore rows, Stream to, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)

@@ -89,13 +89,19 @@ public sealed unsafe class MappedFile : IDisposable
     /// <param name="path">Its path, for messages.</param>
     /// <param name="handle">The file; may be closed afterwards.</param>
     /// <param name="copy">Whether to read it into memory instead.</param>
+    /// <param name="later">Whether to leave reading to <see cref="ReadCopy"/>.</param>
     /// <exception cref="ModelFileException">It cannot be mapped, or it was shortened while it was read.</exception>
-    internal static MappedFile OfHandle(string path, SafeFileHandle handle, bool copy)
+    internal static MappedFile OfHandle(string path, SafeFileHandle handle, bool copy, bool later = false)
     {
         try
         {
             long length = RandomAccess.GetLength(handle);
-            return copy ? Read(path, handle, length) : Map(path, handle, length);
+            if (!copy)
+                return Map(path, handle, length);
+            MappedFile file = new(path, new Arena(length, hugePages: true).Allocate(length), length);
+            if (!later)
+                file.ReadCopy(handle, []);
+            return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -158,6 +164,42 @@ public sealed unsafe class MappedFile : IDisposable
         _map?.Dispose();
     }
 
+    /// <summary>Reads the file into the memory that was taken for it, once; on failure gives that back.</summary>
+    /// <param name="handle">The file.</param>
+    /// <param name="without">Parts that nobody will look at, in order of their offsets: they take no memory.</param>
+    /// <exception cref="ModelFileException">The file was shortened.</exception>
+    internal void ReadCopy(SafeFileHandle handle, ReadOnlySpan<(long Offset, long Length)> without)
+    {
+        try
+        {
+            long at = 0;
+            foreach ((long offset, long length) in without)
+            {
+                Read(handle, at, offset);
+                at = offset + length;
+            }
+            Read(handle, at, Length);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private void Read(SafeFileHandle handle, long from, long to)
+    {
+        for (long at = from, read; at < to; at += read)
+        {
+            read = RandomAccess.Read(handle, new Span<byte>(_pointer + at, (int)Math.Min(to - at, ReadBytes)), at);
+            if (read == 0)
+            {
+                throw new ModelFileException(Path, $"byte {at}", $"the file ends here and not after {Length} bytes: it was shortened while it was read",
+                    "Copy it again");
+            }
+        }
+    }
+
     /// <summary>Gives back the memory of a copy that nobody reads any more, while references go on being counted. Does nothing to a mapping.</summary>
     internal void FreeCopy()
     {
@@ -188,29 +230,6 @@ public sealed unsafe class MappedFile : IDisposable
         {
             view?.Dispose();
             map?.Dispose();
-            throw;
-        }
-    }
-
-    private static MappedFile Read(string path, SafeFileHandle handle, long length)
-    {
-        ArenaPiece copy = new Arena(length, hugePages: true).Allocate(length);
-        try
-        {
-            for (long at = 0, read; at < length; at += read)
-            {
-                read = RandomAccess.Read(handle, new Span<byte>(copy.Address + at, (int)Math.Min(length - at, ReadBytes)), at);
-                if (read == 0)
-                {
-                    throw new ModelFileException(path, $"byte {at}", $"the file ends here and not after {length} bytes: it was shortened while it was read",
-                        "Copy it again");
-                }
-            }
-            return new(path, copy, length);
-        }
-        catch
-        {
-            copy.Dispose();
             throw;
         }
     }

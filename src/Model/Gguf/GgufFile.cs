@@ -49,12 +49,18 @@ public sealed class GgufFile : IDisposable
     /// <param name="copy">Whether to read the files into memory instead of mapping them.</param>
     /// <exception cref="ModelFileException">The file cannot be read, or is not a sound GGUF file of a supported version, or one that belongs to it is
     /// missing.</exception>
-    public static GgufFile Open(string path, bool copy = false)
+    public static GgufFile Open(string path, bool copy = false) => Open(path, copy, null);
+
+    /// <summary>Likewise.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="copy">Likewise.</param>
+    /// <param name="leaveOut">Tensors, by name, that a copy does without: their bytes must not be looked at.</param>
+    internal static GgufFile Open(string path, bool copy, Func<string, bool>? leaveOut)
     {
-        List<GgufPart> parts = [GgufPart.Open(path, copy)];
+        List<GgufPart> parts = [GgufPart.Open(path, copy, leaveOut)];
         try
         {
-            foreach (GgufPart part in GgufSplit.OpenOthers(parts[0], copy))
+            foreach (GgufPart part in GgufSplit.OpenOthers(parts[0], copy, leaveOut))
                 parts.Add(part);
             return new(parts);
         }

@@ -16,15 +16,22 @@ internal sealed record GgufPart(MappedFile File, int Alignment, GgufMetadata Met
 
     /// <param name="path">The file.</param>
     /// <param name="copy">Whether to read it into memory instead of mapping it.</param>
+    /// <param name="leaveOut">Tensors, by name, that a copy does without; null for none.</param>
     /// <exception cref="ModelFileException">The file cannot be read, or is not a sound GGUF file of a supported version.</exception>
-    public static GgufPart Open(string path, bool copy)
+    public static GgufPart Open(string path, bool copy, Func<string, bool>? leaveOut = null)
     {
         // Opened once: what is checked is what is mapped. The header is read and not mapped, for a vocabulary of 151,936 tokens 6 MB that nobody reads again.
         using SafeFileHandle handle = MappedFile.OpenHandle(path);
-        MappedFile file = MappedFile.OfHandle(path, handle, copy);
+        MappedFile file = MappedFile.OfHandle(path, handle, copy, later: true);
         try
         {
-            return Read(file, new(path, handle, file.Length));
+            GgufPart part = Read(file, new(path, handle, file.Length));
+            if (copy)
+            {
+                IEnumerable<GgufTensor> left = part.Tensors.Where(tensor => leaveOut?.Invoke(tensor.Name) == true);
+                file.ReadCopy(handle, [.. left.Select(tensor => (tensor.Offset, tensor.ByteLength)).Order()]);
+            }
+            return part;
         }
         catch (IOException failure)
         {

@@ -16,8 +16,9 @@ internal static class GgufSplit
     /// <summary>The parts after the first; none for a model in one file.</summary>
     /// <param name="first">The file that was asked for.</param>
     /// <param name="copy">Whether to read them into memory instead of mapping them.</param>
+    /// <param name="leaveOut">As for <see cref="GgufPart.Open"/>.</param>
     /// <exception cref="ModelFileException">It is another part than the first, a part is missing, or one does not belong to it.</exception>
-    public static IEnumerable<GgufPart> OpenOthers(GgufPart first, bool copy)
+    public static IEnumerable<GgufPart> OpenOthers(GgufPart first, bool copy, Func<string, bool>? leaveOut = null)
     {
         string path = first.File.Path;
         (int number, int count) = NumberOf(first);
@@ -47,7 +48,7 @@ internal static class GgufSplit
         int tensors = first.Tensors.Count;
         for (int i = 1; i < count; i++)
         {
-            GgufPart part = GgufPart.Open(Name(name, i, count), copy);
+            GgufPart part = GgufPart.Open(Name(name, i, count), copy, leaveOut);
             yield return part;
             if (NumberOf(part) != (i, count))
             {

@@ -50,21 +50,18 @@ internal sealed class ComputedTokenRows : TokenRows
             _wordEmbedding.DecodeRow(tokens[i], _embeddings.Row(i));
     }
 
-    public override void Await(int layer) => Read(layer, _experts);
-
     public override StoredRow Row(int token) => StoredRow.OfFloats(_experts.Row(token));
 
-    /// <summary>Computes the batch's vectors of a layer, [n × m].</summary>
-    public void Read(int layer, ActivationMatrix experts)
+    public override void Await(int layer)
     {
         int n = _count;
         TrainingFormLayer w = _layers[layer];
-        experts.Reserve(n);
+        _experts.Reserve(n);
         if (w.Projection is { } projection)
             Project(projection, n);
         for (int i = 0; i < n; i++)
         {
-            Span<float> e = experts.Row(i);
+            Span<float> e = _experts.Row(i);
             if (w.Memory is null)
                 e.Clear();
             else

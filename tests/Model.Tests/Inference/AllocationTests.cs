@@ -42,6 +42,17 @@ public sealed class AllocationTests(TinyModel tiny) : IClassFixture<TinyModel>
         AssertDecodesWithoutAllocating(model);
     }
 
+    [SharedTheory("foreign/gemma4.gguf")]
+    [InlineData("gemma4", 1)]
+    [InlineData("gemma4", 2)]
+    [InlineData("gemma3n", 2)]
+    public void Of_a_model_whose_rows_lie_in_its_file(string family, int threads)
+    {
+        using MeKiModel model = MeKiModel.Load(SharedMaterial.Path($"foreign/{family}.gguf"), new() { Threads = threads, Rows = new() { CacheBytes = 0 } });
+        AssertDecodesWithoutAllocating(model);
+        Assert.True(model.StoreCounters.RowsRead > 0);
+    }
+
     private static void AssertDecodesWithoutAllocating(MeKiModel model)
     {
         Assert.True(Prompt + Decoded < PageLength);
