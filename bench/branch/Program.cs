@@ -43,7 +43,8 @@ for (int i = 0; i < variants.Length; i++)
     double[] times = [.. Enumerable.Range(0, rounds).Select(round => seconds[i, round])], waits = variants[i].Waits;
     MedianInterval ratio = MedianInterval.Of([.. Enumerable.Range(0, rounds).Select(round => seconds[0, round] / seconds[i, round])]);
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"| {variants[i].Name} | {times.Order().ElementAt(rounds / 2) * 1e3:f2} | {ratio.Median:f3} | {ratio.Low:f3}–{ratio.High:f3} | {waits[waits.Length / 2]:f2} | {waits[(int)(waits.Length * 0.99)]:f2} |"));
+        $"| {variants[i].Name} | {times.Order().ElementAt(rounds / 2) * 1e3:f2} | {ratio.Median:f3} | {ratio.Low:f3}–{ratio.High:f3}"
+            + $" | {waits[waits.Length / 2]:f2} | {waits[(int)(waits.Length * 0.99)]:f2} |"));
 }
 foreach (Variant variant in variants)
     variant.Dispose();

@@ -85,12 +85,14 @@ Verdict Judge(RatioCase item, int pairs) => new(item.Name, MedianInterval.Of(ite
 
 // A kernel that was measured against two yardsticks is slower when it is against both.
 static HashSet<string> SlowerAgainstEveryYardstick(IEnumerable<Verdict> verdicts) =>
-    [.. verdicts.GroupBy(verdict => verdict.Name.Split(" / ")[0]).Where(kernel => kernel.All(verdict => verdict.IsSlower)).SelectMany(kernel => kernel).Select(verdict => verdict.Name)];
+    [.. verdicts.GroupBy(verdict => verdict.Name.Split(" / ")[0]).Where(kernel => kernel.All(verdict => verdict.IsSlower)).SelectMany(kernel => kernel)
+        .Select(verdict => verdict.Name)];
 
 static IEnumerable<string> SlowerInNewProcess(IEnumerable<string> names)
 {
     bool isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
-    ProcessStartInfo start = new(Environment.ProcessPath!, [.. isHosted ? [Environment.GetCommandLineArgs()[0]] : Array.Empty<string>(), "--only", .. names]) { RedirectStandardOutput = true };
+    ProcessStartInfo start = new(Environment.ProcessPath!,
+        [.. isHosted ? [Environment.GetCommandLineArgs()[0]] : Array.Empty<string>(), "--only", .. names]) { RedirectStandardOutput = true };
     using Process process = Process.Start(start)!;
     string output = process.StandardOutput.ReadToEnd();
     process.WaitForExit();

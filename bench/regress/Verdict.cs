@@ -10,6 +10,9 @@ internal sealed record Verdict(string Name, MedianInterval Ratio, double? Baseli
 
     public bool IsSlower => !HeldElsewhere && Baseline is { } baseline && Ratio.High < Tolerance * baseline;
 
-    public override string ToString() => FormattableString.Invariant($"{(IsSlower ? "SLOWER" : HeldElsewhere ? "held  " : Baseline is null ? "new   " : "ok    ")} {Name,-36} {Ratio.Median,9:g4}  [{Ratio.Low:g4}, {Ratio.High:g4}]")
-        + (Baseline is { } baseline ? FormattableString.Invariant($"  baseline {baseline:g4}, {100 * (Ratio.Median / baseline - 1):+0.0;-0.0} %") : "  no baseline");
+    public override string ToString() =>
+        $"{(IsSlower ? "SLOWER" : HeldElsewhere ? "held  " : Baseline is null ? "new   " : "ok    ")} {Name,-36} "
+        + FormattableString.Invariant($"{Ratio.Median,9:g4}  [{Ratio.Low:g4}, {Ratio.High:g4}]")
+        + (Baseline is { } baseline ? FormattableString.Invariant($"  baseline {baseline:g4}, {100 * (Ratio.Median / baseline - 1):+0.0;-0.0} %")
+            : "  no baseline");
 }

@@ -22,7 +22,8 @@ try
 }
 catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ModelFileException)
 {
-    Console.Error.WriteLine($"error: {failure.Message.TrimEnd('.')}. Run from the repository's root beside ../shared, or name that folder: meki-rowcache SHARED");
+    Console.Error.WriteLine($"error: {failure.Message.TrimEnd('.')}. "
+        + "Run from the repository's root beside ../shared, or name that folder: meki-rowcache SHARED");
     return 1;
 }
 

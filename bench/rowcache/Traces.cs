@@ -31,7 +31,8 @@ internal static class Traces
         [
             new("tinyshakespeare", plays, ByFrequency(articles, size), "wikitext-2"),
             new("wikitext-2, valid and test", articles, ByFrequency(plays, size), "tinyshakespeare"),
-            new("sessions of 512 tokens from random places, the two texts in turn", Alternating(plays, articles), ByFrequency([.. plays, .. articles], size), "both, so it has seen the sessions"),
+            new("sessions of 512 tokens from random places, the two texts in turn", Alternating(plays, articles), ByFrequency([.. plays, .. articles], size),
+                "both, so it has seen the sessions"),
         ];
 
         int[] Encode(string name) => tokenizer.Encode(File.ReadAllText(Path.Combine(shared, "data", name)), addSpecial: false, parseSpecial: false);

@@ -39,7 +39,8 @@ internal static class ProcessStarts
                 continue;
             }
             // Sixteen tokens: the process still lives when its memory is read.
-            ProcessStartInfo start = new(word, ["run", Prompt, "--model", model, "--max-tokens", "16", "--temp", "0"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            ProcessStartInfo start = new(word, ["run", Prompt, "--model", model, "--max-tokens", "16", "--temp", "0"]) { RedirectStandardOutput = true,
+                RedirectStandardError = true };
             foreach (string[] setting in settings.Select(setting => setting.Split('=', 2)))
                 start.Environment[setting[0]] = setting[1];
             yield return (string.Join(' ', [.. settings, word]), start);

@@ -6,7 +6,8 @@ const string Usage = """
       meki-start processes MODEL RUNS [NAME=VALUE…] PROGRAM…   process start to first text, each program in turn; settings go before the program they are for
       meki-start embedded MODEL RUNS                           MeKiModel.Load to first token, again and again in this process: code compiled, file cached
     """;
-if (args is not [string mode, string model, string count, ..] || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int runs) || runs < 1)
+if (args is not [string mode, string model, string count, ..] || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int runs)
+    || runs < 1)
 {
     Console.Error.WriteLine(Usage);
     return 2;

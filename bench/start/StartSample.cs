@@ -21,12 +21,15 @@ internal sealed record StartSample(double? Loaded, double FirstToken, long Resid
     }
 
     public static string Row(string name, IReadOnlyList<StartSample> samples) => string.Create(CultureInfo.InvariantCulture,
-        $"| {name} | {(samples[0].Loaded is null ? double.NaN : Median(samples, sample => sample.Loaded!.Value)):f0} | {Median(samples, sample => sample.FirstToken):f0} | {samples.Min(sample => sample.FirstToken):f0} | {samples.Max(sample => sample.FirstToken):f0}"
+        $"| {name} | {(samples[0].Loaded is null ? double.NaN : Median(samples, sample => sample.Loaded!.Value)):f0}"
+            + $" | {Median(samples, sample => sample.FirstToken):f0} | {samples.Min(sample => sample.FirstToken):f0}"
+            + $" | {samples.Max(sample => sample.FirstToken):f0}"
         + $" | {Median(samples, sample => sample.Resident) / 1e6:f0} | {Median(samples, sample => sample.Anonymous) / 1e6:f0} |");
 
     private static double Median(IReadOnlyList<StartSample> samples, Func<StartSample, double> value) =>
         samples.Select(value).Order().ElementAt(samples.Count / 2);
 
     private static long Bytes(string[] status, string key) =>
-        1024 * long.Parse(status.First(line => line.StartsWith(key, StringComparison.Ordinal)).AsSpan()[key.Length..^"kB".Length], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+        1024 * long.Parse(status.First(line => line.StartsWith(key, StringComparison.Ordinal)).AsSpan()[key.Length..^"kB".Length],
+            NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
 }

@@ -14,8 +14,8 @@ namespace MeKi.Kernels;
 /// </remarks>
 internal sealed class ComputePool : IDisposable
 {
-    // About half a millisecond: the runtime makes Thread.SpinWait(8) equally long on any machine. Longer than the serial stretch between two regions of a token, and than
-    // choosing the next token.
+    // About half a millisecond: the runtime makes Thread.SpinWait(8) equally long on any machine. Longer than the serial stretch between two regions of a
+    // token, and than choosing the next token.
     private const int SpinsBeforeParking = 2_000;
     private const int Closed = int.MaxValue;
 

@@ -33,6 +33,8 @@ internal sealed class GroupChecksums(RecordSource source, RowFileLayout layout, 
         Span<byte> stored = stackalloc byte[sizeof(uint)];
         source.ReadFully(stored, layout.ChecksumOffset + (long)group * sizeof(uint));
         uint expected = BinaryPrimitives.ReadUInt32LittleEndian(stored);
-        return ~state == expected ? null : new(source.Path, $"records {first} to {end - 1}", $"the checksum is {~state:x8}, not {expected:x8}: the rows are damaged", "Copy the file again or convert again");
+        return ~state == expected ? null
+            : new(source.Path, $"records {first} to {end - 1}", $"the checksum is {~state:x8}, not {expected:x8}: the rows are damaged",
+            "Copy the file again or convert again");
     }
 }

@@ -11,7 +11,8 @@ public static class RowCodec
     /// <param name="layer">The layer.</param>
     /// <param name="record">The record's bytes, [record stride].</param>
     public static void Encode(RowFileLayout layout, ReadOnlySpan<float> row, int layer, Span<byte> record) => StoredRow.Encode(
-        layout.Type, row, record.Slice(layout.ScaleBytes + layer * layout.RowStride, layout.RowBytes), record.Slice(layer * layout.RowScaleBytes, layout.RowScaleBytes));
+        layout.Type, row, record.Slice(layout.ScaleBytes + layer * layout.RowStride, layout.RowBytes),
+            record.Slice(layer * layout.RowScaleBytes, layout.RowScaleBytes));
 
     /// <summary>Decodes one layer's row of a record, [m].</summary>
     public static void Decode(RowFileLayout layout, ReadOnlySpan<byte> record, int layer, Span<float> row) => layout.Decode(record, layer, row);

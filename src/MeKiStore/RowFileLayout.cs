@@ -74,12 +74,14 @@ public sealed record RowFileLayout : RecordLayout
     {
         long length = source.Length;
         if (length < HeaderBytes)
-            throw new RowFileException(source.Path, "header", $"the file has {length} bytes, less than its header's {HeaderBytes}", "Copy the file again or convert again");
+            throw new RowFileException(source.Path, "header", $"the file has {length} bytes, less than its header's {HeaderBytes}",
+                "Copy the file again or convert again");
         byte[] header = new byte[HeaderBytes];
         source.ReadFully(header, 0);
         RowFileLayout layout = FromHeader(header, source.Path);
         return length == layout.FileBytes ? layout
-            : throw new RowFileException(source.Path, "length", $"the file has {length} bytes, not the {layout.FileBytes} its header tells", "Copy the file again or convert again");
+            : throw new RowFileException(source.Path, "length", $"the file has {length} bytes, not the {layout.FileBytes} its header tells",
+                "Copy the file again or convert again");
     }
 
     internal byte[] ToHeader()
@@ -98,14 +100,17 @@ public sealed record RowFileLayout : RecordLayout
     internal static RowFileLayout FromHeader(ReadOnlySpan<byte> page, string path)
     {
         if (!page[..8].SequenceEqual(Magic))
-            throw new RowFileException(path, "bytes 0 to 7", "this is not a row file (the magic 'MEKIROWS' is missing)", "Name the model.rows that 'meki convert' wrote");
+            throw new RowFileException(path, "bytes 0 to 7", "this is not a row file (the magic 'MEKIROWS' is missing)",
+                "Name the model.rows that 'meki convert' wrote");
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(page[8..]);
         if (version != Version)
-            throw new RowFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads", "Convert the checkpoint again or update the engine");
+            throw new RowFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads",
+                "Convert the checkpoint again or update the engine");
         uint stored = BinaryPrimitives.ReadUInt32LittleEndian(page[ChecksumAt..]);
         uint computed = Crc32C.Of(page[..ChecksumAt]);
         if (stored != computed)
-            throw new RowFileException(path, "header", $"the checksum is {computed:x8}, not {stored:x8}: the header is damaged", "Copy the file again or convert again");
+            throw new RowFileException(path, "header", $"the checksum is {computed:x8}, not {stored:x8}: the header is damaged",
+                "Copy the file again or convert again");
 
         RowFileLayout layout = new()
         {
@@ -118,7 +123,8 @@ public sealed record RowFileLayout : RecordLayout
         if (!Enum.IsDefined(layout.Type))
             throw new RowFileException(path, "header, row type", $"type {(uint)layout.Type} is unknown", "Convert the checkpoint again or update the engine");
         if (layout.Layers * ((long)layout.RowStride + layout.RowScaleBytes) > MaxRecordBytes)
-            throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB", "Convert the checkpoint again");
+            throw new RowFileException(path, "header, layers", $"{layout.Layers} rows of {layout.Dimension} values make a record larger than 2 GiB",
+                "Convert the checkpoint again");
         // Everything else follows from the four numbers; a header that says otherwise is of another writer's making and would be read wrongly.
         foreach ((int at, uint value) in layout.Words())
         {
@@ -136,7 +142,8 @@ public sealed record RowFileLayout : RecordLayout
         {
             uint value = BinaryPrimitives.ReadUInt32LittleEndian(header[at..]);
             // 2^24 of anything is beyond every model; the bound keeps all products below 2^63.
-            return value is > 0 and < 1 << 24 ? (int)value : throw new RowFileException(path, $"header, {name}", $"{value} is out of range", "Convert the checkpoint again");
+            return value is > 0 and < 1 << 24 ? (int)value
+                : throw new RowFileException(path, $"header, {name}", $"{value} is out of range", "Convert the checkpoint again");
         }
 
         RowFileException Inconsistent(int at) =>

@@ -9,7 +9,8 @@ internal static partial class LoadLog
     {
         Loaded(logger, report.Path, report.MappedBytes, report.PackedBytes, report.Threads, report.Kernels, report.LoadTime.TotalMilliseconds);
         if (report.Reencoded.Count > 0)
-            Reencoded(logger, report.Path, report.Reencoded.Sum(each => each.Tensors), report.Reencoded.Sum(each => each.Bytes), string.Join(", ", report.Reencoded));
+            Reencoded(logger, report.Path, report.Reencoded.Sum(each => each.Tensors), report.Reencoded.Sum(each => each.Bytes),
+                string.Join(", ", report.Reencoded));
         foreach (string warning in report.Warnings)
             Warning(logger, report.Path, warning);
     }

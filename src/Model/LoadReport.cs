@@ -38,7 +38,8 @@ public sealed record LoadReport
 
     /// <summary>The report as one line of text, without the warnings.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads | weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
+        $"loaded in {LoadTime.TotalSeconds:f2} s | kernels {Kernels} | {Threads} threads "
+            + $"| weights {MappedBytes / 1e6:f1} MB mapped, {PackedBytes / 1e6:f1} MB packed")
         + (StoredBytes == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" | rows {StoredBytes / 1e6:f1} MB on storage"))
         + (Reencoded.Count == 0 ? "" : $" | encoded anew: {string.Join(", ", Reencoded)}");
 

@@ -197,17 +197,24 @@ public sealed record ModelConfig
     /// </summary>
     internal string ToIdentityText()
     {
-        string text = string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, FeedForwardSize = {FeedForwardSize}, ")
-            + string.Create(CultureInfo.InvariantCulture, $"Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, RopeTheta = {RopeTheta}, ")
-            + $"ContextLength = {ContextLength}, QkNorm = {QkNorm}, TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, HasMeKi = {HasMeKi} }}";
+        string text = string.Create(CultureInfo.InvariantCulture,
+            $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, FeedForwardSize = {FeedForwardSize}, ")
+            + string.Create(CultureInfo.InvariantCulture,
+                $"Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, RopeTheta = {RopeTheta}, ")
+            + $"ContextLength = {ContextLength}, QkNorm = {QkNorm}, TiedHead = {TiedHead}, "
+            + $"MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, HasMeKi = {HasMeKi} }}";
         return (Fusion, Placement) == default ? text : $"{text} {VariantNames.Fusion.Of(Fusion)} {VariantNames.Placement.Of(Placement)}";
     }
 
     /// <summary>The shape as text, for the identity of a synthetic model.</summary>
-    internal string ToSyntheticText() => string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, ")
-        + string.Create(CultureInfo.InvariantCulture, $"FeedForwardSize = {FeedForwardSize}, Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, ")
-        + string.Create(CultureInfo.InvariantCulture, $"RopeTheta = {RopeTheta}, RopeScaling = , Windows = System.Int32[], ContextLength = {ContextLength}, QkNorm = {QkNorm}, ")
-        + $"TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, GateInput = {GateInput}, Fusion = {Fusion}, Placement = {Placement}, HasMeKi = {HasMeKi} }}";
+    internal string ToSyntheticText() =>
+        string.Create(CultureInfo.InvariantCulture, $"ModelConfig {{ VocabularySize = {VocabularySize}, Layers = {Layers}, HiddenSize = {HiddenSize}, ")
+        + string.Create(CultureInfo.InvariantCulture,
+            $"FeedForwardSize = {FeedForwardSize}, Heads = {Heads}, KvHeads = {KvHeads}, HeadDimension = {HeadDimension}, NormEps = {NormEps}, ")
+        + string.Create(CultureInfo.InvariantCulture,
+            $"RopeTheta = {RopeTheta}, RopeScaling = , Windows = System.Int32[], ContextLength = {ContextLength}, QkNorm = {QkNorm}, ")
+        + $"TiedHead = {TiedHead}, MemoryDimension = {MemoryDimension}, "
+        + $"GateInput = {GateInput}, Fusion = {Fusion}, Placement = {Placement}, HasMeKi = {HasMeKi} }}";
 
     /// <summary>What tells families and their variants apart, as text; empty for those that were there first.</summary>
     internal string VariantText()
@@ -265,7 +272,8 @@ public sealed record ModelConfig
         bool scales = RopeScaling switch
         {
             LinearRopeScaling linear => IsFactor(linear.Factor),
-            YarnRopeScaling yarn => IsFactor(yarn.Factor) && yarn.OriginalContextLength is > 0 and < 1 << 24 && yarn.BetaSlow > 0 && yarn.BetaFast > yarn.BetaSlow
+            YarnRopeScaling yarn =>
+                IsFactor(yarn.Factor) && yarn.OriginalContextLength is > 0 and < 1 << 24 && yarn.BetaSlow > 0 && yarn.BetaFast > yarn.BetaSlow
                 && float.IsFinite(yarn.BetaFast) && yarn.AttentionFactor > 0 && float.IsFinite(yarn.AttentionFactor),
             Llama3RopeScaling llama => IsFactor(llama.Factor) && llama.OriginalContextLength is > 0 and < 1 << 24 && llama.LowFrequencyFactor > 0
                 && llama.HighFrequencyFactor > llama.LowFrequencyFactor && float.IsFinite(llama.HighFrequencyFactor),

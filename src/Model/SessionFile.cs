@@ -58,7 +58,8 @@ internal static class SessionFile
             using SafeFileHandle handle = RegularFile.Open(path, FileOptions.SequentialScan);
             long length = RandomAccess.GetLength(handle);
             if (length < SessionHeader.Bytes)
-                throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}", "Delete it and compute the session again");
+                throw new SessionFileException(path, "header", $"the file has {length} bytes, less than its header's {SessionHeader.Bytes}",
+                    "Delete it and compute the session again");
             using FileStream file = new(handle, FileAccess.Read, (int)Math.Min(length, BufferBytes));
             return (cache, Read(file, path, model, config.ContextLength, cache));
         }
@@ -84,7 +85,8 @@ internal static class SessionFile
         SessionHeader header = SessionHeader.Read(first, path, model, contextLength);
         // The second is implied, unless a model's sizes make the first wrap.
         if (file.Length != header.FileBytes || file.Length / sizeof(int) < header.Length)
-            throw new SessionFileException(path, "length", $"the file has {file.Length} bytes, not the {header.FileBytes} its header tells", "Delete it and compute the session again");
+            throw new SessionFileException(path, "length", $"the file has {file.Length} bytes, not the {header.FileBytes} its header tells",
+                "Delete it and compute the session again");
 
         uint checksum = Crc32C.Initial;
         int[] tokens = new int[header.Length];

@@ -57,26 +57,32 @@ internal sealed record SessionHeader
     public static SessionHeader Read(ReadOnlySpan<byte> header, string path, SessionHeader model, int contextLength)
     {
         if (!header[..8].SequenceEqual(Magic))
-            throw new SessionFileException(path, "bytes 0 to 7", "this is not a session file (the magic 'MEKISESS' is missing)", "Name a file that a session was saved to");
+            throw new SessionFileException(path, "bytes 0 to 7", "this is not a session file (the magic 'MEKISESS' is missing)",
+                "Name a file that a session was saved to");
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
         if (version != Version)
-            throw new SessionFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads", "Save the session again");
+            throw new SessionFileException(path, "header, version", $"version {version} is not the version {Version} this engine reads",
+                "Save the session again");
         if (BinaryPrimitives.ReadUInt32LittleEndian(header[ChecksumAt..]) != Crc32C.Of(header[..ChecksumAt]))
             throw new SessionFileException(path, "header", "the checksum does not fit: the file is damaged", "Delete it and compute the session again");
 
         int length = BinaryPrimitives.ReadInt32LittleEndian(header[76..]);
         if (length < 0 || length > contextLength)
-            throw new SessionFileException(path, "header, tokens", $"{length} tokens are more than the model's context of {contextLength}", "Use the model it was saved with");
+            throw new SessionFileException(path, "header, tokens", $"{length} tokens are more than the model's context of {contextLength}",
+                "Use the model it was saved with");
         SessionHeader own = model with { Length = length };
-        (KvFormat keys, KvFormat values) = ((KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[68..]), (KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[72..]));
+        (KvFormat keys, KvFormat values) = ((KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[68..]),
+            (KvFormat)BinaryPrimitives.ReadInt32LittleEndian(header[72..]));
         if ((keys, values) != (model.Kv.Keys, model.Kv.Values))
         {
-            throw new SessionFileException(path, "header, formats", $"keys are {keys} and values {values} where the model was loaded for {model.Kv.Keys} and {model.Kv.Values}",
+            throw new SessionFileException(path, "header, formats",
+                $"keys are {keys} and values {values} where the model was loaded for {model.Kv.Keys} and {model.Kv.Values}",
                 "Load the model with the session's formats");
         }
         // Everything else follows from the model.
         if (!header.SequenceEqual(own.ToBytes()))
-            throw new SessionFileException(path, "header", "the session belongs to another model, or to this one in other formats or with other rows", "Use the model it was saved with, or delete it");
+            throw new SessionFileException(path, "header", "the session belongs to another model, or to this one in other formats or with other rows",
+                "Use the model it was saved with, or delete it");
         return own;
     }
 

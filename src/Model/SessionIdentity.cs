@@ -26,12 +26,15 @@ internal static class SessionIdentity
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         RowFileLayout? rows = (store as RowStore)?.Layout;
         Append(hash, string.Create(CultureInfo.InvariantCulture,
-            $"{config.Layers} {config.Heads} {config.KvHeads} {config.HeadDimension} {config.NormEps:r} {config.MemoryDimension} {config.GateInput} {config.Fusion} {config.Placement} {rows?.Identity} {rows?.Type} {string.Join(' ', config.Windows)}"));
+            $"{config.Layers} {config.Heads} {config.KvHeads} {config.HeadDimension} {config.NormEps:r} "
+            + $"{config.MemoryDimension} {config.GateInput} {config.Fusion} {config.Placement} "
+            + $"{rows?.Identity} {rows?.Type} {string.Join(' ', config.Windows)}"));
         foreach (PanelMatrix matrix in weights.Matrices)
             Append(hash, matrix.Format.Block.Name, matrix.Rows, matrix.Columns, (int)matrix.RowBytes, matrix.CopyRow);
         foreach (LayerWeights layer in weights.Layers)
         {
-            foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec is { PerLayer: true, OnlyInCheckpoints: false } && (spec.IsVector || spec.IsSmall)))
+            foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec is { PerLayer: true, OnlyInCheckpoints: false }
+                && (spec.IsVector || spec.IsSmall)))
                 Append(hash, layer.Vector(spec.Role));
             // Where the branch would have its norm.
             if (!config.HasMeKi)

@@ -12,8 +12,8 @@ namespace MeKi.Quant;
 /// byte 80..81  d, half precision
 /// byte 82..83  dmin, half precision
 /// </code>
-/// Encoding searches scale and minimum of each sub-block (<see cref="ScaleMinimumSearch"/>), rounds them to 4 bits in units of a 15th of the largest, and rounds
-/// the values once more to scales and minima as they are stored.
+/// Encoding searches scale and minimum of each sub-block (<see cref="ScaleMinimumSearch"/>), rounds them to 4 bits in units of a 15th of the largest, and
+/// rounds the values once more to scales and minima as they are stored.
 /// </summary>
 internal readonly struct Q2_K : IBlockFormat
 {
@@ -74,7 +74,8 @@ internal readonly struct Q2_K : IBlockFormat
         for (int half = 0; half < 2; half++)
         {
             // 16 candidates: ranges of 2.5, 2.6 .. 4.0 steps.
-            ScaleMinimumSearch.FindOfMagnitudes(values.Slice(128 * half, 128), MaxCode, -0.5f, 15, scales[(8 * half)..], minima[(8 * half)..], codes[(128 * half)..]);
+            ScaleMinimumSearch.FindOfMagnitudes(values.Slice(128 * half, 128), MaxCode, -0.5f, 15, scales[(8 * half)..], minima[(8 * half)..],
+                codes[(128 * half)..]);
         }
         Span<byte> stored = stackalloc byte[SubBlocks];
         MemoryMarshal.Write(block[ScaleAt..], (Half)Store(scales, stored));

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace MeKi.Quant;
 
 /// <summary>
-/// Finds scale s and minimum m of sub-blocks, <c>x ≈ s · q − m</c> with m ≥ 0, that leave the smallest error. Candidates for the codes are the roundings of x to
-/// several ranges of steps around the whole range of codes; for given codes, s and m solve the weighted normal equations. (The facts are ggml's
+/// Finds scale s and minimum m of sub-blocks, <c>x ≈ s · q − m</c> with m ≥ 0, that leave the smallest error. Candidates for the codes are the roundings of x
+/// to several ranges of steps around the whole range of codes; for given codes, s and m solve the weighted normal equations. (The facts are ggml's
 /// <c>make_qkx2_quants</c>.)
 /// </summary>
 internal static class ScaleMinimumSearch
@@ -95,7 +95,8 @@ internal static class ScaleMinimumSearch
     }
 
     /// <summary>
-    /// The weighted squared (or absolute) error of codes rounded with <paramref name="inverse"/> from <paramref name="from"/> when decoded with <paramref name="scale"/> and
+    /// The weighted squared (or absolute) error of codes rounded with <paramref name="inverse"/> from <paramref name="from"/> when decoded with <paramref
+    /// name="scale"/> and
     /// <paramref name="low"/>.
     /// </summary>
     private static Vector256<float> Error(ReadOnlySpan<Vector256<float>> x, ReadOnlySpan<Vector256<float>> weights, bool ofMagnitudes,

@@ -68,7 +68,8 @@ public class ElementwisePropertyTests
     public void SwiGlu_is_its_formula_in_float64() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Samples, sample =>
     {
         Random random = new(sample.Seed);
-        float[] gate = [.. Values(sample.Length, sample.Kind, random).Select(value => random.Next(4) == 0 ? value * 40 : value)], up = Values(sample.Length, sample.Kind, random);
+        float[] gate = [.. Values(sample.Length, sample.Kind, random).Select(value => random.Next(4) == 0 ? value * 40 : value)],
+            up = Values(sample.Length, sample.Kind, random);
         Buffer y = new(sample.Length, sample.Offset);
         KernelSet.Selected.Fusion.Fuse(StoredRow.OfFloats(up), Fusion.MultiplicativeSilu, gate, y.Values);
         for (int i = 0; i < gate.Length; i++)
@@ -76,7 +77,8 @@ public class ElementwisePropertyTests
             // Gates below −86 count as −86, whose SiLU is −3.9e-36. sigmoid is within 2.5e-7, 4.2 u; then come two roundings, where the products are subnormal
             // to a multiple of 2^-149.
             double g = Math.Max(gate[i], -86.0), expected = g / (1 + Math.Exp(-g)) * up[i];
-            AssertNear(expected, y.Values[i], 6.3 * Unit * Math.Abs(expected) + Smallest * Math.Abs((double)up[i]) + Smallest, $"{gate[i]:g9} and {up[i]:g9}, {sample}");
+            AssertNear(expected, y.Values[i], 6.3 * Unit * Math.Abs(expected) + Smallest * Math.Abs((double)up[i]) + Smallest,
+                $"{gate[i]:g9} and {up[i]:g9}, {sample}");
         }
         y.AssertNothingBeside();
     }));
@@ -100,7 +102,8 @@ public class ElementwisePropertyTests
         for (int i = 0; i < x.Length; i++)
         {
             double expected = x[i] * scale * w[i];
-            AssertNear(expected, y[i], relative * Math.Abs(expected) + Smallest * Math.Abs((double)w[i]) + Smallest, $"{x[i]:g9} · {scale} · {w[i]:g9}, value {i}, {what}");
+            AssertNear(expected, y[i], relative * Math.Abs(expected) + Smallest * Math.Abs((double)w[i]) + Smallest,
+                $"{x[i]:g9} · {scale} · {w[i]:g9}, value {i}, {what}");
         }
     }
 
@@ -147,6 +150,7 @@ public class ElementwisePropertyTests
         public Span<float> Values => _memory.AsSpan(_start, _length);
 
         public void AssertNothingBeside() =>
-            Assert.True(_memory.AsSpan(0, _start).IndexOfAnyExcept(Mark) < 0 && _memory.AsSpan(_start + _length).IndexOfAnyExcept(Mark) < 0, "something beside the result was written");
+            Assert.True(_memory.AsSpan(0, _start).IndexOfAnyExcept(Mark) < 0
+                && _memory.AsSpan(_start + _length).IndexOfAnyExcept(Mark) < 0, "something beside the result was written");
     }
 }

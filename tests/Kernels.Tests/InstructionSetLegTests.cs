@@ -65,7 +65,8 @@ public class InstructionSetLegTests
     [Trait("Fault", "18.8")]
     public void A_leg_without_the_machines_best_kernels_is_warned_about()
     {
-        bool lessens = LegFactAttribute.MachineFlags.Contains("avx2") && !Avx2.IsSupported || LegFactAttribute.MachineFlags.Contains("avx_vnni") && !AvxVnni.IsSupported;
+        bool lessens = LegFactAttribute.MachineFlags.Contains("avx2") && !Avx2.IsSupported || LegFactAttribute.MachineFlags.Contains("avx_vnni")
+            && !AvxVnni.IsSupported;
         Assert.Equal(lessens && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(KernelSelection.Variable)), KernelSelection.Warning is not null);
     }
 
@@ -91,7 +92,9 @@ public class InstructionSetLegTests
 
         // "flags" on x86, "Features" on ARM64, once for each core; cores of one machine have the same.
         private static HashSet<string> ReadFlags() => OperatingSystem.IsLinux()
-            ? [.. File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ') ?? []]
+            ? [.. File.ReadLines("/proc/cpuinfo")
+                .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal) || line.StartsWith("Features", StringComparison.Ordinal))?.Split(' ')
+                ?? []]
             : [];
     }
 }

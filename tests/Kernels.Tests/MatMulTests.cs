@@ -84,7 +84,8 @@ public unsafe class MatMulTests
     {
         using ComputePool pool = new(2);
         MatMul matMul = new(pool);
-        (GgmlType Type, int Rows, int Columns, int Input)[] parts = [(GgmlType.Q8_0, 20, 64, 0), (GgmlType.F16, 3, 96, 1), (GgmlType.Q4_0, 9, 96, 1), (GgmlType.F32, 40, 64, 0)];
+        (GgmlType Type, int Rows, int Columns, int Input)[] parts =
+            [(GgmlType.Q8_0, 20, 64, 0), (GgmlType.F16, 3, 96, 1), (GgmlType.Q4_0, 9, 96, 1), (GgmlType.F32, 40, 64, 0)];
         ActivationMatrix[] inputs = [Weights.RandomActivations(tokens, 64, seed: 7), Weights.RandomActivations(tokens, 96, seed: 8)];
         PanelMatrix[] weights = [.. parts.Select((part, i) => Packed(part.Type, part.Rows, part.Columns, i, pool))];
         ActivationMatrix[] together = [.. parts.Select(part => new ActivationMatrix(part.Rows))];

@@ -113,7 +113,8 @@ public sealed class ProcessorTopologyTests : IDisposable
     public void A_quota_of_version_1_in_a_container_that_sees_its_hosts_names(string quota, string period, int expected)
     {
         FourCores();
-        Write("proc/self/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n32 31 0:29 /docker/c0ffee /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
+        Write("proc/self/mountinfo",
+            "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n32 31 0:29 /docker/c0ffee /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
             + "33 31 0:30 /docker/c0ffee /sys/fs/cgroup/cpuset ro - cgroup cgroup rw,cpuset\n");
         Write("proc/self/cgroup", "5:cpuset:/docker/c0ffee\n4:cpu,cpuacct:/docker/c0ffee\n0::/elsewhere\n");
         Write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", quota);

@@ -126,7 +126,8 @@ public unsafe class QuantizedActivationsTests
         AssertPacked(-32 * pairs[2], -32 * pairs[3], group.CentreCorrections32[(2 * block + 1) * stride + lane]);
         Assert.True(Bits.Same(scale * (halves[0] + halves[1]), group.ScaledSums[block * stride + lane]), place);
         QuantizedGroup sameBlock = quantized.Group(token / stride, block);
-        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride && sameBlock.CentreCorrections8 == group.CentreCorrections8 + block * stride
+        Assert.True(sameBlock.Codes == group.Codes + block * Width * stride && sameBlock.Scales == group.Scales + block * stride
+            && sameBlock.CentreCorrections8 == group.CentreCorrections8 + block * stride
             && sameBlock.CentreCorrections32 == group.CentreCorrections32 + 2 * block * stride, place);
     }
 

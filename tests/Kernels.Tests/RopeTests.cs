@@ -37,12 +37,14 @@ public sealed class RopeTests
                 high += 0.001;
             double[] expected = [.. Pairs(dimension).Select(i =>
             {
-                double ramp = Math.Clamp((i - low) / (high - low), 0, 1), extrapolation = Frequency(theta, dimension, i), interpolation = extrapolation / factor;
+                double ramp = Math.Clamp((i - low) / (high - low), 0, 1), extrapolation = Frequency(theta, dimension, i),
+                    interpolation = extrapolation / factor;
                 double kept = 1 - ramp;
                 return interpolation * (1 - kept) + extrapolation * kept;
             })];
             double magnitude = attention * (factor <= 1 ? 1 : 0.1 * Math.Log(factor) + 1);
-            AssertFrequencies(expected, magnitude, new(dimension, theta, new YarnRopeScaling(factor, original) { BetaFast = fast, BetaSlow = slow, AttentionFactor = attention }));
+            AssertFrequencies(expected, magnitude,
+                new(dimension, theta, new YarnRopeScaling(factor, original) { BetaFast = fast, BetaSlow = slow, AttentionFactor = attention }));
 
             double CorrectionDimension(double rotations) => dimension * Math.Log(original / (rotations * 2 * Math.PI)) / (2 * Math.Log(theta));
         }).QuickCheckThrowOnFailure();
@@ -78,7 +80,8 @@ public sealed class RopeTests
         Llama3RopeScaling scaling = new(factor, lowFactor, highFactor, original);
         AssertFrequencies(expected, 1, new(dimension, theta, scaling));
         // What a converted model holds turns by the same angles, bit for bit.
-        Assert.Equal(new Rope(dimension, theta, scaling).Frequencies.ToArray(), new Rope(dimension, theta, new DividedRopeScaling(scaling.Divisors(dimension, theta))).Frequencies.ToArray());
+        Assert.Equal(new Rope(dimension, theta, scaling).Frequencies.ToArray(),
+            new Rope(dimension, theta, new DividedRopeScaling(scaling.Divisors(dimension, theta))).Frequencies.ToArray());
     }).QuickCheckThrowOnFailure();
 
     [Fact]

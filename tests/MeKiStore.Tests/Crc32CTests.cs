@@ -31,7 +31,8 @@ public class Crc32CTests
 
     [Fact]
     public void Any_bytes_at_any_address_in_any_pieces_give_that_of_a_loop_over_bits() => Prop.ForAll(
-        (from length in Gen.Choose(0, 300) from start in Gen.Choose(0, 15) from cut in Gen.Choose(0, length) from seed in Gen.Choose(0, int.MaxValue) select (length, start, cut, seed)).ToArbitrary(),
+        (from length in Gen.Choose(0, 300) from start in Gen.Choose(0, 15) from cut in Gen.Choose(0, length) from seed in Gen.Choose(0,
+            int.MaxValue) select (length, start, cut, seed)).ToArbitrary(),
         sample =>
         {
             byte[] memory = new byte[sample.start + sample.length];

@@ -35,7 +35,8 @@ public sealed class RecordCacheTests
             for (int round = 0; round < 120; round++)
             {
                 // Small ids are common, as in text. Some batches are never looked at.
-                int[] tokens = [.. Enumerable.Range(0, random.Next(1, use.MostTokens + 1)).Select(_ => (int)(Math.Pow(random.NextDouble(), 3) * use.Vocabulary))];
+                int[] tokens = [.. Enumerable.Range(0, random.Next(1, use.MostTokens + 1))
+                    .Select(_ => (int)(Math.Pow(random.NextDouble(), 3) * use.Vocabulary))];
                 second.Renew(tokens);
                 Interlocked.Add(ref asked, tokens.Distinct().Count());
                 if (random.Next(4) > 0)

@@ -43,7 +43,8 @@ public sealed class RowFileTests : IDisposable
             {
                 lease.Decode(i, layer, row);
                 float[] expected = rows[tokens[i] * table.Layers + layer];
-                float tolerance = table.Type switch { RowType.F32 => 0, RowType.F16 => 1 / 2048f, RowType.Int8 => expected.Max(Math.Abs) / 254 * 1.001f, _ => expected.Max(Math.Abs) / 4 };
+                float tolerance = table.Type switch { RowType.F32 => 0, RowType.F16 => 1 / 2048f, RowType.Int8 => expected.Max(Math.Abs) / 254 * 1.001f, _ =>
+                    expected.Max(Math.Abs) / 4 };
                 Assert.All(row.Zip(expected), pair => Assert.InRange(pair.First, pair.Second - tolerance, pair.Second + tolerance));
             }
         }
@@ -125,7 +126,8 @@ public sealed class RowFileTests : IDisposable
 
     [Fact]
     public void A_missing_file_is_named() =>
-        Assert.Contains("does not exist", Assert.Throws<RowFileException>(() => RowStore.Open(Path.Combine(_folder.FullName, "absent.rows"))).Message, StringComparison.Ordinal);
+        Assert.Contains("does not exist", Assert.Throws<RowFileException>(() => RowStore.Open(Path.Combine(_folder.FullName, "absent.rows"))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_file_truncated_while_open_fails_the_read_and_not_the_next()

@@ -20,7 +20,8 @@ internal static class CanonicalBlocks
         {
             (int panel, int block) = (at / panelBytes, at % panelBytes / format.BlockBytes);
             for (int row = 0; row < PanelFormat.Rows; row++)
-                format.Unpack(bytes.AsSpan(at, format.BlockBytes), row, rows.AsSpan((panel * PanelFormat.Rows + row) * rowBytes + block * blockBytes, blockBytes));
+                format.Unpack(bytes.AsSpan(at, format.BlockBytes), row,
+                    rows.AsSpan((panel * PanelFormat.Rows + row) * rowBytes + block * blockBytes, blockBytes));
         }
         return rows;
     }

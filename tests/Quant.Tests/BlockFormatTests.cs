@@ -10,7 +10,8 @@ public class BlockFormatTests
     /// decoded values may prefer another than the rounded one that made them; ggml's does the same. How little they lose stands in EncodingErrorTests.
     /// </summary>
     public static TheoryData<GgmlType> Stable =>
-        [.. BlockFormat.All.Select(format => format.Type).Where(type => type is not (GgmlType.Q2_K or GgmlType.Q3_K or GgmlType.Q4_K or GgmlType.Q5_K or GgmlType.Q6_K))];
+        [.. BlockFormat.All.Select(format => format.Type)
+            .Where(type => type is not (GgmlType.Q2_K or GgmlType.Q3_K or GgmlType.Q4_K or GgmlType.Q5_K or GgmlType.Q6_K))];
 
     [Theory]
     [MemberData(nameof(All))]

@@ -8,7 +8,8 @@ namespace MeKi.Quant.Tests;
 public class LinearEncoderTests
 {
     // Few different values, so that extremes tie in magnitude and in value, zeros have both signs, and products fall half way between codes.
-    private static readonly Gen<float> Awkward = Gen.Elements(0f, -0f, 1f, -1f, 0.5f, -0.5f, 7.5f, -7.5f, 63.5f, -127f, 127f, 0.49999997f, float.Epsilon, 1e-40f, -1e-39f);
+    private static readonly Gen<float> Awkward = Gen.Elements(0f, -0f, 1f, -1f, 0.5f, -0.5f, 7.5f, -7.5f, 63.5f, -127f, 127f, 0.49999997f, float.Epsilon,
+        1e-40f, -1e-39f);
 
     private static readonly Arbitrary<float[]> Blocks = Gen.OneOf(
         Awkward.ArrayOf(32),

@@ -28,7 +28,8 @@ public class BoundTests
     public void A_cache_with_room_for_all_misses_each_token_once() => Prop.ForAll(Cases, item =>
     {
         int repeated = item.Tokens.Length - item.Tokens.Distinct().Count();
-        foreach ((string name, Func<int, ICachePolicy> create) in Contestants.On(TraceOf(item.Tokens), Vocabulary).Where(contestant => !IsPinned(contestant.Name)))
+        foreach ((string name, Func<int, ICachePolicy> create) in Contestants.On(TraceOf(item.Tokens), Vocabulary)
+            .Where(contestant => !IsPinned(contestant.Name)))
             Assert.True(Hits(create(Vocabulary), item.Tokens) == repeated, name);
     }).Check(Config.QuickThrowOnFailure.WithEndSize(400));
 

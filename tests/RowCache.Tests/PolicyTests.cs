@@ -18,7 +18,8 @@ public class PolicyTests
     [InlineData(1, 2, "AAABCDA", "-++----")] // B and C cost A its bit, D its place
     [InlineData(3, 2, "AAABCDA", "-++---+")] // two uses last for two turns of the hand
     [InlineData(1, 3, "ABCADEAFGHA", "---+--+----")] // the hand is back at A when H comes
-    public void Clock_spares_what_was_used_since_the_hand_passed(int maximum, int slots, string trace, string hits) => Assert.Equal(hits, Run(new Clock(slots, Letters, maximum), trace));
+    public void Clock_spares_what_was_used_since_the_hand_passed(int maximum, int slots, string trace, string hits) =>
+        Assert.Equal(hits, Run(new Clock(slots, Letters, maximum), trace));
 
     [Theory]
     [InlineData(1, "AABBA", "-+-+-")]
@@ -38,7 +39,8 @@ public class PolicyTests
     [Theory]
     [InlineData(1, "AABBA", "-+-+-")]
     [InlineData(3, "ABCADEBFEEGAE", "---+--+--+--+")] // D, E and F lose to what is on probation; E with three uses replaces A with two
-    public void WindowTinyLfu_admits_what_is_used_more_often(int slots, string trace, string hits) => Assert.Equal(hits, Run(new WindowTinyLfu(slots, Letters), trace));
+    public void WindowTinyLfu_admits_what_is_used_more_often(int slots, string trace, string hits) =>
+        Assert.Equal(hits, Run(new WindowTinyLfu(slots, Letters), trace));
 
     [Fact]
     public void WindowTinyLfu_forgets()
@@ -55,7 +57,8 @@ public class PolicyTests
     [InlineData(2, "ABCAB", "---++")] // C is not kept: it is never used again
     [InlineData(2, "ABCCA", "---++")] // C takes B's place
     [InlineData(1, "ABABAACC", "--+-++-+")] // A stays while B passes
-    public void Belady_keeps_what_is_used_again_soonest(int slots, string trace, string hits) => Assert.Equal(hits, Run(new Belady(slots, Letters, Tokens(trace)), trace));
+    public void Belady_keeps_what_is_used_again_soonest(int slots, string trace, string hits) =>
+        Assert.Equal(hits, Run(new Belady(slots, Letters, Tokens(trace)), trace));
 
     private static string Run(ICachePolicy policy, string trace) => string.Concat(Tokens(trace).Select(token => policy.Access(token) ? '+' : '-'));
 

@@ -9,7 +9,8 @@ public class BenchCommandTests
     [Fact]
     public async Task Every_combination_is_a_row_with_all_its_figures()
     {
-        ProgramResult outcome = await MekiProgram.Run("bench", "-m", MekiProgram.DemoModel, "-p", "8,16", "-n", "4", "-d", "0,20", "-t", "1,2", "-r", "2", "-o", "json");
+        ProgramResult outcome = await MekiProgram.Run("bench", "-m", MekiProgram.DemoModel, "-p", "8,16", "-n", "4", "-d", "0,20", "-t", "1,2", "-r", "2", "-o",
+            "json");
         Assert.True(outcome.ExitCode == 0, outcome.Errors.LastOrDefault());
         JsonElement[] rows = [.. JsonDocument.Parse(outcome.Output).RootElement.EnumerateArray()];
         Assert.Equal(
@@ -18,7 +19,8 @@ public class BenchCommandTests
         foreach (JsonElement row in rows)
         {
             Assert.Equal(2, row.GetProperty("samples_tokens_per_second").GetArrayLength());
-            foreach (string key in new[] { "tokens_per_second", "weight_megabytes_per_token", "kv_megabytes_per_token", "read_bandwidth_gigabytes_per_second", "peak_resident_megabytes" })
+            foreach (string key in new[] { "tokens_per_second", "weight_megabytes_per_token", "kv_megabytes_per_token", "read_bandwidth_gigabytes_per_second",
+                "peak_resident_megabytes" })
                 Assert.True(row.GetProperty(key).GetDouble() > 0, key);
             Assert.True(row.GetProperty("row_wait_microseconds_p99").GetDouble() >= row.GetProperty("row_wait_microseconds_median").GetDouble());
         }
@@ -35,7 +37,8 @@ public class BenchCommandTests
     [InlineData("KV Q8_0/F16", 2352, "--kv-type", "q8_0", "-ctv", "f16")]
     public async Task Keys_and_values_are_kept_as_the_options_say(string variant, int bytesOfPosition, params string[] options)
     {
-        ProgramResult outcome = await MekiProgram.Run(["bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "1", "-d", "999", "-t", "1", "-r", "1", "-o", "csv", .. options]);
+        ProgramResult outcome =
+            await MekiProgram.Run(["bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "1", "-d", "999", "-t", "1", "-r", "1", "-o", "csv", .. options]);
         Assert.True(outcome.ExitCode == 0, outcome.Errors.LastOrDefault());
         string[] cells = outcome.Output.TrimEnd().Split('\n')[1].Split(',');
         Assert.Equal(variant, cells[1]);
@@ -68,7 +71,8 @@ public class BenchCommandTests
     [Fact]
     public async Task A_slower_machine_is_emulated_and_named()
     {
-        ProgramResult slow = await MekiProgram.Run("bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "8", "-r", "1", "-o", "json", "--storage", "sd", "--pace", "40", "--row-cache", "0", "--map-rows");
+        ProgramResult slow = await MekiProgram.Run("bench", "-m", MekiProgram.DemoModel, "-p", "0", "-n", "8", "-r", "1", "-o", "json", "--storage", "sd",
+            "--pace", "40", "--row-cache", "0", "--map-rows");
         Assert.True(slow.ExitCode == 0, slow.Errors.LastOrDefault());
         JsonElement row = JsonDocument.Parse(slow.Output).RootElement[0];
         Assert.Equal("row cache 0 MB, mapped rows, sd, pace 40", row.GetProperty("variant").GetString());

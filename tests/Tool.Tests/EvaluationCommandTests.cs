@@ -32,7 +32,8 @@ public class EvaluationCommandTests
     [Fact]
     public async Task Results_are_a_table()
     {
-        (int exit, string output, string error) = await RunAsync(["eval", "piqa={tasks}/piqa.jsonl", "copa={tasks}/copa.jsonl", "-m", "{model}", "--limit", "2"]);
+        (int exit, string output, string error) =
+            await RunAsync(["eval", "piqa={tasks}/piqa.jsonl", "copa={tasks}/copa.jsonl", "-m", "{model}", "--limit", "2"]);
         Assert.Equal(0, exit);
         string[] lines = output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(["task", "piqa", "copa", "mean"], lines.Select(line => line.Split(' ')[0]));

@@ -15,7 +15,8 @@ internal sealed record ProgramResult(int ExitCode, string Output, string[] Error
         Assert.True(Errors.Length > 0, "nothing on standard error");
         Assert.StartsWith("meki: ", Errors[^1], StringComparison.Ordinal);
         Assert.Contains(problem, Errors[^1], StringComparison.Ordinal);
-        Assert.All(Errors[..^1], line => Assert.Matches(@"^(check|weights|fold|rows) +(0 % of [\d.,]+ MB|\d+ % of [\d.,]+ MB, [\d.,]+ MB/s, \d+:\d\d:\d\d left)$", line));
+        Assert.All(Errors[..^1],
+            line => Assert.Matches(@"^(check|weights|fold|rows) +(0 % of [\d.,]+ MB|\d+ % of [\d.,]+ MB, [\d.,]+ MB/s, \d+:\d\d:\d\d left)$", line));
         Assert.DoesNotContain("   at ", all, StringComparison.Ordinal);
         Assert.DoesNotContain("Exception", all, StringComparison.Ordinal);
         Assert.Equal(exitCode, ExitCode);

@@ -43,7 +43,8 @@ public class NumberTests
             Assert.Contains($", not '{text}'", error, StringComparison.Ordinal);
         }
         Assert.Single(Errors(command, option, isList ? "1,,2" : "1.5.2"), each => each.StartsWith($"{option} takes a ", StringComparison.Ordinal));
-        string error400 = Assert.Single(Errors(command, option, "1" + new string('0', 400)), each => each.StartsWith($"{option} takes a ", StringComparison.Ordinal));
+        string error400 = Assert.Single(Errors(command, option, "1" + new string('0', 400)), each =>
+            each.StartsWith($"{option} takes a ", StringComparison.Ordinal));
         Assert.InRange(error400.Length, 0, 200);
     }
 

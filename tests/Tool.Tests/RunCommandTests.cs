@@ -45,7 +45,8 @@ public sealed partial class RunCommandTests : IDisposable
         Assert.Matches(
             @"^loaded in \d+\.\d\d s \| kernels \w+ \| 2 threads \| weights \d+\.\d MB mapped, \d+\.\d MB packed \| rows \d+\.\d MB on storage$",
             run.Errors[0]);
-        Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token \| [\d.]+ % in the cache \| a read took \d+ µs \(p99 \d+\) \| a token waited [\d.]+ µs \(p99 [\d.]+\)$");
+        Match rows = Regex.Match(run.Errors[1], @"^rows: ([\d.]+) and (\d+) bytes for each token \| [\d.]+ % in the cache"
+            + @" \| a read took \d+ µs \(p99 \d+\) \| a token waited [\d.]+ µs \(p99 [\d.]+\)$");
         Assert.True(rows.Success, run.Errors[1]);
         // Six layers; a token that the prompt repeats is read once.
         Assert.InRange(double.Parse(rows.Groups[1].Value, CultureInfo.InvariantCulture), 1, 6);
@@ -225,6 +226,7 @@ public sealed partial class RunCommandTests : IDisposable
         (await MekiProgram.Run("run", Prompt, "--model", _folder["c"])).AssertFailed(1, $"{_folder["c"]} has no tokenizer");
     }
 
-    [GeneratedRegex(@"^(\d+)\+(\d+) tokens \| prefill ([\d.]+) tokens/s \| decode ([\d.]+) tokens/s \| resident (\d+) MB \| (\d+) rows, ([\d.]+) kB read from storage \| waited ([\d.]+) ms for rows$")]
+    [GeneratedRegex(@"^(\d+)\+(\d+) tokens \| prefill ([\d.]+) tokens/s \| decode ([\d.]+) tokens/s \| resident (\d+) MB"
+        + @" \| (\d+) rows, ([\d.]+) kB read from storage \| waited ([\d.]+) ms for rows$")]
     private static partial Regex FactsLine();
 }

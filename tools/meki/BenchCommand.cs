@@ -48,12 +48,14 @@ internal static class BenchCommand
             using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
             string[] variant =
             [
-                .. load.WithoutMeKi ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"] : Array.Empty<string>(), .. rows.Describe(parsed),
+                .. load.WithoutMeKi ? ["no meki"] : Array.Empty<string>(), .. parsed.GetValue(cold) ? ["cold"]
+                    : Array.Empty<string>(), .. rows.Describe(parsed),
                 .. parsed.GetValue(pace) is { } rate ? [string.Create(CultureInfo.InvariantCulture, $"pace {rate}")] : Array.Empty<string>(),
                 .. (load.KeyFormat, load.ValueFormat) == (KvFormat.F16, KvFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
             ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
-            Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant)).Write(results, parsed.GetRequiredValue(format)));
+            Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant))
+                .Write(results, parsed.GetRequiredValue(format)));
         }, CancellationToken.None));
         return command;
     }

@@ -33,7 +33,8 @@ internal sealed class CacheOptions
 
     private static Option<string?> Create(string name, string description, params string[] aliases)
     {
-        Option<string?> option = new(name, aliases) { Description = $"{description} Default: {(aliases.Length == 0 ? Names[0] : "--kv-type")}.", HelpName = "TYPE" };
+        Option<string?> option = new(name, aliases) { Description = $"{description} Default: {(aliases.Length == 0 ? Names[0] : "--kv-type")}.", HelpName =
+            "TYPE" };
         option.AcceptOnlyFromAmong(Names);
         return option;
     }

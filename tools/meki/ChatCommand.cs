@@ -212,5 +212,6 @@ internal sealed class ChatLoop(Conversation conversation, ChatInput input, Gener
 
     private string Stats() => _last is not { } run ? "nothing was answered yet" : string.Create(CultureInfo.InvariantCulture,
         $"{run.PromptTokens} tokens of prompt, {run.ReusedTokens} of them computed before | prefill {run.PrefillTokensPerSecond:f1} tokens/s"
-        + $" | {run.GeneratedTokens} generated, {run.DecodeTokensPerSecond:f1} tokens/s | {conversation.Position} of {conversation.Model.Config.ContextLength} in the context");
+        + $" | {run.GeneratedTokens} generated, {run.DecodeTokensPerSecond:f1} tokens/s"
+        + $" | {conversation.Position} of {conversation.Model.Config.ContextLength} in the context");
 }

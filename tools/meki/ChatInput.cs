@@ -2,7 +2,8 @@ using System.Text;
 
 namespace MeKi.Tool;
 
-/// <summary>What a user says, one message at a time: a line, pasted lines together, lines that end with a backslash, or lines between two of three quotes.</summary>
+/// <summary>What a user says, one message at a time: a line, pasted lines together, lines that end with a backslash, or lines between two of three
+/// quotes.</summary>
 /// <param name="cancellation">Leaves a read that waits.</param>
 internal sealed class ChatInput(CancellationToken cancellation) : IDisposable
 {

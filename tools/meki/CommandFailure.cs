@@ -43,8 +43,8 @@ internal static class CommandFailure
             // Names of parameters are for programmers.
             return Report(failure.Message.Replace($" (Parameter '{failure.ParamName}')", "", StringComparison.Ordinal), Failed);
         }
-        catch (Exception failure) when (failure is MeKiException or ContextOverflowException or IOException or UnauthorizedAccessException or InvalidOperationException
-            or PlatformNotSupportedException)
+        catch (Exception failure) when (failure is MeKiException or ContextOverflowException or IOException or UnauthorizedAccessException
+            or InvalidOperationException or PlatformNotSupportedException)
         {
             return Report(failure.Message, Failed);
         }

@@ -9,7 +9,8 @@ internal static class CompareCommand
 {
     public static Command Create()
     {
-        Argument<string> reference = new("A") { Description = "The model that counts as right: a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint." };
+        Argument<string> reference = new("A") { Description =
+            "The model that counts as right: a folder that 'meki convert' wrote, a .gguf file or a Hugging Face checkpoint." };
         Argument<string> candidate = new("B") { Description = "The model to compare with it, of the same vocabulary." };
         Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", HelpName = "FILE", Required = true };
         NumberOption<int> window = PerplexityCommand.Window();
@@ -33,7 +34,8 @@ internal static class CompareCommand
         table.Add("KL(A||B) mean", ResultTable.Number(result.KlDivergence.Mean, "f9"), ResultTable.Number(result.KlDivergence.StandardError, "f9"), "nats");
         table.Add("KL(A||B) 99 %", ResultTable.Number(result.KlPercentile99, "f9"), "", "nats");
         table.Add("KL(A||B) max", ResultTable.Number(result.KlMaximum, "f9"), "", "nats");
-        table.Add("same top token", ResultTable.Number(100 * result.TopAgreement.Mean, "f3"), ResultTable.Number(100 * result.TopAgreement.StandardError, "f3"), "%");
+        table.Add("same top token", ResultTable.Number(100 * result.TopAgreement.Mean, "f3"), ResultTable.Number(100 * result.TopAgreement.StandardError, "f3"),
+            "%");
         table.Add("logit difference", ResultTable.Number(result.LogitRms, "f6"), "", "RMS");
         table.Add("perplexity of A", ResultTable.Number(result.Reference.Perplexity, "f4"), ResultTable.Number(result.Reference.StandardError, "f4"), "");
         table.Add("perplexity of B", ResultTable.Number(result.Candidate.Perplexity, "f4"), ResultTable.Number(result.Candidate.StandardError, "f4"), "");

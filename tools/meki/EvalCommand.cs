@@ -20,7 +20,8 @@ internal static class EvalCommand
         NumberOption<int> threads = Numbers.Threads();
         Command command = new("eval", "Measure a model in zero-shot tasks, as lm-evaluation-harness does.") { tasks, model, limit, threads };
         command.SetAction((parsed, cancellation) => Task.Run(() => Evaluate(
-            parsed.GetRequiredValue(tasks), parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetValue(limit), new() { Threads = parsed.GetValue(threads) }, cancellation),
+            parsed.GetRequiredValue(tasks), parsed.GetValue(model)
+                ?? DemoModel.Find(), parsed.GetValue(limit), new() { Threads = parsed.GetValue(threads) }, cancellation),
             CancellationToken.None));
         return command;
     }
@@ -42,7 +43,8 @@ internal static class EvalCommand
         {
             table.Add(
                 result.Task, ResultTable.Number(result.Questions, "n0"), Percent(result.Accuracy.Mean), Percent(result.Accuracy.StandardError),
-                Percent(result.NormalizedAccuracy?.Mean), Percent(result.NormalizedAccuracy?.StandardError), ResultTable.Number(result.Perplexity ?? double.NaN, "f3"));
+                Percent(result.NormalizedAccuracy?.Mean), Percent(result.NormalizedAccuracy?.StandardError),
+                    ResultTable.Number(result.Perplexity ?? double.NaN, "f3"));
         }
         if (results.Count > 1)
             table.Add("mean", "", Percent(results.Average(result => result.Accuracy.Mean)), "", "", "", "");

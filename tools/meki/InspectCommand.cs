@@ -77,8 +77,10 @@ internal static class InspectCommand
         using GgufFile file = GgufFile.Open(path);
         foreach ((string key, object value) in file.Metadata.Raw)
             table.Add(UntrustedText.Line(key, LongestValue), Value(value));
-        foreach (IGrouping<GgmlType, GgufTensor> type in file.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(type => type.Sum(tensor => tensor.ByteLength)))
-            table.Add($"tensors, {GgmlTypeLayout.BlockType(type.Key)}{(GgmlTypeLayout.IsPanels(type.Key) ? " in panels" : "")}", $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
+        foreach (IGrouping<GgmlType, GgufTensor> type in file.Tensors.GroupBy(tensor => tensor.Type)
+            .OrderByDescending(type => type.Sum(tensor => tensor.ByteLength)))
+            table.Add($"tensors, {GgmlTypeLayout.BlockType(type.Key)}{(GgmlTypeLayout.IsPanels(type.Key) ? " in panels" : "")}",
+                $"{type.Count()}, {Number(type.Sum(tensor => tensor.ByteLength))} bytes");
         if (file.Files.Count > 1)
             table.Add("files", Number(file.Files.Count));
         table.Add(file.Files.Count > 1 ? "bytes of the files" : "bytes of the file", Number(file.Files.Sum(part => part.Length)));

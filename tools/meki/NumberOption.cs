@@ -41,7 +41,8 @@ internal static class Numbers
     private const int MostShown = 40;
 
     /// <summary>The option that says how many threads compute.</summary>
-    public static NumberOption<int> Threads() => new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, ComputePool.MaxThreads);
+    public static NumberOption<int> Threads() =>
+        new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, ComputePool.MaxThreads);
 
     /// <summary>An option with whole numbers, separated by commas or given one after the other.</summary>
     public static Option<int[]> List(string name, string[] aliases, string description, int least, int most) => new(name, aliases)

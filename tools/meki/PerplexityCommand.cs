@@ -40,7 +40,8 @@ internal static class PerplexityCommand
         ResultTable table = new(false, true, true, false);
         table.Add("", "value", "std error", "");
         table.Add("perplexity", ResultTable.Number(result.Perplexity, "f4"), ResultTable.Number(result.StandardError, "f4"), "");
-        table.Add("mean NLL", ResultTable.Number(result.NegativeLogLikelihood.Mean, "f6"), ResultTable.Number(result.NegativeLogLikelihood.StandardError, "f6"), "nats per token");
+        table.Add("mean NLL", ResultTable.Number(result.NegativeLogLikelihood.Mean, "f6"), ResultTable.Number(result.NegativeLogLikelihood.StandardError, "f6"),
+            "nats per token");
         table.Add("scored", ResultTable.Number(result.Tokens, "n0"), "", "tokens");
         table.Add("windows", ResultTable.Number(result.Windows, "n0"), "", $"of {window} tokens");
         table.Write(Console.Out);

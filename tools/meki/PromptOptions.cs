@@ -39,7 +39,8 @@ internal sealed class PromptOptions
         command.Add(_noSpecial);
         command.Validators.Add(parsed =>
         {
-            int sources = new SymbolResult?[] { parsed.GetResult(_text), parsed.GetResult(_file), parsed.GetResult(_tokens) }.Count(each => each is { Tokens.Count: > 0 });
+            int sources = new SymbolResult?[] { parsed.GetResult(_text), parsed.GetResult(_file), parsed.GetResult(_tokens) }.Count(each =>
+                each is { Tokens.Count: > 0 });
             if (sources == 0)
                 parsed.AddError("There is no prompt: give a text, --file FILE, --tokens N,N or - for standard input.");
             if (sources > 1)

@@ -13,11 +13,13 @@ internal static class QuantizeCommand
         Option<string> type = ConvertCommand.WeightType(
             "Type of the weights, for each matrix the format that llama-quantize gives it (q4_k and q5_k as with its --pure)", fallback: null);
         Option<bool> requantize = new("--requantize") { Description = "Allow weights that are quantised already: they lose a second time." };
-        Option<bool> panels = new("--panels") { Description = "Store a dense model's weights, too, in this engine's own layout: mapped and used as they lie; llama.cpp does not read it." };
+        Option<bool> panels = new("--panels") { Description =
+            "Store a dense model's weights, too, in this engine's own layout: mapped and used as they lie; llama.cpp does not read it." };
         Command command = new("quantize", "Store a model's weights in another format.") { input, output, type, panels, requantize };
         command.SetAction((parsed, cancellation) => Task.Run(() => Quantize(
             parsed.GetRequiredValue(input), parsed.GetRequiredValue(output),
-            ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)], parsed.GetValue(requantize), parsed.GetValue(panels), cancellation), CancellationToken.None));
+            ConvertCommand.WeightTypes[parsed.GetRequiredValue(type)], parsed.GetValue(requantize), parsed.GetValue(panels), cancellation),
+                CancellationToken.None));
         return command;
     }
 

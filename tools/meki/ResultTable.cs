@@ -14,7 +14,8 @@ internal sealed class ResultTable(params bool[] rightAligned)
     {
         int[] widths = [.. rightAligned.Select((_, column) => _rows.Max(row => row[column].Length))];
         foreach (string[] row in _rows)
-            output.WriteLine(string.Join("  ", row.Select((cell, column) => rightAligned[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
+            output.WriteLine(string.Join("  ",
+                row.Select((cell, column) => rightAligned[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
     }
 
     /// <summary>A number as it stands in a cell; a dash where there is none.</summary>

@@ -62,14 +62,16 @@ internal static class RunCommand
             };
             if (ids is not null && parsed.GetValue(chat))
                 throw new ArgumentException("--chat takes a text, not --tokens.");
-            await RunAsync(ids, text, parsed.GetValue(model) ?? DemoModel.Find(), load, options, saved, parsed.GetValue(chat), parsed.GetValue(stats), cancellation)
+            await RunAsync(ids, text, parsed.GetValue(model)
+                ?? DemoModel.Find(), load, options, saved, parsed.GetValue(chat), parsed.GetValue(stats), cancellation)
                 .ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task RunAsync(
-        int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool chat, bool stats, CancellationToken cancellation)
+        int[]? ids, string text, string path, LoadOptions load, GenerationOptions options, PromptCache? cache, bool chat, bool stats,
+            CancellationToken cancellation)
     {
         using RowMeter meter = new();
         using MeKiModel model = await ModelLoading.LoadAsync(path, load, cancellation).ConfigureAwait(false);
@@ -144,5 +146,6 @@ internal static class RunCommand
 
     private static string Facts(GenerationStatistics run, StoreCounters rows) => string.Create(CultureInfo.InvariantCulture,
         $"{run.PromptTokens}+{run.GeneratedTokens} tokens | prefill {run.PrefillTokensPerSecond:f1} tokens/s | decode {run.DecodeTokensPerSecond:f1} tokens/s"
-        + $" | resident {Environment.WorkingSet / 1e6:f0} MB | {rows.RowsRead} rows, {rows.BytesRead / 1e3:f1} kB read from storage | waited {rows.WaitTime.TotalMilliseconds:f2} ms for rows");
+        + $" | resident {Environment.WorkingSet / 1e6:f0} MB"
+        + $" | {rows.RowsRead} rows, {rows.BytesRead / 1e3:f1} kB read from storage | waited {rows.WaitTime.TotalMilliseconds:f2} ms for rows");
 }

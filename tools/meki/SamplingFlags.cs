@@ -14,7 +14,8 @@ internal sealed class SamplingFlags
     private readonly NumberOption<int> _topK = Count("--top-k", "Keep the k likeliest tokens; 0 keeps all.", 0, "40");
     private readonly NumberOption<float> _topP = Amount("--top-p", [], "Keep the likeliest tokens up to this sum of probabilities.", 0.0001f, 1, "0.95");
     private readonly NumberOption<float> _minP = Amount("--min-p", [], "Keep tokens this times as likely as the likeliest.", 0, 1, "0.05");
-    private readonly NumberOption<float> _typical = Amount("--typical", [], "Keep the tokens of typical surprise up to this sum of probabilities.", 0.0001f, 1, "1, off");
+    private readonly NumberOption<float> _typical =
+        Amount("--typical", [], "Keep the tokens of typical surprise up to this sum of probabilities.", 0.0001f, 1, "1, off");
     private readonly NumberOption<float> _nSigma =
         Amount("--top-nsigma", [], "Keep tokens so many standard deviations below the likeliest.", 0, 1000, "0, off");
     private readonly NumberOption<float> _xtc = Amount("--xtc-probability", [], "How often XTC leaves the likeliest tokens out.", 0, 1, "0, off");
@@ -24,11 +25,13 @@ internal sealed class SamplingFlags
         Amount("--frequency-penalty", [], "Take this from a token for each time it came recently.", -1000, 1000, "0, off");
     private readonly NumberOption<float> _presence = Amount("--presence-penalty", [], "Take this from each recent token.", -1000, 1000, "0, off");
     private readonly NumberOption<int> _recent = Count("--repeat-last-n", "How many tokens are recent; -1 is all.", -1, "64");
-    private readonly NumberOption<float> _dry = Amount("--dry-multiplier", [], "Strength of DRY, which keeps sequences from being repeated.", 0, 1000, "0, off");
+    private readonly NumberOption<float> _dry = Amount("--dry-multiplier", [], "Strength of DRY, which keeps sequences from being repeated.", 0, 1000,
+        "0, off");
     private readonly NumberOption<float> _dryBase = Amount("--dry-base", [], "How DRY grows with each repeated token.", 1, 1000, "1.75");
     private readonly NumberOption<int> _dryLength = Count("--dry-allowed-length", "The longest sequence that DRY lets be repeated.", 0, "2");
     private readonly NumberOption<int> _dryRecent = Count("--dry-penalty-last-n", "How many tokens DRY looks at; -1 is all.", -1, "-1");
-    private readonly NumberOption<int> _mirostat = new("--mirostat", [], "2 lets Mirostat 2 choose how many tokens to draw from; 0 does not. Default: 0.", 0, 2);
+    private readonly NumberOption<int> _mirostat =
+        new("--mirostat", [], "2 lets Mirostat 2 choose how many tokens to draw from; 0 does not. Default: 0.", 0, 2);
     private readonly NumberOption<float> _tau = Amount("--mirostat-ent", [], "The surprise that Mirostat aims at, in bits.", 0, 1000, "5");
     private readonly NumberOption<float> _eta = Amount("--mirostat-lr", [], "How fast Mirostat learns.", 0, 1000, "0.1");
     private readonly NumberOption<int> _seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
@@ -97,7 +100,8 @@ internal sealed class SamplingFlags
         MirostatTau = parsed.GetValue(_tau),
         MirostatEta = parsed.GetValue(_eta),
         Samplers = Names(parsed.GetValue(_samplers)),
-        LogitBias = parsed.GetValue(_bias) is { Length: > 0 } biases ? biases.GroupBy(each => each.Key).ToDictionary(each => each.Key, each => each.Last().Value) : null,
+        LogitBias = parsed.GetValue(_bias) is { Length: > 0 } biases
+            ? biases.GroupBy(each => each.Key).ToDictionary(each => each.Key, each => each.Last().Value) : null,
         Seed = parsed.GetValue(_seed),
     };
 
@@ -117,7 +121,8 @@ internal sealed class SamplingFlags
         {
             if (amount is "-inf" or "-infinity" or "false")
                 return new(id, float.NegativeInfinity);
-            if (float.TryParse(amount, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out float bias) && float.IsFinite(bias))
+            if (float.TryParse(amount, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out float bias)
+                && float.IsFinite(bias))
                 return new(id, bias);
         }
         argument.AddError($"--logit-bias takes a token id and what to add, as 15043+1 or 15043-inf, not '{text}'.");

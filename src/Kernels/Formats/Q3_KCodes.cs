@@ -6,8 +6,8 @@ using MeKi.Quant;
 namespace MeKi.Kernels.Formats;
 
 /// <summary>
-/// <see cref="Q3_K"/>: three bits around 4, a scale for 16 columns, 256 columns in a block. Eight times a code is one of six bits around 32, and an eighth of the
-/// scale makes up for it: exactly, all being powers of two.
+/// <see cref="Q3_K"/>: three bits around 4, a scale for 16 columns, 256 columns in a block. Eight times a code is one of six bits around 32, and an eighth of
+/// the scale makes up for it: exactly, all being powers of two.
 /// </summary>
 internal readonly unsafe struct Q3_KCodes : IPanelCodes<SubScaledCodes>
 {

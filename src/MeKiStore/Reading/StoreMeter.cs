@@ -10,11 +10,13 @@ namespace MeKi.Store.Reading;
 internal sealed class StoreMeter(string path)
 {
     private static readonly Meter Meter = new("MeKi.Store");
-    private static readonly Counter<long> HitCounter = Meter.CreateCounter<long>("meki.store.hits", "{record}", "Records asked for that were in memory or on their way.");
+    private static readonly Counter<long> HitCounter =
+        Meter.CreateCounter<long>("meki.store.hits", "{record}", "Records asked for that were in memory or on their way.");
     private static readonly Counter<long> MissCounter = Meter.CreateCounter<long>("meki.store.misses", "{record}", "Records asked for that had to be read.");
     private static readonly Counter<long> ByteCounter = Meter.CreateCounter<long>("meki.store.bytes", "By", "Bytes read from storage.");
     private static readonly Histogram<double> ReadLatency = Meter.CreateHistogram<double>("meki.store.read.duration", "s", "Time of one read of the file.");
-    private static readonly Histogram<double> TokenWait = Meter.CreateHistogram<double>("meki.store.wait", "s", "Time that a batch stood waiting for its rows, divided by its tokens.");
+    private static readonly Histogram<double> TokenWait =
+        Meter.CreateHistogram<double>("meki.store.wait", "s", "Time that a batch stood waiting for its rows, divided by its tokens.");
 
     private readonly KeyValuePair<string, object?> _file = new("file", path);
     private long _records, _bytes, _reads, _readTicks, _waitTicks, _hits, _misses;
@@ -23,7 +25,8 @@ internal sealed class StoreMeter(string path)
     /// <param name="layers">Rows of a record.</param>
     public StoreCounters Sums(int layers) => new(
         Interlocked.Read(ref _records) * layers, Interlocked.Read(ref _bytes), Stopwatch.GetElapsedTime(0, Interlocked.Read(ref _waitTicks)),
-        Interlocked.Read(ref _hits), Interlocked.Read(ref _misses), Interlocked.Read(ref _reads), Stopwatch.GetElapsedTime(0, Interlocked.Read(ref _readTicks)));
+        Interlocked.Read(ref _hits), Interlocked.Read(ref _misses), Interlocked.Read(ref _reads),
+            Stopwatch.GetElapsedTime(0, Interlocked.Read(ref _readTicks)));
 
     public void Asked(int hits, int misses)
     {

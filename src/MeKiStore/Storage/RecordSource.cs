@@ -53,7 +53,8 @@ internal abstract class RecordSource : IDisposable
                 throw new RowFileException(Path, $"byte {offset}", failure.Message.TrimEnd('.'), "Check the storage device", failure);
             }
             if (read == 0)
-                throw new RowFileException(Path, $"byte {offset}", "the file ends here; it was truncated while open", "Copy the file again and reload the model");
+                throw new RowFileException(Path, $"byte {offset}", "the file ends here; it was truncated while open",
+                    "Copy the file again and reload the model");
             target = target[read..];
             offset += read;
         }

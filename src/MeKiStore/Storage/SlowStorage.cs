@@ -61,7 +61,8 @@ internal sealed class SlowStorage : RecordSource
                 continue;
             }
             using ManualResetEventSlim over = new();
-            using ITimer timer = _time.CreateTimer(static state => ((ManualResetEventSlim)state!).Set(), over, TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+            using ITimer timer = _time.CreateTimer(static state => ((ManualResetEventSlim)state!).Set(), over,
+                TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
             over.Wait();
         }
     }

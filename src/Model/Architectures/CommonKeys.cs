@@ -19,7 +19,8 @@ internal static class CommonKeys
         new IntKey("feed_forward_length", "intermediate_size", c => c.FeedForwardSize, (c, v) => c.FeedForwardSize = v),
         new IntKey("attention.head_count", "num_attention_heads", c => c.Heads, (c, v) => c.Heads = v),
         new IntKey("attention.head_count_kv", "num_key_value_heads", c => c.KvHeads, (c, v) => c.KvHeads = v) { Default = c => c.Heads },
-        new IntKey("attention.key_length", "head_dim", c => c.HeadDimension, (c, v) => c.HeadDimension = v) { Default = c => c.HiddenSize / Math.Max(c.Heads, 1) },
+        new IntKey("attention.key_length", "head_dim", c => c.HeadDimension,
+            (c, v) => c.HeadDimension = v) { Default = c => c.HiddenSize / Math.Max(c.Heads, 1) },
         new ValueLengthKey(),
         new FloatKey("attention.layer_norm_rms_epsilon", "rms_norm_eps", c => c.NormEps, (c, v) => c.NormEps = v) { Default = normEps, Range = (0, 1) },
         new RotaryKeys(theta),
@@ -101,7 +102,8 @@ internal static class CommonKeys
         {
             JsonPlace? parameters = ConfigRopeScaling.Parameters(json);
             config.RopeTheta = parameters?.TryFloat("rope_theta") ?? json.TryFloat(Json!) ?? Theta;
-            config.RotaryDimension = (int)(config.HeadDimension * (parameters?.TryFloat("partial_rotary_factor") ?? json.TryFloat("partial_rotary_factor") ?? 1));
+            config.RotaryDimension =
+                (int)(config.HeadDimension * (parameters?.TryFloat("partial_rotary_factor") ?? json.TryFloat("partial_rotary_factor") ?? 1));
             config.RopeScaling = ConfigRopeScaling.Read(json, config);
         }
 

@@ -99,7 +99,8 @@ internal static class GemmaKeys
             config.Windows = SlidingWindows.ReadTypes(json, config.Layers, Defaults.Window, Defaults.Period);
             config.SharingLayers = json.TryInt("num_kv_shared_layers") ?? Architecture(config).DefaultSharingLayers;
             JsonPlace width = json.Field(Json!);
-            int[] widths = width.Element.ValueKind == JsonValueKind.Array ? [.. width.Items().Select(item => (int)Math.Clamp(item.Number(), 0, int.MaxValue / 2))]
+            int[] widths = width.Element.ValueKind == JsonValueKind.Array
+                ? [.. width.Items().Select(item => (int)Math.Clamp(item.Number(), 0, int.MaxValue / 2))]
                 : config.Layers is > 0 and <= ModelConfig.MaxLayers ? [.. Enumerable.Repeat(json.Int(Json!), config.Layers)] : [json.Int(Json!)];
             if (config.Layers is > 0 and <= ModelConfig.MaxLayers && widths.Length != config.Layers)
                 throw width.Fault($"tells of {widths.Length} layers where the model has {config.Layers}", "Correct it");

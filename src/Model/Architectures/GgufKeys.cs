@@ -56,7 +56,8 @@ internal sealed class GgufKeys(GgufFile file, string architecture)
     }
 
     /// <summary>Rows of a matrix among the tensors; null where the file has none of the name.</summary>
-    public int? TryRows(string name) => file.TryGetTensor(name, out GgufTensor? tensor) && tensor.Sides is [_, long rows] ? (int)Math.Min(rows, int.MaxValue) : null;
+    public int? TryRows(string name) =>
+        file.TryGetTensor(name, out GgufTensor? tensor) && tensor.Sides is [_, long rows] ? (int)Math.Min(rows, int.MaxValue) : null;
 
     /// <summary>A number with a fraction; null where the file does not tell.</summary>
     public float? TryFloat(string key) => Metadata.TryGetFloat($"{architecture}.{key}");

@@ -20,8 +20,10 @@ internal class Qwen3 : Llama
         Matrix(Role.Query, "attn_q.weight", "self_attn.q_proj.weight", QueryRows, Width).Megatron(GroupOf(0, c => c.Heads / c.KvHeads)),
         Matrix(Role.Key, "attn_k.weight", "self_attn.k_proj.weight", KeyRows, Width).Megatron(GroupOf(1, _ => 1)),
         Matrix(Role.Value, "attn_v.weight", "self_attn.v_proj.weight", KeyRows, Width).Megatron(GroupOf(2, _ => 1)),
-        Vector(Role.QueryNorm, "attn_q_norm.weight", "self_attn.q_norm.weight", HeadSize).Megatron("self_attention.q_layernorm.weight") with { Optional = true },
-        Vector(Role.KeyNorm, "attn_k_norm.weight", "self_attn.k_norm.weight", HeadSize).Megatron("self_attention.k_layernorm.weight") with { Optional = true, With = Role.QueryNorm },
+        Vector(Role.QueryNorm, "attn_q_norm.weight", "self_attn.q_norm.weight", HeadSize)
+            .Megatron("self_attention.q_layernorm.weight") with { Optional = true },
+        Vector(Role.KeyNorm, "attn_k_norm.weight", "self_attn.k_norm.weight", HeadSize)
+            .Megatron("self_attention.k_layernorm.weight") with { Optional = true, With = Role.QueryNorm },
         Matrix(Role.AttentionOutput, "attn_output.weight", "self_attn.o_proj.weight", Width, QueryRows).Megatron("self_attention.linear_proj.weight"),
         Vector(Role.FeedForwardNorm, "ffn_norm.weight", "post_attention_layernorm.weight", Width).Megatron("mlp.linear_fc1.layer_norm_weight"),
         Matrix(Role.Gate, "ffn_gate.weight", "mlp.gate_proj.weight", Inner, Width).Megatron(HalfOf("mlp.linear_fc1.weight", 0, c => c.FeedForwardSize)),

@@ -31,21 +31,24 @@ internal sealed class Qwen3MeKi : Qwen3
     public override IReadOnlyList<TensorSpec> Tensors { get; } =
     [
         .. new Qwen3().Tensors,
-        Matrix(Role.BranchGate, "meki_gate.weight", "meki.gate_proj.weight", Memory, Width).Megatron("meki_module.gate_proj.weight"),                         // W_g (4)
-        Matrix(Role.BranchOutput, "meki_out.weight", "meki.out_proj.weight", Width, Memory).Megatron("meki_module.out_proj.weight"),                          // W_o (6)
-        Vector(Role.BranchNorm, "meki_post_norm.weight", "meki.post_norm.weight", Width).Megatron("meki_module.post_norm.weight"),                            // (6)
-        Trained(Vector(Role.MixNorm, "meki_mix_norm.weight", "meki.mix_norm.weight", Memory).Megatron("meki_module.mix_norm.weight")),                        // (3)
-        Trained(Matrix(Role.Memory, "meki_memory.weight", "meki.memory.weight", Vocabulary, Memory).Megatron("meki_module.embeddings.weight")) with           // M (1)
+        // W_g and W_o, the norm behind them (4, 6).
+        Matrix(Role.BranchGate, "meki_gate.weight", "meki.gate_proj.weight", Memory, Width).Megatron("meki_module.gate_proj.weight"),
+        Matrix(Role.BranchOutput, "meki_out.weight", "meki.out_proj.weight", Width, Memory).Megatron("meki_module.out_proj.weight"),
+        Vector(Role.BranchNorm, "meki_post_norm.weight", "meki.post_norm.weight", Width).Megatron("meki_module.post_norm.weight"),
+        // e = α M + β P, normalised (1, 3).
+        Trained(Vector(Role.MixNorm, "meki_mix_norm.weight", "meki.mix_norm.weight", Memory).Megatron("meki_module.mix_norm.weight")),
+        Trained(Matrix(Role.Memory, "meki_memory.weight", "meki.memory.weight", Vocabulary, Memory).Megatron("meki_module.embeddings.weight")) with
         {
             OverVocabulary = true,
             Optional = true,
         },
-        Trained(Vector(Role.Alpha, "meki_alpha", "meki.alpha", (_, _) => 1).Megatron("meki_module.alpha_scale")),                                             // (3)
-        Trained(Vector(Role.Beta, "meki_beta", "meki.beta", (_, _) => 1).Megatron("meki_module.beta_scale")) with { Optional = true, With = Role.ProjectionDown },                        // (3)
-        Trained(Matrix(Role.ProjectionGate, "meki_projection_gate.weight", "meki.projection.gate_proj.weight", Projection, Width)                             // G (2)
-            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 0, c => c.HiddenSize / 2))) with { Optional = true, With = Role.ProjectionDown },
-        Trained(Matrix(Role.ProjectionUp, "meki_projection_up.weight", "meki.projection.up_proj.weight", Projection, Width)
-            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 1, c => c.HiddenSize / 2))) with { Optional = true, With = Role.ProjectionDown },
+        Trained(Vector(Role.Alpha, "meki_alpha", "meki.alpha", (_, _) => 1).Megatron("meki_module.alpha_scale")),
+        Projected(Vector(Role.Beta, "meki_beta", "meki.beta", (_, _) => 1).Megatron("meki_module.beta_scale")),
+        // P, the projection of the embedding (2).
+        Projected(Matrix(Role.ProjectionGate, "meki_projection_gate.weight", "meki.projection.gate_proj.weight", Projection, Width)
+            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 0, c => c.HiddenSize / 2))),
+        Projected(Matrix(Role.ProjectionUp, "meki_projection_up.weight", "meki.projection.up_proj.weight", Projection, Width)
+            .Megatron(HalfOf("meki_module.word_emb_projection.linear_fc1.weight", 1, c => c.HiddenSize / 2))),
         Trained(Matrix(Role.ProjectionDown, "meki_projection_down.weight", "meki.projection.down_proj.weight", Memory, Projection)
             .Megatron("meki_module.word_emb_projection.linear_fc2.weight")) with { Optional = true },
         Trained(Vector(Role.ProjectionNorm, "meki_projection_norm.weight", "meki.projection.norm.weight", Width)
@@ -77,4 +80,7 @@ internal sealed class Qwen3MeKi : Qwen3
     }
 
     private static TensorSpec Trained(TensorSpec spec) => spec with { OnlyInCheckpoints = true };
+
+    // There with the projection, or not at all.
+    private static TensorSpec Projected(TensorSpec spec) => Trained(spec) with { Optional = true, With = Role.ProjectionDown };
 }

@@ -45,9 +45,11 @@ internal sealed class SmolLM3 : Llama
         public override void Write(ModelConfig config, GgufMetadata metadata)
         {
             if (!config.UnturnedLayers.SequenceEqual(Every(4, config.Layers)))
-                throw new ModelFileException(metadata.Path, $"$.{Json}", "tells of other layers than every fourth, which GGUF has no key for", "Run the checkpoint as it is");
+                throw new ModelFileException(metadata.Path, $"$.{Json}", "tells of other layers than every fourth, which GGUF has no key for",
+                    "Run the checkpoint as it is");
         }
 
-        private static int[] Every(int interval, int layers) => interval <= 0 ? [] : [.. Enumerable.Range(0, Math.Max(layers, 0)).Where(layer => (layer + 1) % interval == 0)];
+        private static int[] Every(int interval, int layers) =>
+            interval <= 0 ? [] : [.. Enumerable.Range(0, Math.Max(layers, 0)).Where(layer => (layer + 1) % interval == 0)];
     }
 }

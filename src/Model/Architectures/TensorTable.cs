@@ -30,7 +30,8 @@ internal static class TensorTable
     public static int Projection(ModelConfig config, int layer) => config.HiddenSize / 2;
 
     /// <summary>A matrix of every layer, [rows × columns].</summary>
-    public static TensorSpec Matrix(Role role, TensorName gguf, TensorName? huggingFace, Size rows, Size columns) => new(role, gguf, huggingFace, rows, columns);
+    public static TensorSpec Matrix(Role role, TensorName gguf, TensorName? huggingFace, Size rows, Size columns) =>
+        new(role, gguf, huggingFace, rows, columns);
 
     /// <summary>A vector of every layer, [length].</summary>
     public static TensorSpec Vector(Role role, TensorName gguf, TensorName? huggingFace, Size length) =>

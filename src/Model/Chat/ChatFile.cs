@@ -40,7 +40,8 @@ internal sealed partial class ChatFile : JsonSerializerContext
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new ModelFileException(path, "", failure is FileNotFoundException ? "there is no such file" : $"cannot be read: {failure.Message.TrimEnd('.')}",
+            throw new ModelFileException(path, "", failure is FileNotFoundException ? "there is no such file"
+                : $"cannot be read: {failure.Message.TrimEnd('.')}",
                 Remedy, failure);
         }
     }

@@ -75,7 +75,8 @@ internal static class ChatJson
             {
                 ["role"] = "tool",
                 ["tool_call_id"] = result.CallId,
-                ["content"] = result.Exception is { } failure ? $"Error: {failure.Message}" : Value(result.Result) is var value && Text(value) is { } text ? text : Json(value),
+                ["content"] = result.Exception is { } failure ? $"Error: {failure.Message}" : Value(result.Result) is var value && Text(value) is { } text
+                    ? text : Json(value),
             };
         }
         if (message.Contents.Count > 0 && message.Contents.All(content => content is FunctionResultContent))
@@ -93,7 +94,8 @@ internal static class ChatJson
             ["function"] = new JsonObject
             {
                 ["name"] = call.Name,
-                ["arguments"] = new JsonObject((call.Arguments ?? new Dictionary<string, object?>()).Select(each => KeyValuePair.Create(each.Key, Value(each.Value)))),
+                ["arguments"] = new JsonObject((call.Arguments ?? new Dictionary<string, object?>())
+                    .Select(each => KeyValuePair.Create(each.Key, Value(each.Value)))),
             },
         })];
         if (calls.Count > 0)

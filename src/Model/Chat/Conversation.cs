@@ -118,7 +118,8 @@ public sealed class Conversation : IDisposable
         _session.Truncate(0);
     }
 
-    /// <summary>Writes the conversation to a file, and what is computed of it to a session file beside it. Each file is there as a whole or not at all.</summary>
+    /// <summary>Writes the conversation to a file, and what is computed of it to a session file beside it. Each file is there as a whole or not at
+    /// all.</summary>
     /// <param name="path">The file; the other has <c>.session</c> behind its name. Both are replaced.</param>
     /// <exception cref="ModelFileException">A file cannot be written.</exception>
     public void Save(string path)

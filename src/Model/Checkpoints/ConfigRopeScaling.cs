@@ -54,7 +54,8 @@ internal static class ConfigRopeScaling
             case "linear":
                 return new LinearRopeScaling(Number("factor"));
             case "llama3":
-                return new Llama3RopeScaling(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"), field.Int("original_max_position_embeddings"));
+                return new Llama3RopeScaling(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"),
+                    field.Int("original_max_position_embeddings"));
             case "yarn":
                 YarnRopeScaling yarn = Yarn(config.ContextLength);
                 // max_position_embeddings may tell the positions of the first training still.
@@ -65,7 +66,8 @@ internal static class ConfigRopeScaling
             case "longrope" or "su":
                 return Longer();
             default:
-                throw field.Fault($"has the kind {UntrustedText.Quote(kind)}, which this engine does not run", "Supported are linear, yarn, llama3, longrope and default");
+                throw field.Fault($"has the kind {UntrustedText.Quote(kind)}, which this engine does not run",
+                    "Supported are linear, yarn, llama3, longrope and default");
         }
 
         float Number(string name) => field.TryFloat(name) ?? throw field.Fault($"has no field '{name}'", "Add it");
@@ -78,7 +80,8 @@ internal static class ConfigRopeScaling
             int original = told ?? positions;
             float factor = field.TryFloat("factor") ?? (told is null ? Number("factor") : (float)positions / Math.Max(original, 1));
             double growth = field.TryFloat("attention_factor")
-                ?? (field.TryFloat("mscale") is { } all and not 0 && field.TryFloat("mscale_all_dim") is { } dims and not 0 ? Growth(factor, all) / Growth(factor, dims) : YarnRopeScaling.Growth(factor));
+                ?? (field.TryFloat("mscale") is { } all and not 0 && field.TryFloat("mscale_all_dim") is { } dims and not 0
+                    ? Growth(factor, all) / Growth(factor, dims) : YarnRopeScaling.Growth(factor));
             return new(factor, original)
             {
                 BetaFast = field.TryFloat("beta_fast") ?? 32,

@@ -95,7 +95,8 @@ internal sealed class GgufModel : WeightSource
     {
         metadata["general.architecture"] = config.Family;
         if (GgufRopeScaling.Tensors(config).Keys.Any(role => config.Architecture.Tensors.All(spec => spec.Role != role)))
-            throw new ModelFileException(metadata.Path, "RoPE scaling", $"is one that GGUF has no tensor for in the architecture '{config.Family}'", "Run the checkpoint as it is");
+            throw new ModelFileException(metadata.Path, "RoPE scaling", $"is one that GGUF has no tensor for in the architecture '{config.Family}'",
+                "Run the checkpoint as it is");
         foreach (ConfigKey key in config.Architecture.Keys)
             key.Write(config, metadata);
     }
@@ -106,7 +107,8 @@ internal sealed class GgufModel : WeightSource
         TensorPlace place = spec.InGguf(Config, layer);
         if (place.Part is not { } part)
             return MappedPanels(place.Name, rows, columns) ?? base.Panels(spec, layer, pool);
-        return MappedPanels(place.Name, part.Period, columns)?.Slice(part.First / PanelFormat.Rows, part.Rows / PanelFormat.Rows) ?? base.Panels(spec, layer, pool);
+        return MappedPanels(place.Name, part.Period, columns)?.Slice(part.First / PanelFormat.Rows, part.Rows / PanelFormat.Rows)
+            ?? base.Panels(spec, layer, pool);
     }
 
     /// <summary>The tensor where it lies in panels; null where it does not or there is none.</summary>
@@ -117,7 +119,8 @@ internal sealed class GgufModel : WeightSource
         GgufTensor tensor = Fitting(found, rows, columns);
         PanelFormat format = PanelFormat.Find(GgmlTypeLayout.BlockType(tensor.Type))!;
         if (rows % PanelFormat.Rows != 0)
-            throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}", "The file is damaged");
+            throw new ModelFileException(Path, UntrustedText.Tensor(name), $"has {rows} rows, which are not whole panels of {PanelFormat.Rows}",
+                "The file is damaged");
         return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
@@ -130,7 +133,8 @@ internal sealed class GgufModel : WeightSource
         return new(format, rows, columns, tensor.File!.Pointer + tensor.Offset);
     }
 
-    protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => spec.OnlyInCheckpoints ? [] : [spec.InGguf(config, layer)];
+    protected override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) =>
+        spec.OnlyInCheckpoints ? [] : [spec.InGguf(config, layer)];
 
     protected override bool Has(string name) => _file.TryGetTensor(name, out _);
 
@@ -155,8 +159,10 @@ internal sealed class GgufModel : WeightSource
         GgmlTypeLayout.IsPanels(tensor.Type) ? "lies in panels where rows are needed" : $"type {tensor.Type} is not supported",
         $"Quantise to one of {string.Join(", ", BlockFormat.All.Select(each => each.Name))}");
 
-    private GgufTensor Fitting(GgufTensor tensor, int rows, int columns) => tensor.Is(rows, columns) ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
-        $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]", "Convert the checkpoint again");
+    private GgufTensor Fitting(GgufTensor tensor, int rows, int columns) =>
+        tensor.Is(rows, columns) ? tensor : throw new ModelFileException(Path, UntrustedText.Tensor(tensor.Name),
+        $"has dimensions [{string.Join(", ", tensor.Dimensions)}] where the metadata makes it [{columns}{(rows == 1 ? "" : ", " + rows)}]",
+            "Convert the checkpoint again");
 
     public override bool TryAddReference() => _file.TryAddReference();
 

@@ -25,8 +25,10 @@ internal static class GgufRopeScaling
         int original = gguf.TryInt("rope.scaling.original_context_length") ?? config.ContextLength;
         if (gguf.Vector(LongName, config.RotaryDimension / 2) is { } longFactors)
         {
-            float[] shortFactors = gguf.Vector(ShortName, config.RotaryDimension / 2) ?? throw new ModelFileException(gguf.Metadata.Path, $"tensor '{ShortName}'", "is missing", "Convert the checkpoint again");
-            return new LongRopeScaling(shortFactors, longFactors, original, gguf.TryFloat("rope.scaling.attn_factor") ?? 1, IsLong: config.ContextLength > original);
+            float[] shortFactors = gguf.Vector(ShortName, config.RotaryDimension / 2)
+                ?? throw new ModelFileException(gguf.Metadata.Path, $"tensor '{ShortName}'", "is missing", "Convert the checkpoint again");
+            return new LongRopeScaling(shortFactors, longFactors, original, gguf.TryFloat("rope.scaling.attn_factor")
+                ?? 1, IsLong: config.ContextLength > original);
         }
         if (type is "none" or "")
             return divisors is null ? null : new DividedRopeScaling(divisors);
@@ -49,7 +51,8 @@ internal static class GgufRopeScaling
             AttentionFactor = (gguf.TryFloat("rope.scaling.attn_factor") ?? 1) * (gguf.TryFloat("rope.scaling.yarn_attn_factor") ?? 1),
         };
 
-        ModelFileException Unsupported(string key, string problem, string supported) => gguf.Fault($"rope.scaling.{key}", $"{problem}, which this engine does not run", $"Supported is {supported}");
+        ModelFileException Unsupported(string key, string problem, string supported) =>
+            gguf.Fault($"rope.scaling.{key}", $"{problem}, which this engine does not run", $"Supported is {supported}");
     }
 
     /// <summary>Writes what <see cref="Read"/> reads; divisors are a tensor and need no key.</summary>
@@ -80,9 +83,11 @@ internal static class GgufRopeScaling
     /// <summary>What the file's tensors hold for a scaling, by role; no checkpoint has them.</summary>
     public static IReadOnlyDictionary<Role, IReadOnlyList<float>> Tensors(ModelConfig config) => config.RopeScaling switch
     {
-        Llama3RopeScaling llama => new Dictionary<Role, IReadOnlyList<float>> { [Role.RotaryDivisors] = llama.Divisors(config.RotaryDimension, config.RopeTheta) },
+        Llama3RopeScaling llama =>
+            new Dictionary<Role, IReadOnlyList<float>> { [Role.RotaryDivisors] = llama.Divisors(config.RotaryDimension, config.RopeTheta) },
         DividedRopeScaling divided => new Dictionary<Role, IReadOnlyList<float>> { [Role.RotaryDivisors] = divided.Divisors },
-        LongRopeScaling longer => new Dictionary<Role, IReadOnlyList<float>> { [Role.LongRotaryDivisors] = longer.Long, [Role.ShortRotaryDivisors] = longer.Short },
+        LongRopeScaling longer =>
+            new Dictionary<Role, IReadOnlyList<float>> { [Role.LongRotaryDivisors] = longer.Long, [Role.ShortRotaryDivisors] = longer.Short },
         _ => new Dictionary<Role, IReadOnlyList<float>>(),
     };
 }

@@ -90,11 +90,13 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     protected override unsafe WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary)
     {
         SafetensorsTensor tensor = _folder.Tensors[name];
-        bool padded = overVocabulary && (_naming.PadsVocabulary || Config.Architecture.PadsVocabulary) && tensor.Shape is [long more and < 1 << 24, _] && more > rows;
+        bool padded = overVocabulary && (_naming.PadsVocabulary || Config.Architecture.PadsVocabulary) && tensor.Shape is [long more and < 1 << 24, _]
+            && more > rows;
         if (!tensor.Is(padded ? tensor.Shape[0] : rows, columns))
         {
             throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(name),
-                $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(rows == 1 ? "" : rows + ", ")}{columns}]", "Correct config.json or take the checkpoint's own");
+                $"has shape [{string.Join(", ", tensor.Shape)}] where the configuration makes it [{(rows == 1 ? "" : rows + ", ")}{columns}]",
+                    "Correct config.json or take the checkpoint's own");
         }
         WeightMatrix whole = new(BlockFormat.Of(TypeOf(tensor)), padded ? (int)tensor.Shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
         return padded ? whole.Take(rows) : whole;
@@ -146,10 +148,12 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     {
         List<string> names = [];
         if (config.PredictingLayers > 0)
-            names.AddRange(["mtp.", "model.mtp.", "model.mtp_layers.", .. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"model.layers.{layer}.")]);
+            names.AddRange(["mtp.", "model.mtp.", "model.mtp_layers.",
+                .. Enumerable.Range(config.Layers, config.PredictingLayers).Select(layer => $"model.layers.{layer}.")]);
         foreach (TensorSpec spec in config.Architecture.Tensors.Where(spec => spec.Role is Role.Head or Role.Beta && !config.Present.Contains(spec.Role)))
             names.AddRange(spec.Layers(config).SelectMany(layer => Places(spec, config, layer)).Select(place => place.Name).Where(Has));
-        if (names.FirstOrDefault(name => config.TiedHead && Places(config.SpecOf(Role.Head), config, 0).Any(place => place.Name == name)) is { } head && !IsEmbedding(head, config))
+        if (names.FirstOrDefault(name => config.TiedHead && Places(config.SpecOf(Role.Head), config, 0).Any(place => place.Name == name)) is { } head
+            && !IsEmbedding(head, config))
         {
             throw new ModelFileException(Path, UntrustedText.Tensor(head), "is another matrix than the embedding, though tie_word_embeddings is true",
                 "Set tie_word_embeddings to false to use it, or take it out");
@@ -160,7 +164,8 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     private bool IsEmbedding(string name, ModelConfig config)
     {
         const int Step = 1 << 20;
-        SafetensorsTensor head = _folder.Tensors[name], embedding = _folder.Tensors[Places(config.SpecOf(Role.Embedding), config, 0).First(place => Has(place.Name)).Name];
+        SafetensorsTensor head = _folder.Tensors[name],
+            embedding = _folder.Tensors[Places(config.SpecOf(Role.Embedding), config, 0).First(place => Has(place.Name)).Name];
         if (head.DType != embedding.DType || !head.Shape.SequenceEqual(embedding.Shape))
             return false;
         for (long at = 0; at < head.ByteLength; at += Step)
@@ -175,9 +180,12 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     // What a flag says of a tensor, the tensor must say, too.
     private void CheckFlag(JsonPlace json, string flag, Role role, ModelConfig config)
     {
-        if (json.TryFlag(flag) is not { } told || told == config.Present.Contains(role) || config.Architecture.Tensors.FirstOrDefault(each => each.Role == role) is not { } spec)
+        if (json.TryFlag(flag) is not { } told || told == config.Present.Contains(role)
+            || config.Architecture.Tensors.FirstOrDefault(each => each.Role == role) is not { } spec)
             return;
-        throw json.Field(flag).Fault($"is {(told ? "true" : "false")}, but the tensor '{Places(spec, config, 0).First().Name}' is {(told ? "absent" : "present")}", "Correct the configuration");
+        throw json.Field(flag)
+            .Fault($"is {(told ? "true" : "false")}, but the tensor '{Places(spec, config, 0).First().Name}' is {(told ? "absent" : "present")}",
+            "Correct the configuration");
     }
 
     private int MixNormLength(Architecture architecture) =>

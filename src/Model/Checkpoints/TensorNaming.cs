@@ -24,7 +24,8 @@ internal abstract class TensorNaming
     public static TensorNaming Recognize(ModelConfig config, Func<string, bool> has, string path)
     {
         TensorSpec embedding = config.Architecture.Tensors.First(spec => spec.Role == Role.Embedding);
-        return Array.Find(Schemes, scheme => scheme.Places(embedding, config, 0).Any(place => has(place.Name))) ?? throw new ModelFileException(path, "tensor names",
+        return Array.Find(Schemes, scheme => scheme.Places(embedding, config, 0).Any(place => has(place.Name)))
+            ?? throw new ModelFileException(path, "tensor names",
             "no naming scheme is recognised: there is no " + string.Join(" and no ",
                 Schemes.SelectMany(scheme => scheme.Places(embedding, config, 0).Take(1).Select(place => $"'{place.Name}' ({scheme.Name})"))),
             "Give a checkpoint in one of these forms");
@@ -68,7 +69,8 @@ internal sealed class DemoNaming : HuggingFaceNaming
 
     public override string Name => "demo";
 
-    public override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) => base.Places(spec, config, layer).Take(1).SelectMany(Variants);
+    public override IEnumerable<TensorPlace> Places(TensorSpec spec, ModelConfig config, int layer) =>
+        base.Places(spec, config, layer).Take(1).SelectMany(Variants);
 
     private static IEnumerable<TensorPlace> Variants(TensorPlace place)
     {

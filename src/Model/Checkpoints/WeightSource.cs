@@ -38,7 +38,8 @@ internal abstract class WeightSource : IDisposable
     protected abstract WeightMatrix Whole(string name, int rows, int columns, bool overVocabulary);
 
     /// <summary>What the file itself calls a tensor, for messages.</summary>
-    public string NameOf(TensorSpec spec, int layer) => Locate(spec, Config, layer)?.Name ?? Places(spec, Config, layer).Select(place => place.Name).FirstOrDefault(spec.Gguf.Name);
+    public string NameOf(TensorSpec spec, int layer) =>
+        Locate(spec, Config, layer)?.Name ?? Places(spec, Config, layer).Select(place => place.Name).FirstOrDefault(spec.Gguf.Name);
 
     /// <summary>Whether the source has a tensor of the table.</summary>
     public bool Has(TensorSpec spec, int layer) => Locate(spec, Config, layer) is not null;
@@ -111,7 +112,8 @@ internal abstract class WeightSource : IDisposable
     protected HashSet<Role> FindOptional(ModelConfig config)
     {
         HashSet<Role> present = [];
-        foreach (IGrouping<Role, TensorSpec> together in config.Architecture.Tensors.Where(spec => spec.Optional && (spec.When?.Invoke(config) ?? true)).GroupBy(spec => spec.With ?? spec.Role))
+        foreach (IGrouping<Role, TensorSpec> together in config.Architecture.Tensors.Where(spec => spec.Optional && (spec.When?.Invoke(config) ?? true))
+            .GroupBy(spec => spec.With ?? spec.Role))
         {
             // What a model without a projection would multiply it with says nothing.
             if (together.Any(spec => spec.Role != Role.Beta && spec.Layers(config).Any(layer => Locate(spec, config, layer) is not null)))
@@ -122,7 +124,8 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>Finds which of the tensors that files may go without in some layers are not there.</summary>
     protected HashSet<(Role Role, int Layer)> FindLacking(ModelConfig config) => [.. config.Tensors.Where(spec => spec.Spare is not null)
-        .SelectMany(spec => spec.Layers(config).Where(layer => spec.Spare!(config, layer) && Locate(spec, config, layer) is null).Select(layer => (spec.Role, layer)))];
+        .SelectMany(spec => spec.Layers(config).Where(layer => spec.Spare!(config, layer) && Locate(spec, config, layer) is null)
+            .Select(layer => (spec.Role, layer)))];
 
     /// <summary>
     /// Refuses a model that lacks a tensor, and one with a tensor that would not be used: either computes something else than it was trained for.

@@ -59,7 +59,8 @@ internal sealed record BackboneTensor(string Name, int Layer, IReadOnlyList<Tens
                 int columns = parts[0].Columns(config, layer);
                 BlockFormat format = parts[0] is { IsVector: true } or { IsSmall: true } ? BlockFormat.Of(GgmlType.F32) : formatOf(parts[0], layer, columns);
                 // Rows of a table are read one by one.
-                bool fits = parts[0] is { IsTable: false, IsSmall: false } && parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0) && PanelFormat.Find(format.Type) is not null;
+                bool fits = parts[0] is { IsTable: false, IsSmall: false } && parts.All(part => part.Rows(config, layer) % PanelFormat.Rows == 0)
+                    && PanelFormat.Find(format.Type) is not null;
                 tensors.Add(new(tensor.Key, layer, parts, parts.Sum(part => part.Rows(config, layer)), columns, format, panels && fits));
             }
         }

@@ -28,6 +28,7 @@ internal static class CheckedEncoding
         string number = values[column].ToString(CultureInfo.InvariantCulture);
         return float.IsFinite(values[column])
             ? new(path, $"tensor '{tensor}'", $"the value {number} at row {row}, column {column} is beyond the range of {format.Name}", "Choose --type f32")
-            : new(path, $"tensor '{tensor}'", $"the value at row {row}, column {column} is {number}", "Train or export the checkpoint again; nothing was written");
+            : new(path, $"tensor '{tensor}'", $"the value at row {row}, column {column} is {number}",
+                "Train or export the checkpoint again; nothing was written");
     }
 }

@@ -124,7 +124,8 @@ internal static class CheckpointScan
         long index = firstValue + at;
         long width = tensor.Shape is [.., long last] ? last : 1;
         throw new ModelFileException(tensor.File.Path, UntrustedText.Tensor(tensor.Name),
-            $"the value at row {index / width}, column {index % width} is {values[at].ToString(CultureInfo.InvariantCulture)}", "Train or export the checkpoint again; nothing was written");
+            $"the value at row {index / width}, column {index % width} is {values[at].ToString(CultureInfo.InvariantCulture)}",
+                "Train or export the checkpoint again; nothing was written");
     }
 
     /// <summary>A tensor.</summary>

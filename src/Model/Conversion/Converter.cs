@@ -50,7 +50,8 @@ public static class Converter
     /// <exception cref="ModelFileException">The checkpoint is damaged or unsupported, a weight is not finite, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The token asked to stop.</exception>
     public static ConversionResult Convert(
-        string checkpoint, string folder, ConverterOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+        string checkpoint, string folder, ConverterOptions? options = null, IProgress<WorkProgress>? progress = null,
+            CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(checkpoint);
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -76,7 +77,8 @@ public static class Converter
         tokenizer?.CheckFits(source.Config, source.Path);
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         GgufMetadata metadata = new(Path.Combine(folder, ModelFiles.ModelName));
-        ModelFolder.RefuseInputs(metadata.Path, [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
+        ModelFolder.RefuseInputs(metadata.Path,
+            [.. source.Tensors.Select(tensor => tensor.File.Path).Distinct(), tokenizerPath, Path.Combine(checkpoint, "config.json")]);
         ModelIdentity identity = CheckpointScan.Run(source, progress, cancellationToken);
 
         bool foldsTable = source.Config.HasTable && options.RowType is not null;
@@ -99,6 +101,7 @@ public static class Converter
         (long modelBytes, long rowsBytes) = ModelFolder.Write(folder, writer, layout, rows => Fold.Write(source.Path, rows, pool => table is null
             ? new ComputedTokenRows(config, source.Matrix(config.SpecOf(Role.Embedding), 0), trainingForm!, pool)
             : new TableTokenRows(config, RowProjection.Load(source, pool), table, pool), progress, cancellationToken), cancellationToken);
-        return new(metadata.Path, modelBytes, layout is null ? null : Path.Combine(folder, ModelFiles.RowName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
+        return new(metadata.Path, modelBytes, layout is null ? null
+            : Path.Combine(folder, ModelFiles.RowName), rowsBytes, identity) { Warnings = [.. source.Warnings, .. tokenizer?.Warnings ?? []] };
     }
 }

@@ -111,7 +111,8 @@ internal sealed class Fold(TokenRows rows, RowFileLayout layout)
         if (largest > StoredRow.MaxMagnitude(layout.Type))
         {
             string type = layout.Type.ToString().ToLowerInvariant();
-            throw new ModelFileException(path, $"layer {layer}", $"the expert row of token {token} holds {largest}, beyond the range of {type}", "Convert with --rows int8");
+            throw new ModelFileException(path, $"layer {layer}", $"the expert row of token {token} holds {largest}, beyond the range of {type}",
+                "Convert with --rows int8");
         }
     }
 }

@@ -54,7 +54,8 @@ internal static class ModelFolder
         string folder = Path.GetDirectoryName(modelPath) is { Length: > 0 } above ? above : ".";
         // The folders that are not there yet, the innermost first.
         List<string> made = [];
-        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null && !Directory.Exists(each); each = Path.GetDirectoryName(each))
+        for (string? each = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); each is not null
+            && !Directory.Exists(each); each = Path.GetDirectoryName(each))
             made.Add(each);
         try
         {
@@ -76,7 +77,8 @@ internal static class ModelFolder
         }
         catch (Exception failure)
         {
-            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any()).Where(Directory.Exists))
+            foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any())
+                .Where(Directory.Exists))
                 Directory.Delete(empty);
             if (failure is IOException or UnauthorizedAccessException)
                 throw PendingFile.Describe(folder, 0, failure);

@@ -74,7 +74,8 @@ public static class Quantizer
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         // The first tensor may take a while.
         progress?.Report(new("weights", 0, total));
-        (long modelBytes, long rowsBytes) = ModelFolder.Write(to, writer, rows?.Layout.FileBytes, stream => Copy(rows!, stream, progress, cancellationToken), cancellationToken);
+        (long modelBytes, long rowsBytes) = ModelFolder.Write(to, writer, rows?.Layout.FileBytes, stream => Copy(rows!, stream, progress, cancellationToken),
+            cancellationToken);
         return new(to, modelBytes, rows is null ? null : ModelFiles.RowsOf(to), rowsBytes);
     }
 

@@ -30,7 +30,8 @@ internal sealed class RowBlocks
     /// <param name="encode">Encodes one.</param>
     /// <param name="write">Takes the next whole rows.</param>
     /// <param name="cancellationToken">Stops between rows.</param>
-    public void Run(int rows, int rowBytes, int columns, PanelFormat? panels, EncodeRow encode, Action<ReadOnlySpan<byte>> write, CancellationToken cancellationToken)
+    public void Run(int rows, int rowBytes, int columns, PanelFormat? panels, EncodeRow encode, Action<ReadOnlySpan<byte>> write,
+        CancellationToken cancellationToken)
     {
         int rowsPerBlock = Math.Min(Math.Max(BlockBytes / rowBytes / PanelFormat.Rows, 1) * PanelFormat.Rows, rows);
         // Kept between tables: a new one of 8 MB for each of hundreds would let the heap grow until a full collection.

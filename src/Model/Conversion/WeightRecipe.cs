@@ -17,7 +17,8 @@ public sealed class WeightRecipe
     private readonly Mixture _mixture;
     private readonly uint _fileType;
 
-    private WeightRecipe(string name, GgmlType type, Mixture mixture, uint fileType) => (Name, _base, _mixture, _fileType) = (name, BlockFormat.Of(type), mixture, fileType);
+    private WeightRecipe(string name, GgmlType type, Mixture mixture, uint fileType) =>
+        (Name, _base, _mixture, _fileType) = (name, BlockFormat.Of(type), mixture, fileType);
 
     private enum Mixture
     {

@@ -20,7 +20,8 @@ internal sealed class ContinuationScorer(MeKiModel model) : IDisposable
         if (continuation.Length == 0)
             throw new EvaluationException("", "", "a continuation has no tokens of its own");
         if (continuation.Length > model.Config.ContextLength)
-            throw new EvaluationException("", "", $"a continuation of {continuation.Length} tokens exceeds the model's context of {model.Config.ContextLength}");
+            throw new EvaluationException("", "",
+                $"a continuation of {continuation.Length} tokens exceeds the model's context of {model.Config.ContextLength}");
         int[] tokens = Fit(context, continuation, model.Config.ContextLength);
         int first = tokens.Length - 1 - continuation.Length;
         double sum = 0;

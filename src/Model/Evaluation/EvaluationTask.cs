@@ -47,7 +47,8 @@ public sealed class EvaluationTask
     /// <summary>The task of a name.</summary>
     /// <exception cref="EvaluationException">There is none; the message lists the names.</exception>
     public static EvaluationTask Find(string name) => All.FirstOrDefault(task => task.Name == name)
-        ?? throw new EvaluationException("", "", $"there is no task {UntrustedText.Quote(name)}", $"Known are {string.Join(", ", All.Select(task => task.Name))}");
+        ?? throw new EvaluationException("", "", $"there is no task {UntrustedText.Quote(name)}",
+            $"Known are {string.Join(", ", All.Select(task => task.Name))}");
 
     /// <summary>Asks a model the questions of a file.</summary>
     /// <param name="model">The model; needs its tokenizer.</param>

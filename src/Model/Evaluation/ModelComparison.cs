@@ -84,7 +84,8 @@ public static class ModelComparison
                 throw Different($"token {id} is {UntrustedText.Quote(left.TokenText(id))} in one and {UntrustedText.Quote(right.TokenText(id))} in the other");
         }
 
-        static EvaluationException Different(string problem) => new("", "", $"the models' vocabularies differ: {problem}", "Compare models that share a tokenizer");
+        static EvaluationException Different(string problem) =>
+            new("", "", $"the models' vocabularies differ: {problem}", "Compare models that share a tokenizer");
     }
 }
 
@@ -98,4 +99,5 @@ public static class ModelComparison
 /// <param name="Reference">Perplexity of A on the same positions.</param>
 /// <param name="Candidate">Perplexity of B on the same positions.</param>
 public sealed record ComparisonResult(
-    Estimate KlDivergence, double KlPercentile99, double KlMaximum, Estimate TopAgreement, double LogitRms, PerplexityResult Reference, PerplexityResult Candidate);
+    Estimate KlDivergence, double KlPercentile99, double KlMaximum, Estimate TopAgreement, double LogitRms, PerplexityResult Reference,
+        PerplexityResult Candidate);

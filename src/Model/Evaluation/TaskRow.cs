@@ -30,7 +30,8 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
 
     /// <summary>A field's array of objects.</summary>
     public TaskRow[] Objects(string field) =>
-        [.. Expect(Get(field), JsonValueKind.Array, field).EnumerateArray().Select(item => new TaskRow(path, line, $"{within}{field}.", Expect(item, JsonValueKind.Object, field)))];
+        [.. Expect(Get(field), JsonValueKind.Array, field).EnumerateArray()
+            .Select(item => new TaskRow(path, line, $"{within}{field}.", Expect(item, JsonValueKind.Object, field)))];
 
     /// <summary>A field's choice by number: 0 … <paramref name="choices"/> − 1 as a number, as digits in a text, or as false and true.</summary>
     public int Answer(string field, int choices)
@@ -56,7 +57,8 @@ internal sealed class TaskRow(string path, int line, string within, JsonElement 
     }
 
     /// <summary>The error that a field is not as it must be.</summary>
-    public EvaluationException Wrong(string field, string problem) => new(path, $"line {line}", $"field '{within}{field}' {problem}", "Take the data set's own rows as JSON lines");
+    public EvaluationException Wrong(string field, string problem) =>
+        new(path, $"line {line}", $"field '{within}{field}' {problem}", "Take the data set's own rows as JSON lines");
 
     private EvaluationException NoChoice(string field, string answer, string choices) =>
         Wrong(field, $"is {UntrustedText.Quote(answer)}, which is not among the choices {UntrustedText.Quote(choices)}");

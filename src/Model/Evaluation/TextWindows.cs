@@ -41,13 +41,16 @@ internal sealed class TextWindows
     {
         // Two tokens leave no prediction in the second half.
         if (window < 3 || window > contextLength)
-            throw new ArgumentOutOfRangeException(nameof(window), $"A window of {window} tokens is not possible: it has 3 to {contextLength}, the model's context.");
+            throw new ArgumentOutOfRangeException(nameof(window),
+                $"A window of {window} tokens is not possible: it has 3 to {contextLength}, the model's context.");
         if (stride < 1 || stride >= window)
-            throw new ArgumentOutOfRangeException(nameof(stride), $"A stride of {stride} is not possible in windows of {window} tokens: it is 1 to {window - 1}.");
+            throw new ArgumentOutOfRangeException(nameof(stride),
+                $"A stride of {stride} is not possible in windows of {window} tokens: it is 1 to {window - 1}.");
         int[] tokens = tokenizer.Encode(text.Content, addSpecial: true, parseSpecial: false);
         int needed = stride is null ? window : window + 1;
         if (tokens.Length < needed)
-            throw new EvaluationException(text.Name, "", $"the text has {tokens.Length} tokens where windows of {window} need at least {needed}", "Give a longer text or a smaller window");
+            throw new EvaluationException(text.Name, "", $"the text has {tokens.Length} tokens where windows of {window} need at least {needed}",
+                "Give a longer text or a smaller window");
         return stride is { } step
             ? new(tokens, window, step, window - step - 1, (tokens.Length - window + step - 1) / step, null)
             : new(tokens, window, window, window / 2, tokens.Length / window, tokenizer.AddsBos ? tokenizer.BosId : null);

@@ -62,7 +62,8 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
 
     /// <summary>A setting that may be absent: a number.</summary>
     public float? TryFloat(string name) => TryField(name) is JsonPlace field
-        ? field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetSingle(out float value) ? value : throw field.Fault("is not a number", "Correct it")
+        ? field.Element.ValueKind == JsonValueKind.Number && field.Element.TryGetSingle(out float value) ? value
+            : throw field.Fault("is not a number", "Correct it")
         : null;
 
     /// <summary>A setting that may be absent: true or false.</summary>
@@ -72,7 +73,8 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     public string? TryText(string name) => TryField(name)?.Text();
 
     /// <summary>The value as a number.</summary>
-    public float Number() => element.ValueKind == JsonValueKind.Number && element.TryGetSingle(out float value) ? value : throw Fault("is not a number", "Correct it");
+    public float Number() =>
+        element.ValueKind == JsonValueKind.Number && element.TryGetSingle(out float value) ? value : throw Fault("is not a number", "Correct it");
 
     public IEnumerable<JsonPlace> Items()
     {

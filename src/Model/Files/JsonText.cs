@@ -24,7 +24,8 @@ internal static class JsonText
         {
             ReadOnlyMemory<byte> text = RegularFile.ReadAllBytes(file, most);
             if (text.Length == 0)
-                throw new ModelFileException(file, "", "is empty or not a regular file, and so is not valid JSON", "Fetch it again; pipes and devices are not read");
+                throw new ModelFileException(file, "", "is empty or not a regular file, and so is not valid JSON",
+                    "Fetch it again; pipes and devices are not read");
             return reader(text.Span.StartsWith(Encoding.UTF8.Preamble) ? text[Encoding.UTF8.Preamble.Length..] : text);
         }
         catch (JsonException exception)

@@ -82,7 +82,8 @@ internal sealed class PendingFile : IDisposable
         int code = failure.HResult & 0xFFFF;
         bool full = code is DiskFull or DiskFullWindows || (code == NotReserved && bytes > 0);
         return full
-            ? new(path, "", $"the disk is full{(bytes > 0 ? string.Create(CultureInfo.InvariantCulture, $": {bytes / 1e6:n1} MB are needed") : "")}", "Free space or choose another folder", failure)
+            ? new(path, "", $"the disk is full{(bytes > 0 ? string.Create(CultureInfo.InvariantCulture, $": {bytes / 1e6:n1} MB are needed") : "")}",
+                "Free space or choose another folder", failure)
             : new(path, "", $"cannot be written: {Reason(failure)}", "Choose a folder you may write to", failure);
     }
 

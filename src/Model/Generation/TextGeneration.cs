@@ -17,7 +17,8 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
     private readonly CancellationToken _cancellation;
 
     private TextGeneration(
-        LoadedModel model, MeKiSession? session, int[] prompt, GenerationOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+        LoadedModel model, MeKiSession? session, int[] prompt, GenerationOptions options, IProgress<WorkProgress>? progress,
+            CancellationToken cancellationToken)
     {
         if (prompt.Length == 0)
             throw new ArgumentException("The prompt has no tokens, and the model has none to start a text with.", nameof(prompt));

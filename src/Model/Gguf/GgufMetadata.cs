@@ -113,7 +113,8 @@ public sealed class GgufMetadata(string path) : IEnumerable<KeyValuePair<string,
     }
 
     /// <inheritdoc/>
-    public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => _values.Select(static pair => KeyValuePair.Create(pair.Key, AsPublic(pair.Value))).GetEnumerator();
+    public IEnumerator<KeyValuePair<string, object>> GetEnumerator() =>
+        _values.Select(static pair => KeyValuePair.Create(pair.Key, AsPublic(pair.Value))).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 

@@ -17,5 +17,6 @@ internal sealed record Linear(PanelMatrix Weight, float[]? Bias = null, float Sc
 /// </summary>
 internal readonly record struct Product(ActivationMatrix Input, Linear? Linear, ActivationMatrix Output)
 {
-    public static implicit operator Product((ActivationMatrix Input, Linear? Linear, ActivationMatrix Output) product) => new(product.Input, product.Linear, product.Output);
+    public static implicit operator Product((ActivationMatrix Input, Linear? Linear, ActivationMatrix Output) product) =>
+        new(product.Input, product.Linear, product.Output);
 }

@@ -110,7 +110,8 @@ internal sealed class LayerWeights
 
     public static LayerWeights Load(WeightSource source, ModelConfig config, int? layer, ComputePool pool)
     {
-        TensorSpec[] specs = [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && spec is { OnlyInCheckpoints: false, IsTable: false } && !IsRotary(spec.Role)
+        TensorSpec[] specs =
+            [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && spec is { OnlyInCheckpoints: false, IsTable: false } && !IsRotary(spec.Role)
             && config.Uses(spec, layer ?? 0))];
         LayerWeights weights = new(layer ?? 0, specs);
         foreach (TensorSpec spec in specs.Where(spec => spec.IsVector))
@@ -126,7 +127,8 @@ internal sealed class LayerWeights
     }
 
     // A bias follows its matrix in the list of roles; what follows a matrix without one is no vector.
-    private static Role BiasOf(Role role) => role is Role.Query or Role.Key or Role.Value or Role.AttentionOutput or Role.Gate or Role.Up or Role.Down ? role + 1 : Role.Embedding;
+    private static Role BiasOf(Role role) =>
+        role is Role.Query or Role.Key or Role.Value or Role.AttentionOutput or Role.Gate or Role.Up or Role.Down ? role + 1 : Role.Embedding;
 
     // The configuration holds them.
     private static bool IsRotary(Role role) => role is Role.RotaryDivisors or Role.LongRotaryDivisors or Role.ShortRotaryDivisors;

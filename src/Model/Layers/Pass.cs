@@ -192,7 +192,8 @@ internal sealed class Pass
         Attended.Shape(geometry.QueryWidth);
         Attended.Reserve(Count);
         foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
-            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Of(geometry.KeysFrom), Attended, geometry.ScoreScale, geometry.Window);
+            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Of(geometry.KeysFrom), Attended, geometry.ScoreScale,
+                geometry.Window);
     }
 
     /// <summary>Inner ← up ⊙ act(gate), as the product with <paramref name="down"/> takes it; and the v of a branch beside it.</summary>

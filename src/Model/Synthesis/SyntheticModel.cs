@@ -67,7 +67,8 @@ public static class SyntheticModel
         RowBlocks blocks = new() { Threads = options.Threads };
         long written = 0, total = 0;
         GgufWriter writer = new(metadata, [.. BackboneTensor.List(config, options.WeightType, panels: config.HasMeKi)
-            .Select(tensor => tensor.ToSource(blocks, Values(tensor, config, options.Seed), bytes => progress?.Report(new("weights", written += bytes, total))))]);
+            .Select(tensor => tensor.ToSource(blocks, Values(tensor, config, options.Seed), bytes =>
+                progress?.Report(new("weights", written += bytes, total))))]);
         total = writer.Tensors.Sum(tensor => tensor.ByteLength);
         RowFileLayout? layout = !config.HasMeKi ? null : new()
         {

@@ -54,7 +54,8 @@ public sealed class SyntheticShape
         : _dense.Family != "qwen3" ? throw new ArgumentException($"The shape '{Name}' has no MeKi branch; take one of Qwen3's.", nameof(memoryDimension))
         : (_dense with { Architecture = Architecture.OfGguf("qwen3meki", Name), MemoryDimension = memoryDimension, RopeTheta = MeKiRopeTheta }).Checked(Name);
 
-    private static ModelConfig Dense(int layers, int hidden, int feedForward, int heads, int kvHeads, int head, int vocabulary, int context) => new ModelConfig(Architecture.OfGguf("qwen3", "synthetic"))
+    private static ModelConfig Dense(int layers, int hidden, int feedForward, int heads, int kvHeads, int head, int vocabulary, int context) =>
+        new ModelConfig(Architecture.OfGguf("qwen3", "synthetic"))
     {
         VocabularySize = vocabulary,
         Layers = layers,
@@ -92,7 +93,8 @@ public sealed class SyntheticShape
             AttentionScale = 1,
             LogitCap = 30,
             Present = new HashSet<Role> { Role.RowTable, Role.RowProjection, Role.RowProjectionNorm, Role.LayerScale },
-            Lacking = Enumerable.Range(layers - sharing, sharing).SelectMany(layer => new[] { (Role.Key, layer), (Role.KeyNorm, layer), (Role.Value, layer) }).ToHashSet(),
+            Lacking = Enumerable.Range(layers - sharing, sharing).SelectMany(layer => new[] { (Role.Key, layer), (Role.KeyNorm, layer), (Role.Value, layer) })
+                .ToHashSet(),
         };
         config.RopeScaling = ConfigRopeScaling.Proportional(config, 0.25f, 1);
         return config;

@@ -13,7 +13,8 @@ public class NeonInstructionTests
 
     // Every sign, zero, subnormal, rounding border, the largest, and what overflows.
     private static readonly float[] Finite =
-        [0, -0f, float.Epsilon, -float.Epsilon, 1e-39f, 1.17549435e-38f, -1.17549435e-38f, 1, -1, 1 + 1.1920929e-7f, 0.1f, -3, 16777216, 65536, 5.192297e33f, 1e-20f, 1e20f, float.MaxValue, float.MinValue];
+        [0, -0f, float.Epsilon, -float.Epsilon, 1e-39f, 1.17549435e-38f, -1.17549435e-38f, 1, -1, 1 + 1.1920929e-7f, 0.1f, -3, 16777216, 65536, 5.192297e33f,
+            1e-20f, 1e20f, float.MaxValue, float.MinValue];
 
     public static TheoryData<string> Names => [.. NeonInstructions.Available.Select(neon => neon.Name)];
 
@@ -65,7 +66,8 @@ public class NeonInstructionTests
         }
 
         void Check(byte[] left, byte[] right) =>
-            NeonInstructionTests.Check(16, e => e < 4 ? SInt(left, 2 * e, 16) + SInt(left, 2 * e + 1, 16) : SInt(right, 2 * e - 8, 16) + SInt(right, 2 * e - 7, 16), Neon(name).Addp(left, right));
+            NeonInstructionTests.Check(16, e => e < 4 ? SInt(left, 2 * e, 16) + SInt(left, 2 * e + 1, 16)
+                : SInt(right, 2 * e - 8, 16) + SInt(right, 2 * e - 7, 16), Neon(name).Addp(left, right));
     }
 
     [Theory]
@@ -132,7 +134,8 @@ public class NeonInstructionTests
         {
             // Addends near the product meet its rounding.
             float left = Some(random), right = Some(random), product = left * right;
-            CheckProducts(name, [Some(random), float.IsFinite(product) ? -product : 0, float.IsFinite(product) ? product * 1e-7f : 1, Some(random)], left, right);
+            CheckProducts(name, [Some(random), float.IsFinite(product) ? -product : 0, float.IsFinite(product) ? product * 1e-7f : 1, Some(random)], left,
+                right);
         }
     }
 
@@ -183,7 +186,8 @@ public class NeonInstructionTests
         {
             float[] four = [.. Enumerable.Range(first, 4).Select(i => addends[i % addends.Length])];
             byte[] addend = [.. MemoryMarshal.AsBytes<float>(four)];
-            float[] sums = Floats(Neon(name).Fmla(addend, Register(left), Register(right))), differences = Floats(Neon(name).Fmls(addend, Register(left), Register(right)));
+            float[] sums = Floats(Neon(name).Fmla(addend, Register(left), Register(right))),
+                differences = Floats(Neon(name).Fmls(addend, Register(left), Register(right)));
             for (int e = 0; e < 4; e++)
             {
                 Assert.Equal(BitConverter.SingleToInt32Bits(FPMulAdd(four[e], left, right)), BitConverter.SingleToInt32Bits(sums[e]));

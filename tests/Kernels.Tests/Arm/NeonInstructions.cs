@@ -12,7 +12,8 @@ internal abstract class NeonInstructions(string name)
 {
     /// <summary>The implementations this process can execute: the emulation everywhere, the instructions on ARM64.</summary>
     public static IReadOnlyList<NeonInstructions> Available { get; } =
-        [.. new NeonInstructions[] { new NeonInstructions<EmulatedNeon>("EmulatedNeon"), new NeonInstructions<HardwareNeon>("HardwareNeon") }.Where(neon => neon.IsSupported)];
+        [.. new NeonInstructions[] { new NeonInstructions<EmulatedNeon>("EmulatedNeon"),
+            new NeonInstructions<HardwareNeon>("HardwareNeon") }.Where(neon => neon.IsSupported)];
 
     public string Name => name;
 

@@ -181,7 +181,8 @@ internal sealed record AttentionCase(
         for (; ; code -= Math.Sign(code))
         {
             float near = 24 * code / scale;
-            foreach (float x in new[] { near, MathF.BitIncrement(near), MathF.BitDecrement(near), MathF.BitIncrement(MathF.BitIncrement(near)), MathF.BitDecrement(MathF.BitDecrement(near)) })
+            foreach (float x in new[] { near, MathF.BitIncrement(near), MathF.BitDecrement(near), MathF.BitIncrement(MathF.BitIncrement(near)),
+                MathF.BitDecrement(MathF.BitDecrement(near)) })
             {
                 if (x * scale == 24 * code)
                     return x;

@@ -42,7 +42,8 @@ public class AttentionTests
     // Tiles of several tokens and of rows that fill no tile; the sets that are emulated instruction by instruction would take minutes.
     [Fact]
     public void Prompts_are_attention_in_float64() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Cases(maxHeads: 3, maxTokens: 40), sample => AssertNear(sample, KernelSet.Available[0].Attention)));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60),
+            Prop.ForAll(Cases(maxHeads: 3, maxTokens: 40), sample => AssertNear(sample, KernelSet.Available[0].Attention)));
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -68,7 +69,8 @@ public class AttentionTests
             from past in Pasts
             select (rows.Group, rows.Tokens, dimension, past, (Logits)(past % 4)))
         {
-            AttentionCase sample = new(2, shape.Group, shape.Dimension, shape.Past, shape.Tokens, int.MaxValue, KvFormat.Q8_0, KvFormat.Q8_0, shape.Logits, shape.Past);
+            AttentionCase sample = new(2, shape.Group, shape.Dimension, shape.Past, shape.Tokens, int.MaxValue, KvFormat.Q8_0, KvFormat.Q8_0, shape.Logits,
+                shape.Past);
             AssertNear(sample, kernels);
             using LayerCache cache = sample.Cache();
             Bits.AssertSame(Attend(sample, cache, scalar), Attend(sample, cache, kernels), $"{name}, {sample}");
@@ -163,7 +165,8 @@ public class AttentionTests
                 cache.Store(position, Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray(), Enumerable.Repeat(float.NaN, 2 * Dimension).ToArray());
             Bits.AssertSame(expected, Attend(sample, cache, KernelSet.Available[0].Attention), $"window {window}");
         }
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool).Run(new(8), 0, 1, 0, new(new(new(1, 8, KvFormat.F32, KvFormat.F32), layers: 1)), new(8), window: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Attention(pool)
+            .Run(new(8), 0, 1, 0, new(new(new(1, 8, KvFormat.F32, KvFormat.F32), layers: 1)), new(8), window: 0));
     }
 
     [Fact]
@@ -198,7 +201,8 @@ public class AttentionTests
             // Values are up to 1: a bound near that would let pass anything. Typical are 1e-5; products that add up to thousands, Dominant with F32, gave 0.4
             // %.
             Assert.True(expected[i].Bound < 0.02, $"value {i} has a bound of {expected[i].Bound}, {sample}");
-            Assert.True(Math.Abs(expected[i].Value - actual[i]) <= expected[i].Bound, $"value {i}: {actual[i]} is not within {expected[i].Bound} of {expected[i].Value}, {sample}");
+            Assert.True(Math.Abs(expected[i].Value - actual[i]) <= expected[i].Bound,
+                $"value {i}: {actual[i]} is not within {expected[i].Bound} of {expected[i].Value}, {sample}");
         }
     }
 

@@ -15,7 +15,8 @@ public unsafe class FusionKernelsTests
     private const float Mark = 123456.789f;
 
     private static readonly FusionKernels Reference = KernelSet.Select("Scalar").Fusion;
-    private static readonly float[] Special = [0, -0f, float.Epsilon, 85.9f, -86, -87, 1e38f, -1e38f, float.PositiveInfinity, float.NegativeInfinity, float.NaN];
+    private static readonly float[] Special = [0, -0f, float.Epsilon, 85.9f, -86, -87, 1e38f, -1e38f, float.PositiveInfinity, float.NegativeInfinity,
+        float.NaN];
 
     private static readonly Arbitrary<(int Columns, int Tokens, int Offset, bool Special, int Seed)> Samples =
         (from columns in Gen.Choose(1, 300)
@@ -87,7 +88,8 @@ public unsafe class FusionKernelsTests
     public void Any_rows_give_the_blocks_that_quantising_the_floats_gives(RowType type, Fusion fusion) => Prop.ForAll(Samples, sample =>
     {
         int columns = (sample.Columns + Block - 1) / Block * Block;
-        Operands[] tokens = [.. Enumerable.Range(0, sample.Tokens).Select(token => new Operands(type, columns, sample.Offset, sample.Special, sample.Seed + token))];
+        Operands[] tokens = [.. Enumerable.Range(0, sample.Tokens)
+            .Select(token => new Operands(type, columns, sample.Offset, sample.Special, sample.Seed + token))];
         ActivationMatrix v = new(columns);
         v.Reserve(sample.Tokens);
         QuantizedActivations expected = new();
@@ -119,7 +121,8 @@ public unsafe class FusionKernelsTests
     public void A_product_takes_what_was_fused_for_it_and_refuses_what_was_fused_for_another(GgmlType weights, int columns, int tokens)
     {
         using ComputePool pool = new(2);
-        byte[] data = Weights.Random(BlockFormat.Of(weights), 40, columns, seed: 2), others = Weights.Random(BlockFormat.Of(GgmlType.F32), 40, columns, seed: 2);
+        byte[] data = Weights.Random(BlockFormat.Of(weights), 40, columns, seed: 2),
+            others = Weights.Random(BlockFormat.Of(GgmlType.F32), 40, columns, seed: 2);
         fixed (byte* pointer = data, otherPointer = others)
         {
             PanelMatrix weight = PanelMatrix.Pack(new(BlockFormat.Of(weights), 40, columns, pointer), pool);
@@ -167,7 +170,9 @@ public unsafe class FusionKernelsTests
                     // The codes of a block that is not finite are anything.
                     if (float.IsNaN(e.Scales[t]))
                         continue;
-                    Assert.True(e.Sums[t] == a.Sums[t] && e.CentreCorrections8[t] == a.CentreCorrections8[t] && e.CentreCorrections32[t] == a.CentreCorrections32[t] && e.CentreCorrections32[t + expected.Interleave] == a.CentreCorrections32[t + expected.Interleave], what);
+                    Assert.True(e.Sums[t] == a.Sums[t] && e.CentreCorrections8[t] == a.CentreCorrections8[t]
+                        && e.CentreCorrections32[t] == a.CentreCorrections32[t]
+                        && e.CentreCorrections32[t + expected.Interleave] == a.CentreCorrections32[t + expected.Interleave], what);
                     for (int chunk = 0; chunk < Block / 4; chunk++)
                         Assert.True(((int*)e.Codes)[chunk * expected.Interleave + t] == ((int*)a.Codes)[chunk * expected.Interleave + t], what);
                 }
@@ -191,7 +196,8 @@ public unsafe class FusionKernelsTests
             _memory = (byte*)NativeMemory.Alloc((nuint)bytes);
             new Span<byte>(_memory, bytes).Fill(0xFF);
             float[] row = [.. Enumerable.Range(0, columns).Select(_ => random.NextSingle() * 6 - 3)];
-            Gate = [.. Enumerable.Range(0, columns).Select(_ => special && random.Next(8) == 0 ? Special[random.Next(Special.Length)] : random.NextSingle() * 20 - 10)];
+            Gate = [.. Enumerable.Range(0, columns)
+                .Select(_ => special && random.Next(8) == 0 ? Special[random.Next(Special.Length)] : random.NextSingle() * 20 - 10)];
             StoredRow.Encode(type, row, new(_memory + Margin + offset, _valueBytes), Scales);
             if (special && type is RowType.F32 or RowType.F16 && random.Next(2) == 0)
                 random.NextBytes(new Span<byte>(_memory + Margin + offset, _valueBytes));

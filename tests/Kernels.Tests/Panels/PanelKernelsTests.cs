@@ -47,7 +47,8 @@ public class PanelKernelsTests
         KernelSet kernels = KernelSet.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         int block = format.Block.BlockSize;
-        int[] columns = [0, block, 2 * block, SignMagnitudeColumns - block, SignMagnitudeColumns, SignMagnitudeColumns + block, RunColumns - block, RunColumns, RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
+        int[] columns = [0, block, 2 * block, SignMagnitudeColumns - block, SignMagnitudeColumns, SignMagnitudeColumns + block, RunColumns - block, RunColumns,
+            RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
             from width in columns.Distinct()
             from rows in width == SignMagnitudeColumns + block ? [0, 1, 8, 9, 17, 57, 64, 73] : new[] { 0, 1, 8, 9, 17 }
@@ -62,7 +63,8 @@ public class PanelKernelsTests
     [Fact]
     public void Only_emulations_of_another_machine_stand_behind_the_scalar_kernels_and_names_are_unique()
     {
-        Assert.Equal(["Scalar", "EmulatedNeonDot", "EmulatedNeon"], KernelSet.Available.SkipWhile(kernels => kernels != Reference).Select(kernels => kernels.Name));
+        Assert.Equal(["Scalar", "EmulatedNeonDot", "EmulatedNeon"],
+            KernelSet.Available.SkipWhile(kernels => kernels != Reference).Select(kernels => kernels.Name));
         Assert.Equal(KernelSet.Available.Count, KernelSet.Available.Select(kernels => kernels.Name).Distinct(StringComparer.OrdinalIgnoreCase).Count());
     }
 

@@ -38,7 +38,8 @@ public unsafe class SignMagnitudeTokensTests
             for (int token = 0; token < 4 * quantized.Groups; token++)
             {
                 for (int block = 0; block < blocks; block++)
-                    AssertBlock(quantized, token, block, Math.Min(SignMagnitudeTokens.RunBlocks, blocks - block / SignMagnitudeTokens.RunBlocks * SignMagnitudeTokens.RunBlocks), sample);
+                    AssertBlock(quantized, token, block,
+                        Math.Min(SignMagnitudeTokens.RunBlocks, blocks - block / SignMagnitudeTokens.RunBlocks * SignMagnitudeTokens.RunBlocks), sample);
             }
         }).QuickCheckThrowOnFailure();
     }
@@ -48,7 +49,8 @@ public unsafe class SignMagnitudeTokensTests
         string place = $"{sample}: token {token} block {block}";
         int inRun = block % SignMagnitudeTokens.RunBlocks;
         SignMagnitudeRun first = quantized.SignMagnitudes.Run(block - inRun, 0), run = quantized.SignMagnitudes.Run(block - inRun, token);
-        Assert.True(run.Codes == first.After(token * length).Codes && run.Starts == first.After(token * length).Starts && run.Scales == first.After(token * length).Scales, place);
+        Assert.True(run.Codes == first.After(token * length).Codes && run.Starts == first.After(token * length).Starts
+            && run.Scales == first.After(token * length).Scales, place);
         SignMagnitudeRun at = run.After(inRun);
         QuantizedGroup group = quantized.Group(token / 4, block);
         int start = 0;

@@ -35,7 +35,8 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
 
     // Pairs and triples of these meet in the float operations: signed zeros, subnormals, rounding borders, overflow, infinities, NaN.
     private static readonly float[] Interesting =
-        [0, -0f, float.Epsilon, -float.Epsilon, 1e-39f, 1.17549435e-38f, 1, -1, 1 + 1.1920929e-7f, 0.1f, 3, 16777216, 1e20f, -3e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN];
+        [0, -0f, float.Epsilon, -float.Epsilon, 1e-39f, 1.17549435e-38f, 1, -1, 1 + 1.1920929e-7f, 0.1f, 3, 16777216, 1e20f, -3e38f, float.MaxValue,
+            float.PositiveInfinity, float.NegativeInfinity, float.NaN];
 
     public override bool IsSupported => TVector.IsSupported;
 
@@ -137,8 +138,10 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             {
                 for (int i = 0; i < Lanes; i++)
                     (pairs[2 * i], pairs[2 * i + 1]) = (Finite(first + i), Finite(ushort.MaxValue - first - i));
-                Check(TVector.LowHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i]) * MovedScale, $"LowHalves {first:x4}");
-                Check(TVector.HighHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i + 1]) * MovedScale, $"HighHalves {first:x4}");
+                Check(TVector.LowHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i]) * MovedScale,
+                    $"LowHalves {first:x4}");
+                Check(TVector.HighHalves(TVector.Load((byte*)from)), i => (float)BitConverter.UInt16BitsToHalf(pairs[2 * i + 1]) * MovedScale,
+                    $"HighHalves {first:x4}");
             }
         }
 
@@ -209,7 +212,8 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.Widen(partial), i => expected[i], $"{dots} dot products of {codeBits} bits around {zero}");
             int[] sums = [.. Enumerable.Repeat(offset, Lanes)];
             fixed (int* psums = sums)
-                Check(TVector.AddScaled(TVector.Load((byte*)psums), partial, TVector.LoadSubScales((byte*)psub)), i => offset + expected[i] * subScales[i], $"{dots} scaled dot products of {codeBits} bits around {zero}");
+                Check(TVector.AddScaled(TVector.Load((byte*)psums), partial, TVector.LoadSubScales((byte*)psub)), i => offset + expected[i] * subScales[i],
+                    $"{dots} scaled dot products of {codeBits} bits around {zero}");
         }
     }
 
@@ -236,10 +240,12 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 int at = index;
                 if (index > 0)
                     four = TVector.BroadcastFourAt(four, px, index);
-                Check(TVector.AddSignedDot(TVector.Load((byte*)psums), vector, TVector.Magnitudes(vector), four, index), lane => Expected(lane, at), $"AddSignedDot {index}");
+                Check(TVector.AddSignedDot(TVector.Load((byte*)psums), vector, TVector.Magnitudes(vector), four, index), lane => Expected(lane, at),
+                    $"AddSignedDot {index}");
                 if (!TVector.TakesSignMagnitudes)
                 {
-                    Check(TVector.AddSignedDot(TVector.Load((byte*)psums), kept, kept, four, index), lane => Expected(lane, at), $"AddSignedDot {index} of what a tile keeps");
+                    Check(TVector.AddSignedDot(TVector.Load((byte*)psums), kept, kept, four, index), lane => Expected(lane, at),
+                        $"AddSignedDot {index} of what a tile keeps");
                     continue;
                 }
                 int missing = 0;
@@ -248,12 +254,14 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                     (magnitudes[j], signs[j]) = (Math.Abs(px[4 * at + j]), (sbyte)(px[4 * at + j] < 0 ? -1 : 0));
                     missing += px[4 * at + j] < 0 ? magnitudes[j] : 0;
                 }
-                Check(TVector.AddSignMagnitudeDot(TVector.Load((byte*)psums), (byte*)pcodes, TVector.BroadcastFour(magnitudes), TVector.BroadcastFour(signs)), lane => Expected(lane, at) - missing, $"AddSignMagnitudeDot {index}");
+                Check(TVector.AddSignMagnitudeDot(TVector.Load((byte*)psums), (byte*)pcodes, TVector.BroadcastFour(magnitudes), TVector.BroadcastFour(signs)),
+                    lane => Expected(lane, at) - missing, $"AddSignMagnitudeDot {index}");
             }
         }
 
         // Codes larger by 2^shift.
-        int Expected(int lane, int index) => sums[lane] + Enumerable.Range(0, 4).Sum(j => (codes[4 * lane + j] + (shift > 0 ? 1 << shift : 0)) * x[4 * index + j]);
+        int Expected(int lane, int index) =>
+            sums[lane] + Enumerable.Range(0, 4).Sum(j => (codes[4 * lane + j] + (shift > 0 ? 1 << shift : 0)) * x[4 * index + j]);
     }
 
     private static void Check(TVector vector, Func<int, byte> expected, string what)

@@ -38,7 +38,8 @@ public unsafe class WideVectorTests
         {
             Fill(new(memory, 256), random, round);
             byte* low = memory + random.Next(32), high = low + 32 + random.Next(16), scalar = memory + 200;
-            TVector al = TVector.Load(low), ah = TVector.Load(high), bl = TVector.Load(low + 5), bh = TVector.Load(high + 5), cl = TVector.Load(low + 9), ch = TVector.Load(high + 9);
+            TVector al = TVector.Load(low), ah = TVector.Load(high), bl = TVector.Load(low + 5), bh = TVector.Load(high + 5), cl = TVector.Load(low + 9),
+                ch = TVector.Load(high + 9);
             TWide a = TWide.Load(low, high), b = TWide.Load(low + 5, high + 5), c = TWide.Load(low + 9, high + 9);
             AssertSame(TWide.Zero, TVector.Zero, TVector.Zero, "zero");
             AssertSame(a, al, ah, "two loads");
@@ -51,15 +52,18 @@ public unsafe class WideVectorTests
             AssertSame(TWide.LoadHalves(low, high), TVector.LoadHalves(low), TVector.LoadHalves(high), "halves");
             AssertSame(TWide.LoadSignedBytesAsFloat(low), TVector.LoadSignedBytesAsFloat(low), TVector.LoadSignedBytesAsFloat(low + 8), "signed bytes");
             AssertSame(TWide.ToFloat(a), TVector.ToFloat(al), TVector.ToFloat(ah), "to float");
-            AssertSame(TWide.BroadcastNegated((int*)scalar, 7), TVector.BroadcastNegated((int*)scalar, 7), TVector.BroadcastNegated((int*)scalar, 7), "negated");
+            AssertSame(TWide.BroadcastNegated((int*)scalar, 7), TVector.BroadcastNegated((int*)scalar, 7), TVector.BroadcastNegated((int*)scalar, 7),
+                "negated");
             sbyte* x = (sbyte*)scalar;
             for (int i = 0; i < 16; i++)
                 x[i] = Math.Max(x[i], (sbyte)-127);
             TVector vml = TVector.Magnitudes(al), vmh = TVector.Magnitudes(ah), four = TVector.BroadcastFour(x), next = TVector.BroadcastFourAt(four, x, 2);
             TWide magnitudes = TWide.Magnitudes(a), fours = TWide.BroadcastFour(x);
-            AssertSame(TWide.AddSignedDot(c, a, magnitudes, fours, 0), TVector.AddSignedDot(cl, al, vml, four, 0), TVector.AddSignedDot(ch, ah, vmh, four, 0), "dot");
+            AssertSame(TWide.AddSignedDot(c, a, magnitudes, fours, 0), TVector.AddSignedDot(cl, al, vml, four, 0), TVector.AddSignedDot(ch, ah, vmh, four, 0),
+                "dot");
             AssertSame(
-                TWide.AddSignedDot(c, a, magnitudes, TWide.BroadcastFourAt(fours, x, 2), 2), TVector.AddSignedDot(cl, al, vml, next, 2), TVector.AddSignedDot(ch, ah, vmh, next, 2), "next dot");
+                TWide.AddSignedDot(c, a, magnitudes, TWide.BroadcastFourAt(fours, x, 2), 2), TVector.AddSignedDot(cl, al, vml, next, 2),
+                    TVector.AddSignedDot(ch, ah, vmh, next, 2), "next dot");
         }
     }
 

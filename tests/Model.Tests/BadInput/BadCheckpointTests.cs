@@ -225,7 +225,8 @@ public sealed class BadCheckpointTests : IDisposable
     public void Weight_beyond_half_precision()
     {
         new TinyCheckpoint { Damage = tensors => tensors[Query].Values[63 * 64 + 1] = -70_000 }.Write(_folder["c"]);
-        ConversionRefused(new() { WeightType = WeightRecipe.Of(GgmlType.F16) }, $"{_folder["c"]}: tensor '{Query}': the value -70000 at row 63, column 1 is beyond the range of");
+        ConversionRefused(new() { WeightType = WeightRecipe.Of(GgmlType.F16) },
+            $"{_folder["c"]}: tensor '{Query}': the value -70000 at row 63, column 1 is beyond the range of");
         Assert.True(File.Exists(Converter.Convert(_folder["c"], _folder["out"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) }).ModelPath));
     }
 

@@ -102,7 +102,8 @@ public sealed class CheckpointVariantTests : IDisposable
     [InlineData(false, true, true, "residual", false, false)]
     public void The_fold_at_full_precision_is_the_training_form(bool hasStatic, bool hasDynamic, bool projectionNorm, string gate, bool qkNorm, bool tied)
     {
-        TinyCheckpoint checkpoint = new() { Static = hasStatic, Dynamic = hasDynamic, ProjectionNorm = projectionNorm, GateInput = gate, QkNorm = qkNorm, Tied = tied };
+        TinyCheckpoint checkpoint = new() { Static = hasStatic, Dynamic = hasDynamic, ProjectionNorm = projectionNorm, GateInput = gate, QkNorm = qkNorm, Tied =
+            tied };
         double distance = GoldenAssert.RelativeDistance(Logits(checkpoint, convert: true), Logits(checkpoint));
         Assert.True(distance < 1e-5, $"relative distance {distance:g3}");
     }
@@ -157,7 +158,8 @@ public sealed class CheckpointVariantTests : IDisposable
     [InlineData("multiplicative_silu", "after_ffn")]
     public void Prompt_and_single_tokens_of_every_placement_agree_to_the_bit_in_small_types(string fusion, string placement)
     {
-        string path = new TinyCheckpoint { Fusion = fusion, Placement = placement }.Write(_folder[$"{_written++}"]), converted = Path.Combine(path, "converted");
+        string path = new TinyCheckpoint { Fusion = fusion, Placement = placement }.Write(_folder[$"{_written++}"]),
+            converted = Path.Combine(path, "converted");
         Converter.Convert(path, converted, new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0), RowType = RowType.Int4 });
         using MeKiModel model = MeKiModel.Load(converted);
         float[] prompt = GoldenAssert.AllLogits(model, Tokens), single = new float[prompt.Length];

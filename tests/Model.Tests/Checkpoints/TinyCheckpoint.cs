@@ -205,7 +205,8 @@ internal sealed record TinyCheckpoint
     }
 
     // Eight significant bits, which F16 and BF16 hold exactly, so that checkpoints of all types are the same model.
-    private static float Round(float value) => MathF.Abs(value) < 1e-3f ? 0 : BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000);
+    private static float Round(float value) =>
+        MathF.Abs(value) < 1e-3f ? 0 : BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000);
 
     private Dictionary<string, CheckpointTensor> Named()
     {
@@ -214,7 +215,8 @@ internal sealed record TinyCheckpoint
         {
             foreach ((string name, CheckpointTensor tensor) in reference)
             {
-                if (name.Contains("embed_tokens", StringComparison.Ordinal) || name.Contains("lm_head", StringComparison.Ordinal) || name.Contains("memory", StringComparison.Ordinal))
+                if (name.Contains("embed_tokens", StringComparison.Ordinal) || name.Contains("lm_head", StringComparison.Ordinal)
+                    || name.Contains("memory", StringComparison.Ordinal))
                 {
                     tensor.Values = [.. tensor.Values, .. Enumerable.Repeat(1000f, (int)(Padding * tensor.Shape[1]))];
                     tensor.Shape = [tensor.Shape[0] + Padding, tensor.Shape[1]];
@@ -306,7 +308,8 @@ internal sealed record TinyCheckpoint
             foreach ((string tensor, _) in part)
                 map[tensor] = name;
         }
-        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"),
+            new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
     }
 
     private void WriteFile(string path, IEnumerable<KeyValuePair<string, CheckpointTensor>> tensors)

@@ -54,7 +54,8 @@ public sealed class ConverterTests : IDisposable
     public void A_new_pair_replaces_the_old()
     {
         Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["out"]);
-        ConversionResult second = Converter.Convert(new TinyCheckpoint { Seed = 2 }.Write(_folder["d"]), _folder["out"], new() { WeightType = WeightRecipe.Of(GgmlType.F16) });
+        ConversionResult second = Converter.Convert(new TinyCheckpoint { Seed = 2 }.Write(_folder["d"]), _folder["out"],
+            new() { WeightType = WeightRecipe.Of(GgmlType.F16) });
         using RowStore rows = RowStore.Open(second.RowsPath!);
         Assert.Equal(second.Identity, rows.Layout.Identity);
         using MeKiModel model = MeKiModel.Load(_folder["out"]);
@@ -98,7 +99,8 @@ public sealed class ConverterTests : IDisposable
         string checkpoint = new TinyCheckpoint().Write(_folder["c"]);
         Directory.CreateDirectory(_folder["mine"]);
         using CancelAt progress = new(20);
-        Assert.ThrowsAny<OperationCanceledException>(() => Converter.Convert(checkpoint, Path.Combine(_folder["mine"], "a", "b"), null, progress, progress.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            Converter.Convert(checkpoint, Path.Combine(_folder["mine"], "a", "b"), null, progress, progress.Token));
         Assert.Empty(Directory.GetFileSystemEntries(_folder["mine"]));
     }
 
@@ -106,11 +108,13 @@ public sealed class ConverterTests : IDisposable
     public void Progress_reaches_its_end_in_every_stage()
     {
         Dictionary<string, WorkProgress> last = [];
-        using CancelAt progress = new(int.MaxValue, report => last[report.Stage] = report.Done >= last.GetValueOrDefault(report.Stage).Done ? report : last[report.Stage]);
+        using CancelAt progress = new(int.MaxValue, report => last[report.Stage] = report.Done >= last.GetValueOrDefault(report.Stage).Done ? report
+            : last[report.Stage]);
         Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["out"], null, progress);
         Assert.Equal(3, last.Count);
         Assert.All(last.Values, report => Assert.Equal(report.Total, report.Done));
     }
 
-    private static Dictionary<string, byte[]> Contents(string folder) => Directory.GetFiles(folder).ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes);
+    private static Dictionary<string, byte[]> Contents(string folder) =>
+        Directory.GetFiles(folder).ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes);
 }

@@ -70,7 +70,8 @@ public sealed class QuantizerTests : IDisposable
     public void Names_of_files_and_folders()
     {
         string original = Original();
-        QuantizationResult file = Quantizer.Quantize(Path.Combine(original, "model.gguf"), Path.Combine(original, "small.gguf"), WeightRecipe.Of(GgmlType.Q4_0));
+        QuantizationResult file = Quantizer.Quantize(Path.Combine(original, "model.gguf"), Path.Combine(original, "small.gguf"),
+            WeightRecipe.Of(GgmlType.Q4_0));
         Assert.Equal((Path.Combine(original, "small.gguf"), Path.Combine(original, "small.rows")), (file.ModelPath, file.RowsPath));
         QuantizationResult folder = Quantizer.Quantize(original, _folder["deep/er"], WeightRecipe.Of(GgmlType.Q4_0));
         Assert.Equal((Path.Combine(_folder["deep/er"], "model.gguf"), Path.Combine(_folder["deep/er"], "model.rows")), (folder.ModelPath, folder.RowsPath));
@@ -82,7 +83,8 @@ public sealed class QuantizerTests : IDisposable
     public void A_quantised_model_is_refused_unless_it_is_allowed()
     {
         Checkpoint.Write(_folder["c"]);
-        string quantized = Path.GetDirectoryName(Converter.Convert(_folder["c"], _folder["q8"], new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0) }).ModelPath)!;
+        string quantized =
+            Path.GetDirectoryName(Converter.Convert(_folder["c"], _folder["q8"], new() { WeightType = WeightRecipe.Of(GgmlType.Q8_0) }).ModelPath)!;
         ModelFileException failure = Assert.Throws<ModelFileException>(() => Quantizer.Quantize(quantized, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0)));
         Assert.Contains("tensor 'token_embd.weight': is quantised already, to Q8_0", failure.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["out"]));
@@ -123,7 +125,8 @@ public sealed class QuantizerTests : IDisposable
     [InlineData("blk.1.extra.weight", 3, 5)]
     public void A_matrix_that_nobody_needs_does_no_harm(string name, long columns, long rows)
     {
-        string path = Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["original"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) }).ModelPath;
+        string path = Converter.Convert(new TinyCheckpoint().Write(_folder["c"]), _folder["original"],
+            new() { WeightType = WeightRecipe.Of(GgmlType.F32) }).ModelPath;
         byte[] bytes = new byte[4 * columns * rows];
         Rewrite(path, [new(name, GgmlType.F32, [columns, rows], (stream, _) => stream.Write(bytes))]);
         foreach (string recipe in new[] { "q4_k_m", "iq4_nl", "q4_0" })
@@ -163,7 +166,9 @@ public sealed class QuantizerTests : IDisposable
     {
         string original = Original();
         foreach (string output in new[] { original, Path.Combine(original, "..", "original", "model.gguf") })
-            Assert.Contains("is the input", Assert.Throws<ModelFileException>(() => Quantizer.Quantize(original, output, WeightRecipe.Of(GgmlType.Q4_0))).Message, StringComparison.Ordinal);
+            Assert.Contains("is the input",
+                Assert.Throws<ModelFileException>(() => Quantizer.Quantize(original, output, WeightRecipe.Of(GgmlType.Q4_0))).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -172,7 +177,9 @@ public sealed class QuantizerTests : IDisposable
         string original = Original(), rows = Path.Combine(original, "model.rows");
         (Checkpoint with { Seed = 9 }).Write(_folder["d"]);
         File.Copy(Converter.Convert(_folder["d"], _folder["other"]).RowsPath!, rows, overwrite: true);
-        Assert.Contains("another model", Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0))).Message, StringComparison.Ordinal);
+        Assert.Contains("another model",
+            Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0))).Message,
+            StringComparison.Ordinal);
         File.Delete(rows);
         Assert.Throws<RowFileException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Of(GgmlType.Q4_0)));
         Assert.False(Directory.Exists(_folder["out"]));
@@ -190,7 +197,8 @@ public sealed class QuantizerTests : IDisposable
         for (int at = 1; at <= counting.Reports; at++)
         {
             using CancelAt progress = new(at);
-            Assert.ThrowsAny<OperationCanceledException>(() => Quantizer.Quantize(original, _folder["out"], WeightRecipe.Q4_K_M, progress: progress, cancellationToken: progress.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                Quantizer.Quantize(original, _folder["out"], WeightRecipe.Q4_K_M, progress: progress, cancellationToken: progress.Token));
             Assert.False(Directory.Exists(_folder["out"]), $"the folder stays after report {at} of {counting.Reports}");
         }
     }

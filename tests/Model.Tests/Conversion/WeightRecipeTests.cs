@@ -81,7 +81,8 @@ public class WeightRecipeTests
     [InlineData("f32", GgmlType.F32, GgmlType.F32)]
     public void The_head_is_q6_k_and_the_embedding_only_where_it_is_the_head(string name, GgmlType rest, GgmlType head)
     {
-        (WeightRecipe recipe, ModelConfig tied, ModelConfig untied) = (Recipe(name), Config(layers: 28), Config(layers: 28) with { Present = new HashSet<Role> { Role.Head } });
+        (WeightRecipe recipe, ModelConfig tied, ModelConfig untied) =
+            (Recipe(name), Config(layers: 28), Config(layers: 28) with { Present = new HashSet<Role> { Role.Head } });
         Assert.Equal(head, recipe.FormatOf("token_embd.weight", 1024, tied).Type);
         Assert.Equal(rest, recipe.FormatOf("token_embd.weight", 1024, untied).Type);
         Assert.Equal(head, recipe.FormatOf("output.weight", 1024, untied).Type);
@@ -130,7 +131,8 @@ public class WeightRecipeTests
     /// <summary>A recipe asks a model for its layers, its head and how many queries share a key.</summary>
     private static ModelConfig Config(int layers) => new(Architecture.OfGguf("qwen3", "test"))
     {
-        Layers = layers, Heads = 8, KvHeads = 4, VocabularySize = 256, HiddenSize = 1024, FeedForwardSize = 1024, HeadDimension = 128, NormEps = 1e-6f, RopeTheta = 1e6f,
+        Layers = layers, Heads = 8, KvHeads = 4, VocabularySize = 256, HiddenSize = 1024, FeedForwardSize = 1024, HeadDimension = 128, NormEps = 1e-6f,
+            RopeTheta = 1e6f,
         ContextLength = 256, Present = new HashSet<Role> { Role.QueryNorm, Role.KeyNorm },
     };
 
@@ -144,7 +146,8 @@ internal static class RecipeByName
     {
         string[] words = tensor.Split('.', 3);
         bool ofLayer = words[0] == "blk";
-        TensorSpec spec = Architecture.OfGguf("qwen3meki", "test").Tensors.Single(each => each.PerLayer == ofLayer && each.Gguf.Name == (ofLayer ? words[2] : tensor));
+        TensorSpec spec = Architecture.OfGguf("qwen3meki", "test").Tensors.Single(each => each.PerLayer == ofLayer
+            && each.Gguf.Name == (ofLayer ? words[2] : tensor));
         return recipe.FormatOf(spec, ofLayer ? int.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture) : 0, columns, config);
     }
 }

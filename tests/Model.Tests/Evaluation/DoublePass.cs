@@ -151,7 +151,8 @@ internal sealed class DoublePass : IDisposable
             return frequency * scale * (1 - mix) + frequency * mix;
         })];
 
-        double Pair(string beta) => _headSize * Math.Log(original / (keys.Get<float>($"{Architecture}.rope.scaling.{beta}") * 2 * Math.PI)) / (2 * Math.Log(theta));
+        double Pair(string beta) =>
+            _headSize * Math.Log(original / (keys.Get<float>($"{Architecture}.rope.scaling.{beta}") * 2 * Math.PI)) / (2 * Math.Log(theta));
     }
 
     private double[] Turned(double[] heads, string norm, int position)

@@ -66,7 +66,8 @@ public class ModelComparisonTests
     [SharedFact("gguf/tiny-q8_0.gguf")]
     public void Quantising_to_q8_0_changes_little_but_something()
     {
-        using MeKiModel whole = MeKiModel.Load(SharedMaterial.Path("gguf/tiny-f16.gguf")), quantised = MeKiModel.Load(SharedMaterial.Path("gguf/tiny-q8_0.gguf"));
+        using MeKiModel whole = MeKiModel.Load(SharedMaterial.Path("gguf/tiny-f16.gguf")),
+            quantised = MeKiModel.Load(SharedMaterial.Path("gguf/tiny-q8_0.gguf"));
         ComparisonResult result = ModelComparison.Compare(whole, quantised, Text, window: 48);
         Assert.InRange(result.KlDivergence.Mean, 1e-7, 1e-2);
         Assert.InRange(result.KlPercentile99, result.KlDivergence.Mean, result.KlMaximum);

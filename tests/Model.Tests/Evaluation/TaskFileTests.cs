@@ -22,16 +22,22 @@ public class TaskFileTests
     [InlineData("piqa", """{"goal":"g","sol1":"a","sol2":"b","label":-1}""", ": line 1: field 'label' is '-1', which is not among")]
     [InlineData("piqa", """{"goal":"g","sol1":"a","sol2":"b","label":0.5}""", ": line 1: field 'label' is '0.5', which is not among")]
     [InlineData("piqa", """{"goal":"\ud800","sol1":"a","sol2":"b","label":0}""", ": line 1: field 'goal' holds text that is not valid")]
-    [InlineData("hellaswag", """{"activity_label":"a","ctx_a":"b","ctx_b":"c","endings":["x",null],"label":"0"}""", ": line 1: field 'endings' has Null where String is expected.")]
-    [InlineData("hellaswag", """{"activity_label":"a","ctx_a":"b","ctx_b":"c","endings":["x","y"],"label":""}""", ": line 1: field 'label' is '\"\"', which is not among")]
+    [InlineData("hellaswag", """{"activity_label":"a","ctx_a":"b","ctx_b":"c","endings":["x",null],"label":"0"}""",
+        ": line 1: field 'endings' has Null where String is expected.")]
+    [InlineData("hellaswag", """{"activity_label":"a","ctx_a":"b","ctx_b":"c","endings":["x","y"],"label":""}""",
+        ": line 1: field 'label' is '\"\"', which is not among")]
     [InlineData("arc_easy", """{"question":"q","choices":{"text":["x"]},"answerKey":"A"}""", ": line 1: field 'choices.label' is missing.")]
-    [InlineData("arc_easy", """{"question":"q","choices":{"text":["x"],"label":["A","B"]},"answerKey":"A"}""", ": line 1: field 'choices' has 1 texts but 2 labels.")]
-    [InlineData("arc_easy", """{"question":"q","choices":{"text":["x","y"],"label":["A","B"]},"answerKey":"C"}""", ": line 1: field 'answerKey' is 'C', which is not among the choices 'A, B'.")]
+    [InlineData("arc_easy", """{"question":"q","choices":{"text":["x"],"label":["A","B"]},"answerKey":"A"}""",
+        ": line 1: field 'choices' has 1 texts but 2 labels.")]
+    [InlineData("arc_easy", """{"question":"q","choices":{"text":["x","y"],"label":["A","B"]},"answerKey":"C"}""",
+        ": line 1: field 'answerKey' is 'C', which is not among the choices 'A, B'.")]
     [InlineData("arc_easy", """{"question":{"stem":"q","choices":[{"label":"A"}]},"answerKey":"A"}""", ": line 1: field 'question.choices.text' is missing.")]
-    [InlineData("copa", """{"premise":"p.","choice1":"a","choice2":"b","question":"why","label":0}""", ": line 1: field 'question' is neither 'cause' nor 'effect'.")]
+    [InlineData("copa", """{"premise":"p.","choice1":"a","choice2":"b","question":"why","label":0}""",
+        ": line 1: field 'question' is neither 'cause' nor 'effect'.")]
     [InlineData("copa", """{"premise":" ","choice1":"a","choice2":"b","question":"cause","label":0}""", ": line 1: field 'premise' is empty.")]
     [InlineData("winogrande", """{"sentence":"no blank","option1":"a","option2":"b","answer":"1"}""", ": line 1: field 'sentence' has no blank '_'.")]
-    [InlineData("winogrande", """{"sentence":"a _ b","option1":"a","option2":"b","answer":""}""", ": line 1: field 'answer' is '', which is not among the choices '1, 2'.")]
+    [InlineData("winogrande", """{"sentence":"a _ b","option1":"a","option2":"b","answer":""}""",
+        ": line 1: field 'answer' is '', which is not among the choices '1, 2'.")]
     [InlineData("boolq", """{"passage":"p","question":"q"}""", ": line 1: field 'label' is missing.")]
     public void A_defect_is_named_with_its_line(string task, string content, string message)
     {
@@ -117,7 +123,8 @@ public class TaskFileTests
     public void A_missing_file_and_an_unknown_task_are_refused()
     {
         using TemporaryFolder folder = new();
-        Assert.Equal($"{folder["no.jsonl"]}: there is no such file.", Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(folder["no.jsonl"])).Message);
+        Assert.Equal($"{folder["no.jsonl"]}: there is no such file.",
+            Assert.Throws<EvaluationException>(() => EvaluationTask.Find("piqa").Read(folder["no.jsonl"])).Message);
         Assert.Equal(
             "there is no task 'mmlu'. Known are arc_challenge, arc_easy, boolq, copa, hellaswag, lambada_openai, openbookqa, piqa, sciq, winogrande.",
             Assert.Throws<EvaluationException>(() => EvaluationTask.Find("mmlu")).Message);

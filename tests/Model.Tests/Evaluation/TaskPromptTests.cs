@@ -14,12 +14,14 @@ public class TaskPromptTests
     {
         Is("arc_easy", 0, "Question: What does a king wear upon his head?\nAnswer:", [" a crown", " a boot", " the sea", " a loaf of bread"], [7, 6, 7, 15]);
         Is("arc_easy", 2, "Question: What do horses eat?\nAnswer:", [" hay", " iron nails and old leather"], [3, 26]);
-        Is("arc_challenge", 1, "Question: Why does iron left in the rain turn red?\nAnswer:", [" it blushes", " it takes up oxygen from the air", " it grows cold"], [10, 31, 13]);
+        Is("arc_challenge", 1, "Question: Why does iron left in the rain turn red?\nAnswer:",
+            [" it blushes", " it takes up oxygen from the air", " it grows cold"], [10, 31, 13]);
     }
 
     [Fact]
     public void BoolQ_asks_for_no_or_yes() => Is(
-        "boolq", 0, "The old bridge at Marlow was built of wood and burned twice.\nQuestion: was the old bridge at marlow made of wood?\nAnswer:", [" no", " yes"], [2, 3]);
+        "boolq", 0, "The old bridge at Marlow was built of wood and burned twice.\nQuestion: was the old bridge at marlow made of wood?\nAnswer:",
+            [" no", " yes"], [2, 3]);
 
     [Fact]
     public void Copa_joins_the_sentences_with_two_spaces()

@@ -14,7 +14,8 @@ public class TaskScoringTests
     {
         TaskQuestion question = new(1, [new("c", " ab", 2), new("c", " abcdefgh", 8)], 1);
         // −4 > −8, but −4/2 < −8/8. Of equals the first wins.
-        ContinuationScore[] longerIsBetter = [new(-4, false), new(-8, false)], equal = [new(-5, false), new(-5, false)], clear = [new(-9, false), new(-3, true)];
+        ContinuationScore[] longerIsBetter = [new(-4, false), new(-8, false)], equal = [new(-5, false), new(-5, false)],
+            clear = [new(-9, false), new(-3, true)];
 
         TaskResult normalized = EvaluationTask.Find("piqa").Grade([question, question, question], [longerIsBetter, equal, clear]);
         Assert.Equal(1 / 3.0, normalized.Accuracy.Mean, 1e-15);
@@ -64,7 +65,9 @@ public class TaskScoringTests
             for (int choice = 1; choice < scores.Length; choice++)
             {
                 best = scores[choice].Sum > scores[best].Sum ? choice : best;
-                (double challenger, double holder) = (scores[choice].Sum / question.Continuations[choice].ChoiceLength, scores[bestNormalized].Sum / question.Continuations[bestNormalized].ChoiceLength);
+                (double challenger, double holder) =
+                    (scores[choice].Sum / question.Continuations[choice].ChoiceLength,
+                    scores[bestNormalized].Sum / question.Continuations[bestNormalized].ChoiceLength);
                 bestNormalized = challenger > holder ? choice : bestNormalized;
             }
             right += name == "lambada_openai" ? (scores[0].Greedy ? 1 : 0) : best == question.Answer ? 1 : 0;

@@ -124,7 +124,8 @@ public sealed class CallErrorTests(TinyModel tiny) : IClassFixture<TinyModel>, I
             "comparison" => () => ModelComparison.Compare(model, model, new("To be or not to be"), 8, null, stop.Token),
             "evaluation" => () => EvaluationTask.Find("piqa").Evaluate(model, Piqa(), cancellationToken: stop.Token),
             "conversion" => () => Converter.Convert(tiny.Checkpoint, _folder["converted"], null, late, late.Token),
-            "quantisation" => () => Quantizer.Quantize(tiny.Converted, _folder["quantised"], WeightRecipe.Of(GgmlType.F16), progress: late, cancellationToken: late.Token),
+            "quantisation" =>
+                () => Quantizer.Quantize(tiny.Converted, _folder["quantised"], WeightRecipe.Of(GgmlType.F16), progress: late, cancellationToken: late.Token),
             "synthesis" => () => SyntheticModel.Write(SyntheticShape.Of("tiny"), _folder["new"], cancellationToken: stop.Token),
             _ => () => RowFileCheck.Run(Path.Combine(tiny.Converted, "model.rows"), null, stop.Token),
         };

@@ -189,7 +189,8 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
         string[] alone = new string[3];
         for (int i = 0; i < alone.Length; i++)
             alone[i] = (await Run(model, Sampled with { Seed = i })).Text;
-        string[] together = await Task.WhenAll(Enumerable.Range(0, alone.Length).Select(i => Task.Run(async () => (await Run(model, Sampled with { Seed = i })).Text)));
+        string[] together = await Task.WhenAll(Enumerable.Range(0, alone.Length)
+            .Select(i => Task.Run(async () => (await Run(model, Sampled with { Seed = i })).Text)));
         Assert.Equal(alone, together);
     }
 
@@ -207,12 +208,14 @@ public sealed class TextGenerationTests(TinyModel tiny) : IClassFixture<TinyMode
         Func<GenerationOptions>[] wrong = name switch
         {
             "MaxTokens" => [() => new() { MaxTokens = -1 }],
-            "Temperature" => [() => new() { Temperature = -0.1f }, () => new() { Temperature = float.NaN }, () => new() { Temperature = float.PositiveInfinity }],
+            "Temperature" =>
+                [() => new() { Temperature = -0.1f }, () => new() { Temperature = float.NaN }, () => new() { Temperature = float.PositiveInfinity }],
             "TopK" => [() => new() { TopK = -1 }],
             "TopP" => [() => new() { TopP = 0 }, () => new() { TopP = 1.1f }, () => new() { TopP = float.NaN }],
             "MinP" => [() => new() { MinP = -0.1f }, () => new() { MinP = 1.1f }, () => new() { MinP = float.NaN }],
             "RepetitionPenalty" =>
-                [() => new() { RepetitionPenalty = 0 }, () => new() { RepetitionPenalty = float.NaN }, () => new() { RepetitionPenalty = float.PositiveInfinity }],
+                [() => new() { RepetitionPenalty = 0 }, () => new() { RepetitionPenalty = float.NaN },
+                    () => new() { RepetitionPenalty = float.PositiveInfinity }],
             "LogProbabilities" => [() => new() { LogProbabilities = -1 }],
             _ => [() => new() { StopStrings = ["a", ""] }, () => new() { StopStrings = null! }],
         };

@@ -69,7 +69,8 @@ public sealed class GgufFileTest : IDisposable
         bool[] flags = [.. numbers.Select(number => number % 3 == 0)];
         string[] texts = [.. numbers.Select(number => new string('x', number % 7))];
         string text = new('y', 100_000);
-        GgufMetadata metadata = new("") { ["before"] = new byte[before], ["numbers"] = numbers, ["texts"] = texts, ["flags"] = flags, ["text"] = text, ["after"] = 7 };
+        GgufMetadata metadata = new("") { ["before"] = new byte[before], ["numbers"] = numbers, ["texts"] = texts, ["flags"] = flags, ["text"] = text,
+            ["after"] = 7 };
         using MemoryStream stream = new();
         new GgufWriter(metadata, [new("t", GgmlType.I8, [3], (to, _) => to.Write([1, 2, 3]))]).WriteTo(stream, default);
         using GgufFile file = Open(stream.ToArray());

@@ -24,7 +24,8 @@ public unsafe class HeadTests
         foreach (ref ushort value in weight.AsSpan())
             value = BitConverter.HalfToUInt16Bits((Half)(random.NextSingle() - 0.5f));
         using ComputePool pool = new(3);
-        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), vocabulary, Columns, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)), pool);
+        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), vocabulary, Columns, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)),
+            pool);
         ActivationMatrix h = new(Columns);
         h.Reserve(2);
         foreach (ref float value in h.Rows(0, 2))
@@ -57,7 +58,8 @@ public unsafe class HeadTests
         ushort[] weight = GC.AllocateArray<ushort>(Vocabulary * Wide, pinned: true);
         weight[3 * Wide] = BitConverter.HalfToUInt16Bits((Half)1);
         using ComputePool pool = new(1);
-        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), Vocabulary, Wide, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)), pool);
+        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F16), Vocabulary, Wide, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)),
+            pool);
         ActivationMatrix h = new(Wide);
         h.Reserve(1);
         h.Row(0).Fill(1);

@@ -30,7 +30,8 @@ public sealed class LoadReportTests(TinyModel tiny) : IClassFixture<TinyModel>, 
         Assert.True(report.LoadTime > TimeSpan.Zero);
         (LogLevel level, string line) = Assert.Single(log.Written);
         Assert.Equal(LogLevel.Information, level);
-        Assert.StartsWith($"Loaded {report.Path}: {report.MappedBytes} bytes of panels mapped, 0 packed; 2 threads, kernels {KernelSelection.Name}, ", line, StringComparison.Ordinal);
+        Assert.StartsWith($"Loaded {report.Path}: {report.MappedBytes} bytes of panels mapped, 0 packed; 2 threads, kernels {KernelSelection.Name}, ", line,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -51,7 +52,8 @@ public sealed class LoadReportTests(TinyModel tiny) : IClassFixture<TinyModel>, 
         Assert.Equal(0, report.MappedBytes);
         Assert.Equal(report.PackedBytes, weights.Bytes + HeadBytes);
         Assert.Equal(2, log.Written.Count);
-        Assert.StartsWith($"{report.Path}: 19 tensors, {weights.Bytes} bytes, were encoded anew, for their formats have no panels: 19 × {BlockFormat.Of(type).Name} to q8_0", log.Written[1].Text,
+        Assert.StartsWith($"{report.Path}: 19 tensors, {weights.Bytes} bytes, were encoded anew, "
+            + $"for their formats have no panels: 19 × {BlockFormat.Of(type).Name} to q8_0", log.Written[1].Text,
             StringComparison.Ordinal);
         Assert.Contains($" | encoded anew: 19 × {BlockFormat.Of(type).Name} to q8_0", report.ToString(), StringComparison.Ordinal);
     }

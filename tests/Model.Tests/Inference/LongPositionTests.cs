@@ -24,9 +24,11 @@ public sealed class LongPositionTests : IDisposable
     [
         """{ "rope_scaling": { "type": "linear", "factor": 4 } }""",
         """{ "rope_scaling": { "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256 } }""",
-        """{ "rope_scaling": { "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 128, "attention_factor": 0.9, "beta_fast": 8, "beta_slow": 2 } }""",
+        """{ "rope_scaling": { "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 128, "attention_factor": 0.9, """
+            + """ "beta_fast": 8, "beta_slow": 2 } }""",
         """{ "rope_scaling": { "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 128, "mscale": 1, "mscale_all_dim": 0.5 } }""",
-        """{ "rope_theta": null, "rope_parameters": { "rope_theta": 10000, "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 128 } }""",
+        """{ "rope_theta": null, "rope_parameters": { "rope_theta": 10000, """
+            + """ "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 128 } }""",
         """{ "use_sliding_window": true, "sliding_window": 40, "max_window_layers": 1 }""",
         """{ "use_sliding_window": true, "sliding_window": 17, "layer_types": ["sliding_attention", "full_attention"] }""",
         """{ "use_sliding_window": true, "sliding_window": 1, "max_window_layers": 0 }""",
@@ -72,7 +74,8 @@ public sealed class LongPositionTests : IDisposable
     [Fact]
     public void Windows_are_cut_and_forked_like_everything_else()
     {
-        using MeKiModel model = MeKiModel.Load(Checkpoint("""{ "use_sliding_window": true, "sliding_window": 60, "max_window_layers": 1 }""").Write(_folder["c"]));
+        using MeKiModel model = MeKiModel.Load(
+            Checkpoint("""{ "use_sliding_window": true, "sliding_window": 60, "max_window_layers": 1 }""").Write(_folder["c"]));
         float[] whole = GoldenAssert.AllLogits(model, Sequence), logits = new float[Vocabulary];
         using MeKiSession session = model.CreateSession();
         session.Forward(Sequence.AsSpan(0, 290), []);
@@ -88,7 +91,8 @@ public sealed class LongPositionTests : IDisposable
     [Fact]
     public void Yarn_lengthens_a_context_that_still_tells_the_first_training()
     {
-        string checkpoint = Checkpoint("""{ "max_position_embeddings": 300, "rope_scaling": { "type": "yarn", "factor": 4, "original_max_position_embeddings": 256 } }""").Write(_folder["c"]);
+        string checkpoint = Checkpoint("""{ "max_position_embeddings": 300, "rope_scaling": { "type": "yarn", """
+            + """ "factor": 4, "original_max_position_embeddings": 256 } }""").Write(_folder["c"]);
         using MeKiModel model = MeKiModel.Load(checkpoint);
         Assert.Equal(1024, model.Config.ContextLength);
         Assert.Equal(new YarnRopeScaling(4, 256), model.Config.RopeScaling);
@@ -98,7 +102,8 @@ public sealed class LongPositionTests : IDisposable
     public void Qwen3_as_released_slides_nowhere()
     {
         using MeKiModel model = MeKiModel.Load(Checkpoint(
-            """{ "use_sliding_window": false, "sliding_window": null, "max_window_layers": 28, "rope_scaling": null, "layer_types": ["full_attention", "full_attention"] }""").Write(_folder["c"]));
+            """{ "use_sliding_window": false, "sliding_window": null, "max_window_layers": 28, "rope_scaling": null, """
+                + """ "layer_types": ["full_attention", "full_attention"] }""").Write(_folder["c"]));
         Assert.Empty(model.Config.Windows);
         Assert.Null(model.Config.RopeScaling);
     }
@@ -110,7 +115,8 @@ public sealed class LongPositionTests : IDisposable
     [InlineData("""{ "rope_scaling": { "type": "yarn" } }""", "$.rope_scaling: has no field 'factor'")]
     [InlineData("""{ "rope_scaling": { "type": "yarn", "factor": 4, "truncate": false } }""", "'truncate' false")]
     [InlineData("""{ "rope_scaling": { "type": "yarn", "factor": 4, "beta_fast": 1 } }""", "RoPE scaling: has a number that is out of range")]
-    [InlineData("""{ "rope_scaling": { "type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 128 } }""", "RoPE scaling: has a number that is out of range")]
+    [InlineData("""{ "rope_scaling": { "type": "llama3", "factor": 8, """
+        + """ "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 128 } }""", "RoPE scaling: has a number that is out of range")]
     [InlineData("""{ "rope_parameters": { "full_attention": { "rope_type": "linear", "factor": 8 } } }""", "for kinds of layers apart")]
     [InlineData("""{ "layer_types": ["full_attention"] }""", "$.layer_types: tells of 1 layers where the model has 2")]
     [InlineData("""{ "layer_types": ["full_attention", "chunked_attention"] }""", "$.layer_types[1]: 'chunked_attention' is not known")]
@@ -131,14 +137,16 @@ public sealed class LongPositionTests : IDisposable
         AssertConfig(new LinearRopeScaling(2), [], ("rope.scaling.factor", 2f));
         AssertConfig(null, [], ("rope.scaling.type", "none"));
         AssertConfig(new YarnRopeScaling(4, 1024) { AttentionFactor = 0.75f }, [],
-            ("rope.scaling.type", "yarn"), ("rope.scaling.factor", 4f), ("rope.scaling.attn_factor", 1.5f), ("rope.scaling.yarn_attn_factor", 0.5f), ("rope.scaling.yarn_ext_factor", 1f));
+            ("rope.scaling.type", "yarn"), ("rope.scaling.factor", 4f), ("rope.scaling.attn_factor", 1.5f), ("rope.scaling.yarn_attn_factor", 0.5f),
+                ("rope.scaling.yarn_ext_factor", 1f));
         AssertConfig(null, [32, int.MaxValue], ("attention.sliding_window", 32u), ("attention.sliding_window_pattern", 2u));
         AssertConfig(null, [32, 32], ("attention.sliding_window", 32u));
         AssertConfig(null, [], ("attention.sliding_window", 0u), ("attention.sliding_window_pattern", 2u));
         AssertRefused("'longrope'", ("rope.scaling.type", "longrope"), ("rope.scaling.factor", 4f));
         AssertRefused("rope.scaling.factor': is missing", ("rope.scaling.type", "yarn"));
         AssertRefused("yarn_ext_factor", ("rope.scaling.type", "yarn"), ("rope.scaling.factor", 4f), ("rope.scaling.yarn_ext_factor", 0f));
-        AssertRefused("sliding window: 3 layers are told where the model has 2", ("attention.sliding_window", 9u), ("attention.sliding_window_pattern", new[] { true, true, false }));
+        AssertRefused("sliding window: 3 layers are told where the model has 2", ("attention.sliding_window", 9u),
+            ("attention.sliding_window_pattern", new[] { true, true, false }));
     }
 
     private static TinyCheckpoint Checkpoint(string settings) => new()

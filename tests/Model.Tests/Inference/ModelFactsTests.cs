@@ -19,7 +19,8 @@ public class ModelFactsTests
         Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteLength) + embedding.ByteLength / model.Config.VocabularySize, model.WeightBytesPerToken);
 
         using MeKiModel off = MeKiModel.Load(Demo, new() { WithoutMeKi = true });
-        Assert.Equal(file.Tensors.Where(tensor => tensor.Name.Contains("meki", StringComparison.Ordinal)).Sum(tensor => tensor.ByteLength), model.WeightBytesPerToken - off.WeightBytesPerToken);
+        Assert.Equal(file.Tensors.Where(tensor => tensor.Name.Contains("meki", StringComparison.Ordinal)).Sum(tensor => tensor.ByteLength),
+            model.WeightBytesPerToken - off.WeightBytesPerToken);
         Assert.Null(off.RowFilePath);
     }
 

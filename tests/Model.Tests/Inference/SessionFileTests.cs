@@ -167,7 +167,8 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
             _ => checkpoint,
         };
         string folder = checkpoint.Write(_folder["c"]), converted = _folder["m"];
-        ConverterOptions options = new() { WeightType = WeightRecipe.Of(difference == "type" ? GgmlType.F16 : GgmlType.F32), RowType = difference == "rows" ? RowType.F16 : RowType.F32 };
+        ConverterOptions options = new() { WeightType = WeightRecipe.Of(difference == "type" ? GgmlType.F16 : GgmlType.F32), RowType = difference == "rows"
+            ? RowType.F16 : RowType.F32 };
         if (difference != "training form")
             Converter.Convert(folder, converted, options);
         using MeKiModel other = MeKiModel.Load(difference == "training form" ? folder : converted, new() { WithoutMeKi = difference == "without" });
@@ -200,7 +201,8 @@ public sealed class SessionFileTests(TinyModel tiny) : IClassFixture<TinyModel>,
     {
         using (MeKiModel model = tiny.Load(converted: true))
             Save(model, 513);
-        Converter.Convert((new TinyCheckpoint { Tied = false, Context = 512 }).Write(_folder["c"]), _folder["m"], new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
+        Converter.Convert((new TinyCheckpoint { Tied = false, Context = 512 }).Write(_folder["c"]), _folder["m"],
+            new() { WeightType = WeightRecipe.Of(GgmlType.F32), RowType = RowType.F32 });
         using MeKiModel shorter = MeKiModel.Load(_folder["m"]);
         Assert.Contains("513 tokens are more than the model's context of 512", Refused(shorter), StringComparison.Ordinal);
     }

@@ -21,7 +21,8 @@ public sealed class StoredRowsTests(TinyModel tiny) : IClassFixture<TinyModel>
         float[] expected = new float[Vocabulary], logits = new float[Vocabulary];
         using (MeKiModel model = tiny.Load(converted: true))
             Decode(model, tokens, expected);
-        foreach (RowStoreOptions rows in new RowStoreOptions[] { new() { CacheBytes = 0 }, new() { MemoryMapped = true }, new() { MemoryMapped = true, CacheBytes = 5000 } })
+        foreach (RowStoreOptions rows in new RowStoreOptions[] { new() { CacheBytes = 0 }, new() { MemoryMapped = true },
+            new() { MemoryMapped = true, CacheBytes = 5000 } })
         {
             using MeKiModel model = MeKiModel.Load(tiny.Converted, new() { Rows = rows });
             Decode(model, tokens, logits);

@@ -53,7 +53,8 @@ public class FamilyTests
     public void A_quantised_file_stays_within_its_formats_bound(string family)
     {
         using TemporaryFolder folder = new();
-        foreach ((GgmlType type, bool panels, double bound) in new[] { (GgmlType.F16, false, 5e-3), (GgmlType.Q8_0, false, 0.08), (GgmlType.Q8_0, true, 0.08), (GgmlType.Q4_0, true, 0.9) })
+        foreach ((GgmlType type, bool panels, double bound) in new[] { (GgmlType.F16, false, 5e-3), (GgmlType.Q8_0, false, 0.08), (GgmlType.Q8_0, true, 0.08),
+            (GgmlType.Q4_0, true, 0.9) })
         {
             string path = folder[$"{type}{panels}.gguf"];
             Quantizer.Quantize(SharedMaterial.Path($"foreign/{family}.gguf"), path, WeightRecipe.Of(type), panels: panels);

@@ -5,8 +5,8 @@ using MeKi.Model.Gguf;
 namespace MeKi.Model.Tests.Reference;
 
 /// <summary>
-/// Gemma's part of <see cref="HuggingFaceFolder"/>. The families show three ways of lying in a folder: the text part of a model that sees, as older and as newer
-/// transformers write it, and a text model alone.
+/// Gemma's part of <see cref="HuggingFaceFolder"/>. The families show three ways of lying in a folder: the text part of a model that sees, as older and as
+/// newer transformers write it, and a text model alone.
 /// </summary>
 internal static class GemmaFolder
 {
@@ -22,7 +22,8 @@ internal static class GemmaFolder
         ("layer_output_scale.weight", "layer_scalar"), ("laurel_l.", "laurel.linear_left."), ("laurel_r.", "laurel.linear_right."),
         ("laurel_post_norm.", "laurel.post_laurel_norm."), ("altup_router_norm.", "altup.router_norm."), ("altup_router.", "altup.modality_router."),
         ("altup_predict_coef.", "altup.prediction_coefs."), ("altup_correct_coef.", "altup.correction_coefs."),
-        ("altup_correct_scale.weight", "altup.correct_output_scale"), ("altup_proj.", "altup_projections."), ("altup_unembd_proj.", "altup_unembed_projections."),
+        ("altup_correct_scale.weight", "altup.correct_output_scale"), ("altup_proj.", "altup_projections."),
+            ("altup_unembd_proj.", "altup_unembed_projections."),
     ];
 
     public static bool Has(string family) => family.StartsWith("gemma", StringComparison.Ordinal);
@@ -93,12 +94,14 @@ internal static class GemmaFolder
                 text["rope_parameters"] = new JsonObject
                 {
                     ["sliding_attention"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = Float("rope.freq_base_swa") },
-                    ["full_attention"] = new JsonObject { ["rope_type"] = "proportional", ["rope_theta"] = Float("rope.freq_base"), ["partial_rotary_factor"] = 0.25 },
+                    ["full_attention"] = new JsonObject { ["rope_type"] = "proportional", ["rope_theta"] = Float("rope.freq_base"), ["partial_rotary_factor"] =
+                        0.25 },
                 };
                 return new() { ["model_type"] = family, ["text_config"] = text, ["vision_config"] = new JsonObject(), ["tie_word_embeddings"] = true };
             default:
                 float[] cuts = file.Metadata.Get<float[]>("gemma3n.activation_sparsity_scale");
-                text["intermediate_size"] = new JsonArray([.. file.Metadata.Get<int[]>("gemma3n.feed_forward_length").Select(width => JsonValue.Create(width))]);
+                text["intermediate_size"] =
+                    new JsonArray([.. file.Metadata.Get<int[]>("gemma3n.feed_forward_length").Select(width => JsonValue.Create(width))]);
                 text["head_dim"] = Int("attention.key_length");
                 text["num_kv_shared_layers"] = 3;
                 text["hidden_size_per_layer_input"] = Int("embedding_length_per_layer_input");

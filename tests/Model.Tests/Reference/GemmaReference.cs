@@ -44,7 +44,9 @@ internal sealed class GemmaReference(GgufFile file)
             if (_family == "gemma3n")
                 Correct(streams, made, layer, rows);
             else
-                streams = [m == 0 ? made : [.. made.Select((row, t) => Times(Plus(row, Injected(row, layer, rows[t][layer])), _weights[$"blk.{layer}.layer_output_scale.weight"][0]))]];
+                streams = [m == 0 ? made
+                    : [.. made.Select((row, t) =>
+                    Times(Plus(row, Injected(row, layer, rows[t][layer])), _weights[$"blk.{layer}.layer_output_scale.weight"][0]))]];
         }
         double cap = file.Metadata.TryGetFloat($"{_family}.final_logit_softcapping") ?? 0;
         return [.. Enumerable.Range(0, ids.Length).Select(t =>
@@ -60,7 +62,8 @@ internal sealed class GemmaReference(GgufFile file)
             return [];
         double[] table = Row("per_layer_token_embd.weight", id, layers * m), projected = Times(Multiply("per_layer_model_proj.weight", x), 1 / Math.Sqrt(d));
         return [.. Enumerable.Range(0, layers).Select(layer =>
-            Times(Plus(Norm(projected[(layer * m)..((layer + 1) * m)], "per_layer_proj_norm.weight"), Times(table[(layer * m)..((layer + 1) * m)], Math.Sqrt(m))), Math.Sqrt(0.5)))];
+            Times(Plus(Norm(projected[(layer * m)..((layer + 1) * m)], "per_layer_proj_norm.weight"),
+                Times(table[(layer * m)..((layer + 1) * m)], Math.Sqrt(m))), Math.Sqrt(0.5)))];
     }
 
     private double[][] Attend(double[][] h, int layer, bool stores, Dictionary<bool, (double[][] Keys, double[][] Values)> cache)
@@ -70,19 +73,24 @@ internal sealed class GemmaReference(GgufFile file)
         int heads = Int("attention.head_count"), kvHeads = Int("attention.head_count_kv"), window = slides ? Int("attention.sliding_window") : int.MaxValue;
         if (stores)
         {
-            double[][] keys = [.. h.Select((row, t) => Heads(Multiply($"blk.{layer}.attn_k.weight", row), size, head => Turn(Norm(head, $"blk.{layer}.attn_k_norm.weight"), t, slides)))];
-            double[][] values = [.. h.Select(row => Heads(Multiply($"blk.{layer}.attn_v.weight", row), size, head => _family == "gemma3" ? head : Norm(head, null)))];
+            double[][] keys =
+                [.. h.Select((row, t) => Heads(Multiply($"blk.{layer}.attn_k.weight", row), size, head =>
+                Turn(Norm(head, $"blk.{layer}.attn_k_norm.weight"), t, slides)))];
+            double[][] values =
+                [.. h.Select(row => Heads(Multiply($"blk.{layer}.attn_v.weight", row), size, head => _family == "gemma3" ? head : Norm(head, null)))];
             cache[slides] = (keys, values);
         }
         (double[][] k, double[][] v) = cache[slides];
         double scale = _family == "gemma3" ? 1 / Math.Sqrt(size) : 1;
         return [.. h.Select((row, t) =>
         {
-            double[] q = Heads(Multiply($"blk.{layer}.attn_q.weight", row), size, head => Turn(Norm(head, $"blk.{layer}.attn_q_norm.weight"), t, slides)), sums = new double[q.Length];
+            double[] q = Heads(Multiply($"blk.{layer}.attn_q.weight", row), size, head => Turn(Norm(head, $"blk.{layer}.attn_q_norm.weight"), t, slides)),
+                sums = new double[q.Length];
             for (int head = 0; head < heads; head++)
             {
                 int at = head * size, kvAt = head / (heads / kvHeads) * size, first = (int)Math.Max(0, t + 1L - window);
-                double[] scores = [.. Enumerable.Range(first, t + 1 - first).Select(s => scale * Enumerable.Range(0, size).Sum(i => q[at + i] * k[s][kvAt + i]))];
+                double[] scores = [.. Enumerable.Range(first, t + 1 - first)
+                    .Select(s => scale * Enumerable.Range(0, size).Sum(i => q[at + i] * k[s][kvAt + i]))];
                 double most = scores.Max(), total = scores.Sum(score => Math.Exp(score - most));
                 for (int s = first; s <= t; s++)
                 {
@@ -96,7 +104,8 @@ internal sealed class GemmaReference(GgufFile file)
 
     private double[] FeedForward(double[] a, int layer)
     {
-        double[] f = Norm(a, $"blk.{layer}.ffn_norm.weight"), gate = Multiply($"blk.{layer}.ffn_gate.weight", f), up = Multiply($"blk.{layer}.ffn_up.weight", f);
+        double[] f = Norm(a, $"blk.{layer}.ffn_norm.weight"), gate = Multiply($"blk.{layer}.ffn_gate.weight", f),
+            up = Multiply($"blk.{layer}.ffn_up.weight", f);
         if (_family == "gemma3n" && layer < 10)
         {
             double mean = gate.Average(), deviation = Math.Sqrt(gate.Sum(z => (z - mean) * (z - mean)) / (gate.Length - 1));
@@ -106,9 +115,11 @@ internal sealed class GemmaReference(GgufFile file)
     }
 
     private double[] Injected(double[] stream, int layer, double[] row) => Norm(
-        Multiply($"blk.{layer}.proj.weight", [.. Multiply($"blk.{layer}.inp_gate.weight", stream).Zip(row, (gate, e) => Gelu(gate) * e)]), $"blk.{layer}.post_norm.weight");
+        Multiply($"blk.{layer}.proj.weight", [.. Multiply($"blk.{layer}.inp_gate.weight", stream).Zip(row, (gate, e) => Gelu(gate) * e)]),
+            $"blk.{layer}.post_norm.weight");
 
-    private double[][][] Streams(double[][] x, int d) => [x, .. Enumerable.Range(0, 3).Select(i => x.Select(row => AsLongAs(row, Slice("altup_proj.weight", i, row, d))).ToArray())];
+    private double[][][] Streams(double[][] x, int d) =>
+        [x, .. Enumerable.Range(0, 3).Select(i => x.Select(row => AsLongAs(row, Slice("altup_proj.weight", i, row, d))).ToArray())];
 
     private double[][][] Predict(double[][][] streams, int layer, int d) => [.. Enumerable.Range(0, 4).Select(i => streams[i].Select((row, t) =>
     {
@@ -120,10 +131,12 @@ internal sealed class GemmaReference(GgufFile file)
     {
         for (int t = 0; t < made.Length; t++)
         {
-            double[] c = Multiply($"blk.{layer}.altup_correct_coef.weight", Route(made[t], layer)), difference = [.. made[t].Zip(streams[0][t], (a, y) => a - y)];
+            double[] c = Multiply($"blk.{layer}.altup_correct_coef.weight", Route(made[t], layer)),
+                difference = [.. made[t].Zip(streams[0][t], (a, y) => a - y)];
             for (int i = 0; i < 4; i++)
                 streams[i][t] = Plus(streams[i][t], Times(difference, c[i] + 1));
-            double[] gated = [.. streams[0][t].Zip(_weights[$"blk.{layer}.altup_correct_scale.weight"], (z, s) => z * s)], e = Injected(gated, layer, rows[t][layer]);
+            double[] gated = [.. streams[0][t].Zip(_weights[$"blk.{layer}.altup_correct_scale.weight"], (z, s) => z * s)],
+                e = Injected(gated, layer, rows[t][layer]);
             for (int i = 1; i < 4; i++)
                 streams[i][t] = Plus(streams[i][t], e);
         }
@@ -151,13 +164,15 @@ internal sealed class GemmaReference(GgufFile file)
     private double[] Turn(double[] head, int position, bool slides)
     {
         int half = head.Length / 2;
-        double theta = slides ? file.Metadata.TryGetFloat($"{_family}.rope.freq_base_swa") ?? 1e4 : file.Metadata.TryGetFloat($"{_family}.rope.freq_base")!.Value;
+        double theta = slides ? file.Metadata.TryGetFloat($"{_family}.rope.freq_base_swa") ?? 1e4
+            : file.Metadata.TryGetFloat($"{_family}.rope.freq_base")!.Value;
         double[] turned = new double[head.Length];
         for (int i = 0; i < half; i++)
         {
             double angle = position * Math.Pow(theta, -2.0 * i / head.Length);
             if (!slides)
-                angle /= (_weights.TryGetValue("rope_freqs.weight", out double[]? divisors) ? divisors[i] : 1) * (file.Metadata.TryGetFloat($"{_family}.rope.scaling.factor") ?? 1);
+                angle /= (_weights.TryGetValue("rope_freqs.weight", out double[]? divisors) ? divisors[i]
+                    : 1) * (file.Metadata.TryGetFloat($"{_family}.rope.scaling.factor") ?? 1);
             (double sin, double cos) = Math.SinCos(angle);
             (turned[i], turned[half + i]) = (head[i] * cos - head[half + i] * sin, head[half + i] * cos + head[i] * sin);
         }

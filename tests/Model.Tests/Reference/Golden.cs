@@ -28,7 +28,8 @@ internal sealed record Golden(string Folder, IReadOnlyList<GoldenCase> Cases, IR
 }
 
 internal sealed record GoldenCase(
-    string? Prompt, int[] PromptIds, int[] GreedyIds, string? GreedyText, float[]? LastLogits, (int Id, float Logit)[] Top8, float LogitNorm, float[] NllPerToken)
+    string? Prompt, int[] PromptIds, int[] GreedyIds, string? GreedyText, float[]? LastLogits, (int Id, float Logit)[] Top8, float LogitNorm,
+        float[] NllPerToken)
 {
     public static GoldenCase Read(JsonElement item) => new(
         item.GetProperty("prompt").GetString(),

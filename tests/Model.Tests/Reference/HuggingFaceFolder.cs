@@ -30,14 +30,16 @@ internal static class HuggingFaceFolder
         foreach (GgufTensor tensor in file.Tensors.Where(tensor => tensor.Name != "rope_freqs.weight"))
         {
             float[] values = MemoryMarshal.Cast<byte, float>(tensor.File!.Span(tensor.Offset, (int)tensor.ByteLength)).ToArray();
-            if (family is "llama" or "smollm3" or "granite" && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
+            if (family is "llama" or "smollm3" or "granite"
+                && (tensor.Name.Contains(".attn_q.", StringComparison.Ordinal) || tensor.Name.Contains(".attn_k.", StringComparison.Ordinal)))
                 values = Unpaired(values, (int)tensor.Dimensions[0], file.Metadata.GetInt($"{family}.attention.key_length"));
             if (GemmaFolder.Has(family))
                 tensors.AddRange(GemmaFolder.Tensors(tensor, family, values));
             else
                 tensors.Add((Rename(tensor.Name, family), [.. tensor.Dimensions.Reverse()], values));
         }
-        JsonObject config = GemmaFolder.Has(family) ? GemmaFolder.Config(file, family) : Config(file, family, tensors.Any(tensor => tensor.Name == "lm_head.weight"));
+        JsonObject config = GemmaFolder.Has(family) ? GemmaFolder.Config(file, family)
+            : Config(file, family, tensors.Any(tensor => tensor.Name == "lm_head.weight"));
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
         WriteSafetensors(Path.Combine(folder, "model.safetensors"), tensors);
     }
@@ -97,7 +99,8 @@ internal static class HuggingFaceFolder
         }
         foreach ((string gguf, string json) in new[]
         {
-            ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("attention.scale", "attention_multiplier"), ("logit_scale", "logits_scaling"),
+            ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("attention.scale", "attention_multiplier"),
+                ("logit_scale", "logits_scaling"),
         })
         {
             if (file.Metadata.Contains($"{family}.{gguf}"))

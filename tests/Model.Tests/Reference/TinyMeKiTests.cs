@@ -33,7 +33,8 @@ public class TinyMeKiTests
             int[] likeliest = [.. Enumerable.Range(0, last.Length).OrderByDescending(id => logits[logits.Length - model.Config.VocabularySize + id]).Take(8)];
             Assert.Equal(item.Top8.Select(pair => pair.Id), likeliest);
             // "Relative" is to the norm of the whole vector: the eight logits differ by less than 1e-3 of it.
-            double difference = Math.Sqrt(item.Top8.Sum(pair => Math.Pow(logits[logits.Length - model.Config.VocabularySize + pair.Id] - (double)pair.Logit, 2)));
+            double difference =
+                Math.Sqrt(item.Top8.Sum(pair => Math.Pow(logits[logits.Length - model.Config.VocabularySize + pair.Id] - (double)pair.Logit, 2)));
             Assert.True(difference < 1e-3 * item.LogitNorm, $"'{item.Prompt}': {difference:g3} of {item.LogitNorm:g3}");
             double[] nll = GoldenAssert.Nll(logits, item.PromptIds);
             for (int i = 0; i < nll.Length; i++)
@@ -71,7 +72,8 @@ public class TinyMeKiTests
             sum += nll.Sum();
             scored += nll.Length;
         }
-        Assert.InRange(sum / scored - expected.GetProperty("mean").GetDouble(), weights == GgmlType.F16 ? -0.001 : -0.01, weights == GgmlType.F16 ? 0.001 : 0.01);
+        Assert.InRange(sum / scored - expected.GetProperty("mean").GetDouble(), weights == GgmlType.F16 ? -0.001 : -0.01, weights == GgmlType.F16 ? 0.001
+            : 0.01);
     }
 
     /// <summary>The rows alone: the same f16 weights on 10,240 tokens of the text the model was validated on.</summary>
@@ -127,7 +129,8 @@ public class TinyMeKiTests
         using MeKiModel shipped = MeKiModel.Load(Demo), decoded = MeKiModel.Load(folder["decoded"]);
         int[] tokens = shipped.Tokenizer!.Encode("ROMEO:\nWhat light through yonder window breaks? It is the east, and Juliet is the sun.");
         float[] logits = GoldenAssert.AllLogits(shipped, tokens), reference = GoldenAssert.AllLogits(decoded, tokens);
-        double difference = Math.Sqrt(logits.Zip(reference, (a, b) => ((double)a - b) * ((double)a - b)).Sum()), norm = Math.Sqrt(reference.Sum(logit => (double)logit * logit));
+        double difference = Math.Sqrt(logits.Zip(reference, (a, b) => ((double)a - b) * ((double)a - b)).Sum()),
+            norm = Math.Sqrt(reference.Sum(logit => (double)logit * logit));
         // Not zero either: the two must have taken different kernels.
         Assert.InRange(difference / norm, 1e-4, 1e-2);
     }

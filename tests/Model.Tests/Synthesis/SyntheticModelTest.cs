@@ -216,7 +216,8 @@ public class SyntheticModelTest
         ModelConfig config = SyntheticShape.Of(name).Config(0);
         List<BackboneTensor> tensors = BackboneTensor.List(config, WeightRecipe.Of(GgmlType.Q4_0), panels: false);
         Assert.Equal(table, tensors.Where(tensor => tensor.Spec.IsTable).Sum(tensor => (long)tensor.Rows * tensor.Columns));
-        Assert.Equal(billions, tensors.Where(tensor => !tensor.Spec.IsTable && !tensor.Spec.OverVocabulary).Sum(tensor => (long)tensor.Rows * tensor.Columns) / 1e9, 0.02);
+        Assert.Equal(billions,
+            tensors.Where(tensor => !tensor.Spec.IsTable && !tensor.Spec.OverVocabulary).Sum(tensor => (long)tensor.Rows * tensor.Columns) / 1e9, 0.02);
         Assert.Contains(name, Assert.Throws<ArgumentException>(() => SyntheticShape.Of(name).Config(128)).Message, StringComparison.Ordinal);
     }
 

@@ -38,7 +38,8 @@ internal sealed class BenchmarkReport(string model, string variant)
         _ => Table(results),
     };
 
-    private static string Text(BenchmarkResult result, int column) => Numbers[column].Value(result).ToString(Numbers[column].Format, CultureInfo.InvariantCulture);
+    private static string Text(BenchmarkResult result, int column) =>
+        Numbers[column].Value(result).ToString(Numbers[column].Format, CultureInfo.InvariantCulture);
 
     private static IEnumerable<string> Titles => Numbers.Select(column => column.Title).Prepend("test");
 
@@ -74,7 +75,8 @@ internal sealed class BenchmarkReport(string model, string variant)
         text.AppendLine(CultureInfo.InvariantCulture, $"model,variant,test,{string.Join(',', Numbers.Select(column => column.Key))}");
         foreach (BenchmarkResult result in results)
         {
-            string name = model.Contains(',', StringComparison.Ordinal) || model.Contains('"', StringComparison.Ordinal) ? $"\"{model.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : model;
+            string name = model.Contains(',', StringComparison.Ordinal) || model.Contains('"', StringComparison.Ordinal)
+                ? $"\"{model.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : model;
             text.AppendLine(CultureInfo.InvariantCulture, $"{name},{variant},{string.Join(',', Cells(result))}");
         }
         return text.ToString();

@@ -103,7 +103,8 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
         };
     }
 
-    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited, CancellationToken cancellationToken)
+    private static void Forward(MeKiModel model, MeKiSession session, ReadOnlySpan<int> tokens, float[] logits, List<double> waited,
+        CancellationToken cancellationToken)
     {
         TimeSpan before = model.StoreCounters.WaitTime;
         session.Forward(tokens, logits, cancellationToken: cancellationToken);
@@ -123,7 +124,8 @@ internal sealed class BenchmarkRun(string path, LoadOptions load, int repetition
     private static void Fill(MeKiSession session, int depth, Random random, int vocabulary, CancellationToken cancellationToken)
     {
         while (session.Position < depth)
-            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), [], cancellationToken: cancellationToken);
+            session.Forward(RandomTokens(random, Math.Min(MeKiSession.BatchTokens, depth - session.Position), vocabulary), [],
+                cancellationToken: cancellationToken);
     }
 
     private static int[] RandomTokens(Random random, int count, int vocabulary)
