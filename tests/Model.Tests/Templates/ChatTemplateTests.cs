@@ -61,15 +61,17 @@ public sealed class ChatTemplateTests
         static JsonObject Part(string type, string? text) => text is null ? new() { ["type"] = type } : new() { ["type"] = type, [type] = text };
     }
 
-    [Theory]
-    [InlineData("\"\\ud83d\"", "\ud83d")]
-    [InlineData("\"a\\ude00\\n\\u0041\\\\b\"", "a\ude00\nA\\b")]
-    [InlineData("\"\\ud83d\\ude00\"", "\ud83d\ude00")]
-    public void Half_of_a_surrogate_pair_passes_as_in_Python(string json, string expected)
+    [Fact]
+    public void Half_of_a_surrogate_pair_passes_as_in_Python()
     {
-        JsonArray messages = (JsonArray)JsonNode.Parse($"[{json}]")!;
-        Assert.Equal(expected, ChatTemplate.Parse("{{ messages[0] }}").Render(new() { Messages = messages }));
-        Assert.Equal(expected, ChatTemplate.Parse("{{ messages[0] }}").Render(new() { Messages = [expected] }));
+        // An attribute could not hold them.
+        (string Json, string Expected)[] texts = [("\"\\ud83d\"", "\ud83d"), ("\"a\\ude00\\n\\u0041\\\\b\"", "a\ude00\nA\\b"), ("\"\\ud83d\\ude00\"", "\ud83d\ude00")];
+        foreach ((string json, string expected) in texts)
+        {
+            JsonArray messages = (JsonArray)JsonNode.Parse($"[{json}]")!;
+            Assert.Equal(expected, ChatTemplate.Parse("{{ messages[0] }}").Render(new() { Messages = messages }));
+            Assert.Equal(expected, ChatTemplate.Parse("{{ messages[0] }}").Render(new() { Messages = [expected] }));
+        }
     }
 
     [Theory]

@@ -38,7 +38,6 @@ internal sealed class Parser
     // Statements up to one of some tags, whose name is current then; up to the template's end for none.
     private Body Statements(string[] ends)
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
         List<Statement> statements = [];
         while (true)
         {
@@ -106,7 +105,7 @@ internal sealed class Parser
     {
         _reader.Skip(":");
         EndTag();
-        return Statements(ends);
+        return _expressions.Inside(() => Statements(ends));
     }
 
     private Body WholeBody(string end)
@@ -313,12 +312,16 @@ internal sealed class Parser
         return body;
     }
 
-    private Target TargetOf(Expression expression) => expression switch
+    private Target TargetOf(Expression expression)
     {
-        NameExpression name => new NameTarget(Settable(name.Name, name.Line)),
-        ListExpression { IsTuple: true } tuple => new TupleTarget([.. tuple.Elements.Select(TargetOf)]),
-        _ => throw new SyntaxFault("can't assign to this expression", expression.Line),
-    };
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        return expression switch
+        {
+            NameExpression name => new NameTarget(Settable(name.Name, name.Line)),
+            ListExpression { IsTuple: true } tuple => new TupleTarget([.. tuple.Elements.Select(TargetOf)]),
+            _ => throw new SyntaxFault("can't assign to this expression", expression.Line),
+        };
+    }
 
     private static string TargetName(Token name) =>
         name.Text is not ("true" or "True" or "false" or "False" or "none" or "None") ? name.Text : throw new SyntaxFault($"can't assign to '{name.Text}'", name.Line);

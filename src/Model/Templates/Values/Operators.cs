@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace MeKi.Model.Templates.Values;
 
@@ -175,7 +176,7 @@ internal static class Operators
 
     private static int? OrderElements(SequenceValue x, SequenceValue y, string sign, Run run)
     {
-        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         for (int i = 0; i < Math.Min(x.Length, y.Length); i++)
         {
             run.Step();
