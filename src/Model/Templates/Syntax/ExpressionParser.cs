@@ -60,7 +60,8 @@ internal sealed class ExpressionParser(TokenReader reader)
             return new ListExpression(line, elements, isTuple: true);
         if (elements.Count > 0)
             return elements[0];
-        return mayBeEmpty ? new ListExpression(line, [], isTuple: true) : throw reader.Fault($"Expected an expression, got {UntrustedText.Quote(Current.Description)}");
+        return mayBeEmpty ? new ListExpression(line, [], isTuple: true)
+            : throw reader.Fault($"Expected an expression, got {UntrustedText.Quote(Current.Description)}");
     }
 
     /// <summary>A name, a literal or something in brackets.</summary>
@@ -387,7 +388,9 @@ internal sealed class ExpressionParser(TokenReader reader)
         string name = reader.ExpectName().Text;
         while (reader.Skip("."))
             name += "." + reader.ExpectName().Text;
-        ArgumentList arguments = Current.Is("(") ? ParseArguments() : kind == "test" && StartsOperand() ? new([Postfix(Primary())], [], null, null) : ArgumentList.None;
+        ArgumentList arguments = Current.Is("(") ? ParseArguments()
+            : kind == "test" && StartsOperand() ? new([Postfix(Primary())], [], null, null)
+            : ArgumentList.None;
         if (!known.TryGetValue(name, out Function? function))
             _unknown ??= new($"No {kind} named {UntrustedText.Quote(name)}", line);
         return new(line, subject, kind, name, function, arguments);

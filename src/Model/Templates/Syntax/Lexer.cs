@@ -13,8 +13,8 @@ internal sealed class Lexer
     private static readonly string[] Doubles = ["//", "**", "==", "!=", ">=", "<="];
 
     // Each at the place of its character.
-    private static readonly string?[] Singles =
-        [.. Enumerable.Range(0, 128).Select(static code => "+-/*%~[](){}><=.:|,;".Contains((char)code, StringComparison.Ordinal) ? ((char)code).ToString() : null)];
+    private static readonly string?[] Singles = [.. Enumerable.Range(0, 128).Select(static code => (char)code)
+        .Select(static sign => "+-/*%~[](){}><=.:|,;".Contains(sign, StringComparison.Ordinal) ? sign.ToString() : null)];
 
     private readonly string _source;
     private readonly List<Token> _tokens = [];

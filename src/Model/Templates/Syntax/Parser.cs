@@ -88,7 +88,9 @@ internal sealed class Parser
             "generation" => [new GenerationStatement(line, Function("", [], "endgeneration"))],
             "do" => [new DoStatement(line, _expressions.ParseTuple())],
             "print" => [.. Print()],
-            "break" or "continue" => [_loops > 0 ? new JumpStatement(line, tag.Text == "break" ? Flow.Break : Flow.Continue) : throw new SyntaxFault($"'{tag.Text}' outside loop", line)],
+            "break" or "continue" when _loops == 0 => throw new SyntaxFault($"'{tag.Text}' outside loop", line),
+            "break" => [new JumpStatement(line, Flow.Break)],
+            "continue" => [new JumpStatement(line, Flow.Continue)],
             "autoescape" => [Autoescape(line)],
             "include" or "import" or "from" or "extends" => [Load(line, tag.Text)],
             _ => throw new SyntaxFault($"Encountered unknown tag {UntrustedText.Quote(tag.Text)}."
@@ -323,8 +325,8 @@ internal sealed class Parser
         };
     }
 
-    private static string TargetName(Token name) =>
-        name.Text is not ("true" or "True" or "false" or "False" or "none" or "None") ? name.Text : throw new SyntaxFault($"can't assign to '{name.Text}'", name.Line);
+    private static string TargetName(Token name) => name.Text is not ("true" or "True" or "false" or "False" or "none" or "None") ? name.Text
+        : throw new SyntaxFault($"can't assign to '{name.Text}'", name.Line);
 
     private string Settable(string name, int line) =>
         name != "loop" || _allLoops == 0 ? name : throw new SyntaxFault("Can't assign to special loop variable in for-loop target", line);
