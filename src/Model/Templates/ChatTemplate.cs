@@ -70,8 +70,8 @@ public sealed class ChatTemplate
         }
     }
 
-    /// <summary>What a user should know before a chat, one line each: that the model came without a template and ChatML took its place, or that a template could
-    /// not be read. Empty where all is well.</summary>
+    /// <summary>What a user should know before a chat, one line each: that the model came without a template and ChatML took its place, or that a template
+    /// could not be read. Empty where all is well.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>ChatML, which most models without a template of their own answer to.</summary>

@@ -6,7 +6,8 @@ namespace MeKi.Model.Templates;
 public sealed record ChatTemplateInput
 {
     /// <summary>The conversation: objects with <c>role</c> and <c>content</c> (text, parts such as <c>{"type": "text", "text": "…"}</c>, or null), and what
-    /// else the template knows: <c>tool_calls</c> with arguments as objects, <c>reasoning_content</c>, <c>name</c>, <c>tool_call_id</c>. May be empty.</summary>
+    /// else the template knows: <c>tool_calls</c> with arguments as objects, <c>reasoning_content</c>, <c>name</c>, <c>tool_call_id</c>. May be empty.
+    /// </summary>
     public required JsonArray Messages { get; init; }
 
     /// <summary>The tools that the model may call: objects with <c>type</c> and <c>function</c>. Null for none.</summary>
@@ -18,7 +19,8 @@ public sealed record ChatTemplateInput
     /// <summary>Whether the text ends with what begins the model's answer.</summary>
     public bool AddGenerationPrompt { get; init; } = true;
 
-    /// <summary>Variables of the template's own, such as <c>enable_thinking</c>; they go before <see cref="ChatTemplate.SpecialTokens"/>. Null for none.</summary>
+    /// <summary>Variables of the template's own, such as <c>enable_thinking</c>; they go before <see cref="ChatTemplate.SpecialTokens"/>. Null for none.
+    /// </summary>
     public JsonObject? Variables { get; init; }
 
     /// <summary>What time it is, and in which zone, for templates that tell the model today's date.</summary>

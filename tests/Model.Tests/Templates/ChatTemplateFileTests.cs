@@ -3,6 +3,7 @@ using MeKi.Model.Conversion;
 using MeKi.Model.Gguf;
 using MeKi.Model.Templates;
 using MeKi.Model.Tests.Files;
+using MeKi.Quant;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Templates;
@@ -73,8 +74,8 @@ public sealed class ChatTemplateFileTests : IDisposable
         File.WriteAllText(Path.Combine(checkpoint, "chat_template.jinja"), "{{ bos_token }}M{{ eos_token }}{{ image_token }}");
         Config(checkpoint, ("chat_template", new JsonArray(Named("tool_use", Other), Named("my-rag", "R"))), ("bos_token", "!"), ("eos_token", "\""),
             ("extra_special_tokens", new JsonObject { ["image_token"] = "<image>" }));
-        Converter.Convert(checkpoint, _folder["m"]);
-        Quantizer.Quantize(_folder["m"], _folder["q"], WeightRecipe.Of(Quant.GgmlType.Q4_0));
+        Converter.Convert(checkpoint, _folder["m"], new() { WeightType = WeightRecipe.Of(GgmlType.F16) });
+        Quantizer.Quantize(_folder["m"], _folder["q"], WeightRecipe.Of(GgmlType.Q4_0));
         foreach (string model in (string[])[checkpoint, _folder["m"], _folder["q"]])
         {
             ChatTemplate template = ChatTemplate.Load(model);

@@ -10,8 +10,8 @@ public sealed class PublishedTemplateTests
 {
     private const string Judges = "templates";
 
-    public static TheoryData<string> Models =>
-        SharedMaterial.Has(Judges) ? [.. Directory.GetFiles(SharedMaterial.Path(Judges), "*.jinja").Select(static file => Path.GetFileNameWithoutExtension(file)).Order()] : [""];
+    public static TheoryData<string> Models => !SharedMaterial.Has(Judges) ? [""]
+        : [.. Directory.GetFiles(SharedMaterial.Path(Judges), "*.jinja").Select(static file => Path.GetFileNameWithoutExtension(file)).Order()];
 
     [SharedTheory(Judges)]
     [MemberData(nameof(Models))]

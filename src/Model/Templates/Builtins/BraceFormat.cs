@@ -103,7 +103,8 @@ internal sealed class BraceFormat
             string name = stop < 0 ? path[(i + 1)..] : path.Substring(i + 1, stop);
             if (name.Length == 0)
                 throw new TemplateFault("Empty attribute in format string");
-            value = isAttribute ? Access.Attribute(value, name, _run) : Access.Item(value, Number(name) is int index ? IntValue.Of(index) : TextValue.Of(name), _run);
+            value = isAttribute ? Access.Attribute(value, name, _run)
+                : Access.Item(value, Number(name) is int index ? IntValue.Of(index) : TextValue.Of(name), _run);
             i += name.Length + (isAttribute ? 1 : 2);
         }
         return value;

@@ -2,7 +2,10 @@ using MeKi.Model.Templates.Values;
 
 namespace MeKi.Model.Templates.Builtins;
 
-/// <summary>The methods of Python's dict and list. Those that change their value are found by calls alone: transformers' sandbox hides them from everything else.</summary>
+/// <summary>
+/// The methods of Python's dict and list. Those that change their value are found by calls alone: transformers' sandbox has none of them, but templates of
+/// other engines call them.
+/// </summary>
 internal static class DictMethods
 {
     private static readonly FunctionTable Reading = new()

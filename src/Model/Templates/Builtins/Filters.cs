@@ -8,8 +8,7 @@ internal static class Filters
 {
     public static FunctionTable All { get; } = new()
     {
-        { "abs", "", g => g.Self is NumberValue number ? number is FloatValue real ? new FloatValue(Math.Abs(real.Number)) : IntValue.Of(BigInteger.Abs(Given.Whole(number)))
-            : throw Wrong(g, "bad operand type for abs()") },
+        { "abs", "", Absolute },
         { "attr", "name!", g => Attr(g) },
         { "batch", "linecount! fill_with", g => new IteratorValue(ListFilters.Batch(g)) },
         { "capitalize", "", g => Map(g, Casing.Capitalize) },
@@ -41,7 +40,8 @@ internal static class Filters
         { "random", "", g => ListFilters.Random(g) },
         { "reject", "* **", g => new IteratorValue(ListFilters.Select(g, isAttribute: false, keeps: false)) },
         { "rejectattr", "* **", g => new IteratorValue(ListFilters.Select(g, isAttribute: true, keeps: false)) },
-        { "replace", "old! new! count", g => TextMethods.Replace(TextValue.Of(Printed(g)), g[0]!.Text(g.Run), g[1]!.Text(g.Run), g.Some(2) is null ? -1 : g.Int(2, -1), g.Run) },
+        { "replace", "old! new! count", g => TextMethods.Replace(
+            TextValue.Of(Printed(g)), g[0]!.Text(g.Run), g[1]!.Text(g.Run), g.Some(2) is null ? -1 : g.Int(2, -1), g.Run) },
         { "reverse", "", ListFilters.Reverse },
         { "round", "precision method", Round },
         { "safe", "", g => new TextValue(g.Self.Text(g.Run), isMarkup: true) },
@@ -90,6 +90,13 @@ internal static class Filters
         g.Run.Make(text.Content.Length);
         return text.With(map(text.Content));
     }
+
+    private static Value Absolute(Given g) => g.Self switch
+    {
+        FloatValue real => new FloatValue(Math.Abs(real.Number)),
+        WholeValue whole => IntValue.Of(BigInteger.Abs(whole.Number)),
+        _ => throw Wrong(g, "bad operand type for abs()"),
+    };
 
     private static Value Attr(Given g)
     {

@@ -118,7 +118,9 @@ internal sealed record FormatSpec
     {
         char type = Type ?? (Precision is null ? 'r' : 'g');
         string digits = Grouped(Digits(Math.Abs(number), type == 'n' ? 'g' : type), 3);
-        return Pad(SignOf(double.IsNegative(number) && !double.IsNaN(number)), type is 'E' or 'G' or 'F' ? digits.ToUpperInvariant() : digits, Align ?? '>', run);
+        if (type is 'E' or 'G' or 'F')
+            digits = digits.ToUpperInvariant();
+        return Pad(SignOf(double.IsNegative(number) && !double.IsNaN(number)), digits, Align ?? '>', run);
     }
 
     private static bool IsAlign(char c) => c is '<' or '>' or '^' or '=';
@@ -175,7 +177,8 @@ internal sealed record FormatSpec
         if (isCut && mantissa.Contains('.', StringComparison.Ordinal))
             mantissa = mantissa.TrimEnd('0').TrimEnd('.');
         int exponent = ExponentOf(text);
-        return string.Create(CultureInfo.InvariantCulture, $"{mantissa}{(hasPoint && !mantissa.Contains('.', StringComparison.Ordinal) ? "." : "")}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
+        string point = hasPoint && !mantissa.Contains('.', StringComparison.Ordinal) ? "." : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{mantissa}{point}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
     }
 
     private string Grouped(string digits, int group)

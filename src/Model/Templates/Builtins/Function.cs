@@ -14,7 +14,7 @@ internal sealed class Function
     private readonly Func<Given, Value> _body;
 
     /// <param name="name">Its name, for messages.</param>
-    /// <param name="parameters">Their names in order; <c>!</c> behind those that must be given, <c>*</c> for any more, <c>**</c> for any more with names.</param>
+    /// <param name="parameters">Names in order; <c>!</c> behind those that must be given, <c>*</c> for any more, <c>**</c> for any more with names.</param>
     /// <param name="body">What it does.</param>
     public Function(string name, string parameters, Func<Given, Value> body)
     {

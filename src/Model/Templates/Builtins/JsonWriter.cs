@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using MeKi.Model.Templates.Values;
 
@@ -62,9 +63,9 @@ internal sealed class JsonWriter
         return made.ToString();
     }
 
-    private static string Spaces(System.Numerics.BigInteger width, Run run)
+    private static string Spaces(BigInteger width, Run run)
     {
-        int spaces = (int)System.Numerics.BigInteger.Clamp(width, 0, Run.MostCharacters);
+        int spaces = (int)BigInteger.Clamp(width, 0, int.MaxValue);
         run.Make(spaces);
         return new(' ', spaces);
     }

@@ -77,7 +77,9 @@ internal static class ListFilters
             all.Reverse();
             return new ListValue(all);
         }
-        return new IteratorValue(g.Self.Elements(g.Run) is null ? throw new TemplateFault("argument must be iterable") : Reversed(g, ""), "list_reverseiterator");
+        if (g.Self.Elements(g.Run) is null)
+            throw new TemplateFault("argument must be iterable");
+        return new IteratorValue(Reversed(g, ""), "list_reverseiterator");
     }
 
     public static Value Random(Given g)
@@ -157,7 +159,8 @@ internal static class ListFilters
         if (g.Rest.Length > at)
         {
             string name = g.Rest[at].Text(g.Run);
-            Function test = Tests.All.TryGetValue(name, out Function? known) ? known : throw new TemplateFault($"No test named {UntrustedText.Quote(name)} found");
+            if (!Tests.All.TryGetValue(name, out Function? test))
+                throw new TemplateFault($"No test named {UntrustedText.Quote(name)} found");
             Arguments arguments = new(g.Rest[(at + 1)..], g.Named);
             holds = element => test.Call(g.Run, element, arguments).IsTrue;
         }

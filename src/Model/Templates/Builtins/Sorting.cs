@@ -73,5 +73,6 @@ internal static class Sorting
         isReversed ? Operators.Order(before, x, "<", run) < 0 : Operators.Order(x, before, "<", run) < 0;
 
     private static Value Key(string part) =>
-        part.Length is > 0 and < 10 && !part.AsSpan().ContainsAnyExceptInRange('0', '9') ? IntValue.Of(int.Parse(part, CultureInfo.InvariantCulture)) : TextValue.Of(part);
+        part.Length is > 0 and < 10 && !part.AsSpan().ContainsAnyExceptInRange('0', '9')
+            ? IntValue.Of(int.Parse(part, CultureInfo.InvariantCulture)) : TextValue.Of(part);
 }

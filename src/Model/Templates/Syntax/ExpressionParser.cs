@@ -11,6 +11,10 @@ internal sealed class ExpressionParser(TokenReader reader)
 {
     private static readonly string[] Comparisons = ["==", "!=", "<", "<=", ">", ">="];
 
+    // Deeper than any template that a person wrote. A chain is a tree that is as deep as it is long.
+    private const int MostDepth = 400, MostLength = 2000;
+
+    private int _depth;
     private SyntaxFault? _unknown;
 
     /// <summary>How many conditions are around: what nobody may get to need not be known.</summary>
@@ -19,10 +23,19 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Token Current => reader.Current;
 
     /// <summary>An expression, with or without a condition at its end.</summary>
-    public Expression Parse(bool withCondition = true)
+    public Expression Parse(bool withCondition = true) => withCondition ? Inside(Conditional) : Inside(Or);
+
+    /// <summary>Reads what stands inside something else.</summary>
+    /// <exception cref="SyntaxFault">Too much is around it.</exception>
+    public T Inside<T>(Func<T> parse)
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
-        return withCondition ? Conditional() : Or();
+        if (_depth == MostDepth)
+            throw reader.Fault($"the template is nested too deeply: more than {MostDepth} levels");
+        _depth++;
+        T inside = parse();
+        _depth--;
+        return inside;
     }
 
     /// <summary>One expression, or several with commas between: a tuple.</summary>
@@ -47,7 +60,8 @@ internal sealed class ExpressionParser(TokenReader reader)
             return new ListExpression(line, elements, isTuple: true);
         if (elements.Count > 0)
             return elements[0];
-        return mayBeEmpty ? new ListExpression(line, [], isTuple: true) : throw reader.Fault($"Expected an expression, got {UntrustedText.Quote(Current.Description)}");
+        return mayBeEmpty ? new ListExpression(line, [], isTuple: true)
+            : throw reader.Fault($"Expected an expression, got {UntrustedText.Quote(Current.Description)}");
     }
 
     /// <summary>A name, a literal or something in brackets.</summary>
@@ -56,7 +70,7 @@ internal sealed class ExpressionParser(TokenReader reader)
     /// <summary>Filters behind an expression.</summary>
     public Expression ParseFilters(Expression subject, bool startsWithName = false)
     {
-        while (startsWithName || Current.Is("|"))
+        for (int length = 0; startsWithName || Current.Is("|"); Lengthen(ref length))
         {
             if (!startsWithName)
                 reader.Next();
@@ -119,6 +133,12 @@ internal sealed class ExpressionParser(TokenReader reader)
         _unknown = null;
     }
 
+    private void Lengthen(ref int length)
+    {
+        if (++length > MostLength)
+            throw reader.Fault($"the template is nested too deeply: an expression is a chain of more than {MostLength}");
+    }
+
     private bool IsTupleEnd(string? end) =>
         Current.Kind is TokenKind.PrintEnd or TokenKind.TagEnd || Current.Is(")") || (end is not null && Current.IsName(end));
 
@@ -127,10 +147,10 @@ internal sealed class ExpressionParser(TokenReader reader)
         int line = Current.Line;
         SyntaxFault? before = _unknown;
         Expression value = Or();
-        while (reader.SkipName("if"))
+        for (int length = 0; reader.SkipName("if"); Lengthen(ref length))
         {
             Expression test = Or();
-            Expression? no = reader.SkipName("else") ? Conditional() : null;
+            Expression? no = reader.SkipName("else") ? Inside(Conditional) : null;
             value = new ConditionalExpression(line, test, value, no);
             line = Current.Line;
             _unknown = before;
@@ -141,7 +161,7 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Expression Or()
     {
         Expression left = And();
-        while (Current.IsName("or"))
+        for (int length = 0; Current.IsName("or"); Lengthen(ref length))
             left = new LogicalExpression(reader.Next().Line, left, isAnd: false, And());
         return left;
     }
@@ -149,16 +169,13 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Expression And()
     {
         Expression left = Not();
-        while (Current.IsName("and"))
+        for (int length = 0; Current.IsName("and"); Lengthen(ref length))
             left = new LogicalExpression(reader.Next().Line, left, isAnd: true, Not());
         return left;
     }
 
-    private Expression Not()
-    {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
-        return Current.IsName("not") ? new UnaryExpression(reader.Next().Line, "not", Not()) : Compare();
-    }
+    private Expression Not() =>
+        Current.IsName("not") ? new UnaryExpression(reader.Next().Line, "not", Inside(Not)) : Compare();
 
     private Expression Compare()
     {
@@ -185,7 +202,7 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Expression Sum()
     {
         Expression left = Concat();
-        while (Current.Is("+") || Current.Is("-"))
+        for (int length = 0; Current.Is("+") || Current.Is("-"); Lengthen(ref length))
             left = new BinaryExpression(Current.Line, left, reader.Next().Text, Concat());
         return left;
     }
@@ -202,7 +219,7 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Expression Product()
     {
         Expression left = Power();
-        while (Current.Is("*") || Current.Is("/") || Current.Is("//") || Current.Is("%"))
+        for (int length = 0; Current.Is("*") || Current.Is("/") || Current.Is("//") || Current.Is("%"); Lengthen(ref length))
             left = new BinaryExpression(Current.Line, left, reader.Next().Text, Power());
         return left;
     }
@@ -210,23 +227,22 @@ internal sealed class ExpressionParser(TokenReader reader)
     private Expression Power()
     {
         Expression left = Unary();
-        while (Current.Is("**"))
+        for (int length = 0; Current.Is("**"); Lengthen(ref length))
             left = new BinaryExpression(Current.Line, left, reader.Next().Text, Unary());
         return left;
     }
 
     private Expression Unary(bool withFilters = true)
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
         int line = Current.Line;
-        Expression value = Current.Is("-") || Current.Is("+") ? new UnaryExpression(line, reader.Next().Text, Unary(withFilters: false)) : Primary();
+        Expression value = Current.Is("-") || Current.Is("+")
+            ? new UnaryExpression(line, reader.Next().Text, Inside(() => Unary(withFilters: false))) : Primary();
         value = Postfix(value);
         return withFilters ? FiltersAndTests(value) : value;
     }
 
     private Expression Primary()
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
         Token token = Current;
         switch (token.Kind)
         {
@@ -244,7 +260,7 @@ internal sealed class ExpressionParser(TokenReader reader)
                 return new ConstantExpression(token.Line, token.Value is TextValue ? Texts(token) : token.Value!);
             case TokenKind.Operator when token.Text == "(":
                 reader.Next();
-                Expression inside = ParseTuple(mayBeEmpty: true);
+                Expression inside = Inside(() => ParseTuple(mayBeEmpty: true));
                 reader.Expect(")");
                 return inside;
             case TokenKind.Operator when token.Text == "[":
@@ -302,7 +318,7 @@ internal sealed class ExpressionParser(TokenReader reader)
 
     private Expression Postfix(Expression value)
     {
-        while (true)
+        for (int length = 0; ; Lengthen(ref length))
         {
             if (Current.Is("."))
                 value = Attribute(value);
@@ -345,7 +361,7 @@ internal sealed class ExpressionParser(TokenReader reader)
 
     private Expression FiltersAndTests(Expression value)
     {
-        while (true)
+        for (int length = 0; ; Lengthen(ref length))
         {
             if (Current.Is("|"))
                 value = ParseFilters(value);
@@ -372,7 +388,9 @@ internal sealed class ExpressionParser(TokenReader reader)
         string name = reader.ExpectName().Text;
         while (reader.Skip("."))
             name += "." + reader.ExpectName().Text;
-        ArgumentList arguments = Current.Is("(") ? ParseArguments() : kind == "test" && StartsOperand() ? new([Postfix(Primary())], [], null, null) : ArgumentList.None;
+        ArgumentList arguments = Current.Is("(") ? ParseArguments()
+            : kind == "test" && StartsOperand() ? new([Postfix(Primary())], [], null, null)
+            : ArgumentList.None;
         if (!known.TryGetValue(name, out Function? function))
             _unknown ??= new($"No {kind} named {UntrustedText.Quote(name)}", line);
         return new(line, subject, kind, name, function, arguments);

@@ -10,8 +10,11 @@ namespace MeKi.Model.Templates.Syntax;
 /// </summary>
 internal sealed class Lexer
 {
-    private static readonly string[] Operators =
-        ["//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"];
+    private static readonly string[] Doubles = ["//", "**", "==", "!=", ">=", "<="];
+
+    // Each at the place of its character.
+    private static readonly string?[] Singles = [.. Enumerable.Range(0, 128).Select(static code => (char)code)
+        .Select(static sign => "+-/*%~[](){}><=.:|,;".Contains(sign, StringComparison.Ordinal) ? sign.ToString() : null)];
 
     private readonly string _source;
     private readonly List<Token> _tokens = [];
@@ -162,7 +165,8 @@ internal sealed class Lexer
 
     private void Operator()
     {
-        string sign = Array.Find(Operators, sign => IsAt(_at, sign))
+        char c = _source[_at];
+        string sign = (At(_at + 1) is '=' or '/' or '*' ? Array.Find(Doubles, sign => IsAt(_at, sign)) : null) ?? (c < Singles.Length ? Singles[c] : null)
             ?? throw new SyntaxFault($"unexpected char {UntrustedText.Quote(_source.Substring(_at, PythonText.Width(_source, _at)))}", _line);
         if (sign is "(" or "[" or "{")
             _open.Push(sign == "(" ? ')' : sign == "[" ? ']' : '}');

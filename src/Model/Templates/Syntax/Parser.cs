@@ -38,7 +38,6 @@ internal sealed class Parser
     // Statements up to one of some tags, whose name is current then; up to the template's end for none.
     private Body Statements(string[] ends)
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
         List<Statement> statements = [];
         while (true)
         {
@@ -89,7 +88,9 @@ internal sealed class Parser
             "generation" => [new GenerationStatement(line, Function("", [], "endgeneration"))],
             "do" => [new DoStatement(line, _expressions.ParseTuple())],
             "print" => [.. Print()],
-            "break" or "continue" => [_loops > 0 ? new JumpStatement(line, tag.Text == "break" ? Flow.Break : Flow.Continue) : throw new SyntaxFault($"'{tag.Text}' outside loop", line)],
+            "break" or "continue" when _loops == 0 => throw new SyntaxFault($"'{tag.Text}' outside loop", line),
+            "break" => [new JumpStatement(line, Flow.Break)],
+            "continue" => [new JumpStatement(line, Flow.Continue)],
             "autoescape" => [Autoescape(line)],
             "include" or "import" or "from" or "extends" => [Load(line, tag.Text)],
             _ => throw new SyntaxFault($"Encountered unknown tag {UntrustedText.Quote(tag.Text)}."
@@ -106,7 +107,7 @@ internal sealed class Parser
     {
         _reader.Skip(":");
         EndTag();
-        return Statements(ends);
+        return _expressions.Inside(() => Statements(ends));
     }
 
     private Body WholeBody(string end)
@@ -313,15 +314,19 @@ internal sealed class Parser
         return body;
     }
 
-    private Target TargetOf(Expression expression) => expression switch
+    private Target TargetOf(Expression expression)
     {
-        NameExpression name => new NameTarget(Settable(name.Name, name.Line)),
-        ListExpression { IsTuple: true } tuple => new TupleTarget([.. tuple.Elements.Select(TargetOf)]),
-        _ => throw new SyntaxFault("can't assign to this expression", expression.Line),
-    };
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        return expression switch
+        {
+            NameExpression name => new NameTarget(Settable(name.Name, name.Line)),
+            ListExpression { IsTuple: true } tuple => new TupleTarget([.. tuple.Elements.Select(TargetOf)]),
+            _ => throw new SyntaxFault("can't assign to this expression", expression.Line),
+        };
+    }
 
-    private static string TargetName(Token name) =>
-        name.Text is not ("true" or "True" or "false" or "False" or "none" or "None") ? name.Text : throw new SyntaxFault($"can't assign to '{name.Text}'", name.Line);
+    private static string TargetName(Token name) => name.Text is not ("true" or "True" or "false" or "False" or "none" or "None") ? name.Text
+        : throw new SyntaxFault($"can't assign to '{name.Text}'", name.Line);
 
     private string Settable(string name, int line) =>
         name != "loop" || _allLoops == 0 ? name : throw new SyntaxFault("Can't assign to special loop variable in for-loop target", line);

@@ -22,7 +22,8 @@ internal static class TextLiteral
             int digits = escape switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
             if (digits > 0)
             {
-                if (i + digits >= text.Length || !uint.TryParse(text.Slice(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint code)
+                if (i + digits >= text.Length
+                    || !uint.TryParse(text.Slice(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint code)
                     || code >= 0x110000)
                     throw new SyntaxFault($"truncated \\{escape} escape in a text", line);
                 // A half of a pair stands for itself; two make one character.

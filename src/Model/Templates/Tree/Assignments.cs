@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Templates.Syntax;
 using MeKi.Model.Templates.Values;
 
@@ -58,19 +59,21 @@ internal sealed class TupleTarget(List<Target> targets) : Target
 {
     public override void Declare(Scope scope, bool isParameter = false)
     {
-        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         foreach (Target target in targets)
             target.Declare(scope, isParameter);
     }
 
     public override void Check(Frame frame)
     {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         foreach (Target target in targets)
             target.Check(frame);
     }
 
     public override void Assign(Frame frame, Value value)
     {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         IEnumerator<Value> elements = value.Elements(frame.Run) ?? throw new TemplateFault($"cannot unpack non-iterable {value.TypeName} object");
         List<Value> values = [];
         while (elements.MoveNext())

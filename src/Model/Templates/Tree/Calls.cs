@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Templates.Builtins;
 using MeKi.Model.Templates.Syntax;
 using MeKi.Model.Templates.Values;
@@ -55,7 +56,7 @@ internal sealed class CallExpression(int line, Expression callee, ArgumentList a
     /// <summary>Calls with a block of the template as <c>caller</c>.</summary>
     public Value Call(Frame frame, Value? caller)
     {
-        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         Value function = callee is AttributeExpression method ? method.EvaluateCallee(frame) : Evaluate(callee, frame);
         Arguments given = arguments.Evaluate(frame);
         if (caller is not null)

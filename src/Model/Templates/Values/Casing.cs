@@ -14,9 +14,11 @@ internal static class Casing
         "SS", "ʼN", "J̌", "Ϊ́", "Ϋ́", "ԵՒ", "H̱", "T̈", "W̊", "Y̊", "Aʾ", "FF", "FI", "FL", "FFI", "FFL", "ST", "ST", "ՄՆ", "ՄԵ", "ՄԻ", "ՎՆ", "ՄԽ",
     ];
 
-    public static string Upper(string text) => Ascii.IsValid(text) ? text.ToUpperInvariant() : Map(text, static (upper, code, _) => upper.Append(UpperOf(code)));
+    public static string Upper(string text) => Ascii.IsValid(text) ? text.ToUpperInvariant()
+        : Map(text, static (upper, code, _) => upper.Append(UpperOf(code)));
 
-    public static string Lower(string text) => Ascii.IsValid(text) ? text.ToLowerInvariant() : Map(text, (lower, code, at) => lower.Append(LowerOf(text, code, at)));
+    public static string Lower(string text) => Ascii.IsValid(text) ? text.ToLowerInvariant()
+        : Map(text, (lower, code, at) => lower.Append(LowerOf(text, code, at)));
 
     /// <summary>Lower case for comparisons.</summary>
     public static string Fold(string text) => Map(text, (folded, code, at) => folded.Append(
@@ -97,7 +99,8 @@ internal static class Casing
     }
 
     private static bool IsIgnored(char c) => c is '\'' or '.' or ':' or '·' or '’' or '^' or '`' or '¨' || char.GetUnicodeCategory(c)
-        is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
+        is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+        or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
 
     private static string Map(string text, Action<StringBuilder, Rune, int> append)
     {

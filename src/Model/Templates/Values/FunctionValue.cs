@@ -8,9 +8,8 @@ internal sealed class FunctionValue(string name, Func<Run, Arguments, Value> bod
     public override bool IsCallable => true;
 
     /// <summary>A function without parameters.</summary>
-    public static FunctionValue Of(string name, Func<Run, Value> body) => new(name, (run, arguments) => arguments.Positional.Length == 0 && arguments.Named is null
-        ? body(run)
-        : throw new TemplateFault($"{name}() takes no arguments"));
+    public static FunctionValue Of(string name, Func<Run, Value> body) => new(name, (run, arguments) =>
+        arguments is { Positional.Length: 0, Named: null } ? body(run) : throw new TemplateFault($"{name}() takes no arguments"));
 
     /// <summary>A method that Python has and no template needs: it is there when it is asked for, and faults when it is called.</summary>
     public static FunctionValue Unsupported(string type, string name) =>

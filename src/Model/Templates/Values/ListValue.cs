@@ -95,7 +95,8 @@ internal sealed class RangeValue(BigInteger start, BigInteger stop, BigInteger s
 
     public override Value this[int index] => IntValue.Of(start + step * index);
 
-    public override Value Slice(Slice slice, Run run) => new RangeValue(start + step * slice.Start, start + step * slice[slice.Count], step * slice.Step, slice.Count);
+    public override Value Slice(Slice slice, Run run) =>
+        new RangeValue(start + step * slice.Start, start + step * slice[slice.Count], step * slice.Step, slice.Count);
 
     public override bool? Contains(Value element, Run run) => element is WholeValue whole
         ? length > 0 && (whole.Number - start) % step == 0 && (whole.Number - start) / step is var index && index >= 0 && index < length

@@ -132,7 +132,8 @@ internal static class Numbers
         }
         const NumberStyles Plain = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         body = body.Replace("_", "", StringComparison.Ordinal);
-        return !body.All(static c => char.IsAsciiDigit(c) || c is '.' or 'e' or 'E' or '+' or '-') || !double.TryParse(body, Plain, CultureInfo.InvariantCulture, out double number) ? null : number;
+        bool isPlain = body.All(static c => char.IsAsciiDigit(c) || c is '.' or 'e' or 'E' or '+' or '-');
+        return isPlain && double.TryParse(body, Plain, CultureInfo.InvariantCulture, out double number) ? number : null;
     }
 
     // The digits of the shortest form, and how many stand before the point.

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace MeKi.Model.Templates.Values;
 
@@ -63,7 +64,7 @@ internal static class Operators
         Defined(x, y);
         if (x is not NumberValue a || y is not NumberValue b)
             throw Unsupported("/", x, y);
-        return b.IsTrue ? new FloatValue(a.AsFloat / b.AsFloat) : throw new TemplateFault(x is WholeValue && y is WholeValue ? "division by zero" : "float division by zero");
+        return b.IsTrue ? new FloatValue(a.AsFloat / b.AsFloat) : throw ByZero("division by zero", "float division by zero", x, y);
     }
 
     public static Value FloorDivide(Value x, Value y)
@@ -73,7 +74,8 @@ internal static class Operators
             throw Unsupported("//", x, y);
         if (!b.IsTrue)
             throw ByZero("integer division or modulo by zero", "float floor division by zero", x, y);
-        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Quotient) : new FloatValue(Floor(a.AsFloat, b.AsFloat).Quotient);
+        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Quotient)
+            : new FloatValue(Floor(a.AsFloat, b.AsFloat).Quotient);
     }
 
     public static Value Modulo(Value x, Value y, Run run)
@@ -85,7 +87,8 @@ internal static class Operators
             throw Unsupported("%", x, y);
         if (!b.IsTrue)
             throw ByZero("integer division or modulo by zero", "float modulo", x, y);
-        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Remainder) : new FloatValue(Floor(a.AsFloat, b.AsFloat).Remainder);
+        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Remainder)
+            : new FloatValue(Floor(a.AsFloat, b.AsFloat).Remainder);
     }
 
     public static Value Power(Value x, Value y)
@@ -106,7 +109,9 @@ internal static class Operators
         double power = Math.Pow(a.AsFloat, b.AsFloat);
         if (double.IsInfinity(power) && double.IsFinite(a.AsFloat) && double.IsFinite(b.AsFloat))
             throw new TemplateFault("(34, 'Numerical result out of range')");
-        return a.AsFloat < 0 && double.IsNaN(power) && !double.IsNaN(b.AsFloat) ? throw new TemplateFault("a power of a negative number is not real") : new FloatValue(power);
+        if (a.AsFloat < 0 && double.IsNaN(power) && !double.IsNaN(b.AsFloat))
+            throw new TemplateFault("a power of a negative number is not real");
+        return new FloatValue(power);
     }
 
     public static Value Negate(Value x) => x switch
@@ -175,7 +180,7 @@ internal static class Operators
 
     private static int? OrderElements(SequenceValue x, SequenceValue y, string sign, Run run)
     {
-        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         for (int i = 0; i < Math.Min(x.Length, y.Length); i++)
         {
             run.Step();
@@ -199,7 +204,8 @@ internal static class Operators
             }));
         }
         run.MakeElements(length * count);
-        IEnumerable<Value> all = Enumerable.Range(0, (int)count).SelectMany(_ => sequence is ListValue list ? list.Values : (IEnumerable<Value>)((TupleValue)sequence).Values);
+        IEnumerable<Value> once = sequence is ListValue list ? list.Values : ((TupleValue)sequence).Values;
+        IEnumerable<Value> all = Enumerable.Range(0, (int)count).SelectMany(_ => once);
         return sequence is ListValue ? ListValue.Of(all) : new TupleValue([.. all]);
     }
 
@@ -230,5 +236,6 @@ internal static class Operators
 
     private static TemplateFault ByZero(string whole, string real, Value x, Value y) => new(x is WholeValue && y is WholeValue ? whole : real);
 
-    private static TemplateFault Unsupported(string sign, Value x, Value y) => new($"unsupported operand type(s) for {sign}: '{x.TypeName}' and '{y.TypeName}'");
+    private static TemplateFault Unsupported(string sign, Value x, Value y) =>
+        new($"unsupported operand type(s) for {sign}: '{x.TypeName}' and '{y.TypeName}'");
 }

@@ -115,7 +115,8 @@ internal static class PythonText
 
     private static bool IsStripped(ReadOnlySpan<char> character, string? characters) => characters is null
         ? character.Length == 1 && IsSpace(character[0])
-        : characters.AsSpan().IndexOf(character) is var at && at >= 0 && (character.Length == 2 || !char.IsSurrogate(character[0]) || Width(characters, at) == 1);
+        : characters.AsSpan().IndexOf(character) is var at && at >= 0
+            && (character.Length == 2 || !char.IsSurrogate(character[0]) || Width(characters, at) == 1);
 
     private static bool IsLineEnd(char c) => c is '\n' or '\r' or '\v' or '\f' or '\u001C' or '\u001D' or '\u001E' or '\u0085' or '\u2028' or '\u2029';
 }

@@ -6,6 +6,8 @@ namespace MeKi.Model.Templates.Values;
 /// <summary>Receives text that counts, and knows which containers are being written: one may hold itself.</summary>
 internal sealed class ReprWriter(Run run)
 {
+    private const int MostDepth = 500;
+
     private readonly StringBuilder _text = new();
     private readonly HashSet<Value> _open = new(ReferenceEqualityComparer.Instance);
 
@@ -42,6 +44,8 @@ internal sealed class ReprWriter(Run run)
     public bool Open(Value container, string again)
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
+        if (_open.Count == MostDepth)
+            throw new TemplateFault($"maximum recursion depth exceeded: a value is nested more than {MostDepth} deep");
         if (_open.Add(container))
             return true;
         Write(again);

@@ -76,11 +76,11 @@ internal sealed class Run
         Make(elements * CharactersPerElement);
     }
 
-    /// <summary>Enters a macro or a recursive loop; <see cref="Leave"/> it.</summary>
+    /// <summary>Enters a macro, a recursive loop or a generator; <see cref="Leave"/> it.</summary>
     public void Enter()
     {
         if (++_calls > MostCalls)
-            throw new TemplateFault($"maximum recursion depth exceeded: macros and loops call each other more than {MostCalls} deep");
+            throw new TemplateFault($"maximum recursion depth exceeded: macros, loops and generators call each other more than {MostCalls} deep");
         RuntimeHelpers.EnsureSufficientExecutionStack();
     }
 

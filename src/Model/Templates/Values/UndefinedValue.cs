@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace MeKi.Model.Templates.Values;
 
-/// <summary>What a missing variable or element is: it prints as nothing, has no elements and is false; everything else that is done with it is a fault.</summary>
+/// <summary>
+/// What a missing variable or element is: it prints as nothing, has no elements and is false; everything else that is done with it is a fault.
+/// </summary>
 /// <param name="hint">What the fault says; null to tell of owner and key.</param>
 /// <param name="owner">Where it was looked for.</param>
 /// <param name="key">What was looked for.</param>
