@@ -85,12 +85,19 @@ internal abstract class WeightSource : IDisposable
     protected virtual float OffsetOf(TensorSpec spec) => 0;
 
     /// <summary>Opens the model's table of rows where it lies; see <see cref="ModelConfig.HasTable"/>.</summary>
-    /// <exception cref="RowFileException">It does not fit the model, or the file is another one by now.</exception>
+    /// <exception cref="ModelFileException">It does not fit the model, or the file is another one by now.</exception>
     public RowTableStore OpenTable(RowStoreOptions? options = null)
     {
         TensorSpec spec = Config.SpecOf(Role.RowTable);
         RowTable table = Table((Locate(spec, Config, 0) ?? throw Missing(spec, Config, 0)).Name);
-        return RowTableStore.Open(table, Config.VocabularySize, Config.Layers, Config.MemoryDimension, options);
+        try
+        {
+            return RowTableStore.Open(table, Config.VocabularySize, Config.Layers, Config.MemoryDimension, options);
+        }
+        catch (RowFileException failure)
+        {
+            throw new ModelFileException(failure.Path, failure.Place, failure.Problem, failure.Remedy, failure);
+        }
     }
 
     /// <summary>Where a matrix lies whose rows are read one by one; nothing of it is checked.</summary>

@@ -126,7 +126,7 @@ public sealed class TableRowsTests : IDisposable
     public void A_table_that_does_not_fit_the_model_is_refused(int rows, int columns, string problem)
     {
         string path = Write(draft => draft.Tensors[Table] = DraftTensor.Filled(0.5f, columns, rows));
-        RowFileException failure = Assert.Throws<RowFileException>(() => MeKiModel.Load(path));
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => MeKiModel.Load(path));
         Assert.StartsWith($"{path}: tensor '{Table}': {problem}", failure.Message, StringComparison.Ordinal);
     }
 
