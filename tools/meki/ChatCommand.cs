@@ -40,7 +40,9 @@ internal static class ChatCommand
         {
             LoadOptions options = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) });
             using MeKiModel loaded = await ModelLoading.LoadAsync(parsed.GetValue(model) ?? DemoModel.Find(), options, cancellation).ConfigureAwait(false);
-            ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Parse(File.ReadAllText(file)) : null;
+            ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Load(file) : null;
+            if (own is null)
+                ModelLoading.Warn(loaded.ChatTemplate.Warnings.Except(loaded.LoadReport.Warnings));
             using Conversation conversation = new(loaded, own);
             using ChatInput input = new(cancellation);
             ChatLoop loop = new(conversation, input, sampling.Of(parsed) with { Grammar = grammar.Of(parsed) }, parsed.GetValue(thinking)!, cancellation);

@@ -80,6 +80,7 @@ internal static class RunCommand
         ReplyParser? parser = null;
         if (chat)
         {
+            ModelLoading.Warn(model.ChatTemplate.Warnings.Except(model.LoadReport.Warnings));
             string prompt = model.ChatTemplate.Render(new() { Messages = [new JsonObject { ["role"] = "user", ["content"] = text }] });
             parser = new(ReplyFormat.FromTemplate(model.ChatTemplate.Source), prompt);
             (ids, text) = (model.Tokenizer?.Encode(prompt, addSpecial: false), "");
