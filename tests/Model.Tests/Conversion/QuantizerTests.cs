@@ -45,7 +45,8 @@ public sealed class QuantizerTests : IDisposable
         });
         using MeKiModel whole = MeKiModel.Load(original);
         Assert.Equal(whole.Config, model.Config);
-        Assert.True(GoldenAssert.RelativeDistance(Logits(model), Logits(whole)) < 0.25);
+        double distance = GoldenAssert.RelativeDistance(Logits(model), Logits(whole)), bound = name switch { "q2_k" => 0.9, "q3_k" => 0.45, _ => 0.25 };
+        Assert.True(distance < bound, $"{distance}");
     }
 
     [SharedTheory("gguf/tiny-f16.gguf")]
