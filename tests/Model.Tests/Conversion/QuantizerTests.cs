@@ -45,8 +45,8 @@ public sealed class QuantizerTests : IDisposable
         });
         using MeKiModel whole = MeKiModel.Load(original);
         Assert.Equal(whole.Config, model.Config);
-        double distance = GoldenAssert.RelativeDistance(Logits(model), Logits(whole)), bound = name switch { "q2_k" => 0.9, "q3_k" => 0.45, _ => 0.25 };
-        Assert.True(distance < bound, $"{distance}");
+        // Weights without any order lose what their bits cannot hold: a step of two bits is a third of their range.
+        Assert.InRange(GoldenAssert.RelativeDistance(Logits(model), Logits(whole)), 0, name switch { "q2_k" => 0.8, "q3_k" => 0.45, _ => 0.25 });
     }
 
     [SharedTheory("gguf/tiny-f16.gguf")]
