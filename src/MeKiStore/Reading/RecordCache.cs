@@ -75,8 +75,7 @@ internal sealed class RecordCache
         if (hits < tokens.Length)
         {
             _reads.Start();
-            // The caller goes on to compute on every core, and a thread that was woken may then wait out a time slice of 3 ms before it asks the device: of the
-            // reads that a token had to wait for, one in two had not begun after 1 ms; with this, one in eight.
+            // The caller goes on to compute on every core, and a thread that was woken may then wait out a time slice before it asks the device.
             Thread.Yield();
         }
         return hits;

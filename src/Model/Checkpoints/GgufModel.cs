@@ -73,9 +73,9 @@ internal sealed class GgufModel : WeightSource
     }
 
     /// <summary>
-    /// Begins to map the weights that are used where they lie, on a thread of its own while the caller goes on loading: of the first token's 90 ms, 70 were
-    /// page faults (0.6B, Q4_0, file in the page cache). Every token reads all of them, so that nothing is brought in that would not be; rows of an embedding
-    /// that is no head are left to the tokens that come.
+    /// Begins to map the weights that are used where they lie, on a thread of its own while the caller goes on loading: the first token would spend most of
+    /// its time on page faults. Every token reads all of them, so that nothing is brought in that would not be; rows of an embedding that is no head are left
+    /// to the tokens that come.
     /// </summary>
     public void ReadAhead()
     {
