@@ -53,7 +53,8 @@ public class SchemaSuiteTests
                         {
                             isRight = false;
                             wrong.AppendLine(CultureInfo.InvariantCulture,
-                                $"{name}: {group.GetProperty("description").GetString()}: {test.GetProperty("description").GetString()}: {text} should be {(valid ? "valid" : "invalid")}");
+                                $"{name}: {group.GetProperty("description").GetString()}: {test.GetProperty("description").GetString()}: "
+                                    + $"{text} should be {(valid ? "valid" : "invalid")}");
                         }
                     }
                     if (isRight && !s_apart.Contains(name))

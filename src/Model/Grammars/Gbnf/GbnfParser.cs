@@ -231,7 +231,8 @@ internal sealed class GbnfParser
 
     private int ReadHex(int digits)
     {
-        if (_at + digits > _text.Length || !int.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int scalar)
+        if (_at + digits > _text.Length
+            || !int.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int scalar)
             || !Rune.IsValid(scalar))
         {
             throw Fault($"has an escape without {digits} hexadecimal digits of a character");

@@ -3,7 +3,8 @@ using MeKi.Model.Grammars.Networks;
 
 namespace MeKi.Model.Grammars.Masks;
 
-/// <summary>What tokens do at places of a rule, whatever called it: those that stay in it or end it, and of those that go on behind it what they have there.</summary>
+/// <summary>What tokens do at places of a rule, whatever called it: those that stay in it or end it, and of those that go on behind it what they have
+/// there.</summary>
 internal sealed class NetworkMask
 {
     private NetworkMask(ulong[] stay, TokenTrie? behind) => (Stay, Behind) = (stay, behind);

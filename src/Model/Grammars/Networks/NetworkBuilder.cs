@@ -48,7 +48,8 @@ internal sealed class NetworkBuilder
             CheckLeftRecursion(used);
             builder.FindRests();
             if (builder._rules[root].Start.Rest >= NetworkNode.Never)
-                throw new GrammarException("grammar", $"rule {UntrustedText.Quote(syntax[root].Name)}", "matches no text", "Every way through it leads back to itself");
+                throw new GrammarException("grammar", $"rule {UntrustedText.Quote(syntax[root].Name)}", "matches no text",
+                    "Every way through it leads back to itself");
             builder.Prune();
             NetworkFollows.Find(used, builder._nodes, Reach);
             return builder._rules[root];

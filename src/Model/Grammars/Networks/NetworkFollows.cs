@@ -3,7 +3,8 @@ using MeKi.Model.Grammars.Regexes;
 
 namespace MeKi.Model.Grammars.Networks;
 
-/// <summary>Which bytes can come behind each rule, whoever called it: what tokens have behind a rule's end is looked at only where it begins with one.</summary>
+/// <summary>Which bytes can come behind each rule, whoever called it: what tokens have behind a rule's end is looked at only where it begins with
+/// one.</summary>
 internal sealed class NetworkFollows
 {
     private readonly Dictionary<NetworkRule, bool[]> _first = [];

@@ -1,6 +1,7 @@
 namespace MeKi.Model.Grammars.Regexes;
 
-/// <summary>Turns regular expressions into automata. Nothing ever goes back in the text, so no expression is catastrophic; one that is too large is refused.</summary>
+/// <summary>Turns regular expressions into automata. Nothing ever goes back in the text, so no expression is catastrophic; one that is too large is
+/// refused.</summary>
 internal sealed class RegexCompiler
 {
     private const int MostStates = 10_000, MostUnrolled = 32;

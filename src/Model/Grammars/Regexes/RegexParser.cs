@@ -33,7 +33,8 @@ internal sealed class RegexParser
 
     private GrammarException Fault(string problem, string remedy = "") =>
         new(_place.Length > 0 ? "JSON schema" : "regular expression", _place.Length > 0 ? _place : $"character {_at}", _place.Length > 0
-            ? $"the regular expression {UntrustedText.Quote(string.Concat(_pattern.Select(static scalar => new Rune(scalar).ToString())))} {problem}, at character {_at}"
+            ? $"the regular expression {UntrustedText.Quote(string.Concat(_pattern.Select(static scalar => new Rune(scalar).ToString())))} "
+                + $"{problem}, at character {_at}"
             : problem, remedy);
 
     private int Peek(int ahead = 0) => _at + ahead < _pattern.Length ? _pattern[_at + ahead] : -1;

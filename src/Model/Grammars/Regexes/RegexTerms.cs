@@ -207,7 +207,8 @@ internal sealed class RegexTerms(Func<Exception> overflow)
             Parts = parts,
             Least = least,
             Most = most,
-            HasPlaces = kind is TermKind.TextStart or TermKind.TextEnd or TermKind.Border or TermKind.NoBorder || Array.Exists(parts, static part => part.HasPlaces),
+            HasPlaces = kind is TermKind.TextStart or TermKind.TextEnd or TermKind.Border or TermKind.NoBorder
+                || Array.Exists(parts, static part => part.HasPlaces),
         };
     }
 

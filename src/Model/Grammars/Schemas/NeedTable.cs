@@ -145,7 +145,8 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     private Need Make(Literal[] literals)
     {
         // Where the values are listed, all else only makes the list shorter.
-        JsonValue[]? list = literals.Where(static literal => literal.Holds).SelectMany(static literal => literal.Node.Values).MinBy(static values => values.Length);
+        JsonValue[]? list = literals.Where(static literal => literal.Holds).SelectMany(static literal => literal.Node.Values)
+            .MinBy(static values => values.Length);
         if (list is not null)
         {
             if (literals.Length == 1 && literals[0].Node.IsList)

@@ -90,7 +90,8 @@ internal sealed class SchemaCheck(bool isOffered)
             }
         }
         if (node.Demand is PropertyDemand demand && !Enumerable.Range(0, names.Length).Any(i => demand.Keys.Contains(names[i])
-            && (demand.Key is not Literal key || IsValid(key, JsonValue.Of(names[i]))) && (demand.Value is not Literal wanted || IsValid(wanted, value.Items[i]))))
+            && (demand.Key is not Literal key || IsValid(key, JsonValue.Of(names[i])))
+                && (demand.Value is not Literal wanted || IsValid(wanted, value.Items[i]))))
         {
             return false;
         }

@@ -29,7 +29,8 @@ internal static class SchemaCycles
             if (done.Contains(node))
                 return;
             if (!open.Add(node))
-                throw SchemaReader.Fault(node.Pointer, "refers to itself for the same value, without end", "Let it refer to itself only below properties or items");
+                throw SchemaReader.Fault(node.Pointer, "refers to itself for the same value, without end",
+                    "Let it refer to itself only below properties or items");
             work.Push((node, InPlace(node).GetEnumerator()));
         }
     }

@@ -16,7 +16,8 @@ internal static class SchemaExplorer
             NeedTable table = new(isOffered: true, static text => text.Length);
             Need start = table.Of(new Literal(root, true));
             if (!start.IsPossible(JsonLimits.Offered.MostDepth))
-                throw SchemaReader.Fault(root.Pointer, start.IsPossible(int.MaxValue) ? $"asks for more than {JsonLimits.Offered.MostDepth} levels" : "allows no value");
+                throw SchemaReader.Fault(root.Pointer, start.IsPossible(int.MaxValue) ? $"asks for more than {JsonLimits.Offered.MostDepth} levels"
+                    : "allows no value");
             HashSet<Need> seen = [start];
             Queue<Need> work = new([start]);
             while (work.TryDequeue(out Need? need) && seen.Count < MostNeeds)

@@ -9,7 +9,8 @@ namespace MeKi.Model.Grammars.Schemas;
 /// </summary>
 internal static class SchemaFormats
 {
-    private const string Date = "(?:(?!0000)[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    private const string Date =
+        "(?:(?!0000)[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
         + "|(?!0000)(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)";
 
     private const string Time = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,7})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])";
@@ -18,7 +19,8 @@ internal static class SchemaFormats
     private const string Group = "[0-9A-Fa-f]{1,4}";
     private const string UriCharacter = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})";
     private const string Path = "(?:/" + UriCharacter + "*)*(?:\\?(?:" + UriCharacter + "|[/?])*)?(?:#(?:" + UriCharacter + "|[/?])*)?";
-    private const string Uri = "(?:https?|ftp|wss?)://[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\\.[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+(?::[1-9][0-9]{0,3})?" + Path;
+    private const string Uri =
+        "(?:https?|ftp|wss?)://[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\\.[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+(?::[1-9][0-9]{0,3})?" + Path;
 
     private static readonly Dictionary<string, string> s_patterns = new()
     {
@@ -31,7 +33,8 @@ internal static class SchemaFormats
         ["email"] = "[A-Za-z0-9_+-]+(?:\\.[A-Za-z0-9_+-]+)*@" + Label + "(?:\\." + Label + "){0,3}\\.[A-Za-z]{2,10}",
         ["hostname"] = Label + "(?:\\." + Label + "){0,6}",
         ["ipv4"] = Byte + "(?:\\." + Byte + "){3}",
-        ["ipv6"] = $"(?:{Group}:){{7}}{Group}|(?:{Group}:){{1,7}}:|(?:{Group}:){{1,6}}:{Group}|(?:{Group}:){{1,5}}(?::{Group}){{1,2}}|(?:{Group}:){{1,4}}(?::{Group}){{1,3}}"
+        ["ipv6"] = $"(?:{Group}:){{7}}{Group}|(?:{Group}:){{1,7}}:|(?:{Group}:){{1,6}}:{Group}"
+            + $"|(?:{Group}:){{1,5}}(?::{Group}){{1,2}}|(?:{Group}:){{1,4}}(?::{Group}){{1,3}}"
             + $"|(?:{Group}:){{1,3}}(?::{Group}){{1,4}}|(?:{Group}:){{1,2}}(?::{Group}){{1,5}}|{Group}:(?::{Group}){{1,6}}|:(?::{Group}){{1,7}}|::",
         ["uri"] = Uri,
         ["uri-reference"] = Uri + "|(?:/" + UriCharacter + "+)*/?",

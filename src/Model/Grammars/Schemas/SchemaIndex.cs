@@ -55,7 +55,8 @@ internal sealed class SchemaIndex
     private static string WithoutFragment(Uri uri) => uri.AbsoluteUri.Split('#')[0];
 
     private Uri BaseOf(JsonElement element, Uri outer) =>
-        element.ValueKind == JsonValueKind.Object && TextOf(element, _isOld && !element.TryGetProperty("$id", out _) ? "id" : "$id") is string id && !id.StartsWith('#')
+        element.ValueKind == JsonValueKind.Object && TextOf(element, _isOld && !element.TryGetProperty("$id", out _) ? "id" : "$id") is string id
+            && !id.StartsWith('#')
             && !(_isOld && element.TryGetProperty("$ref", out _)) && Uri.TryCreate(outer, id, out Uri? own) ? own : outer;
 
     private static string? TextOf(JsonElement element, string name) =>

@@ -43,7 +43,8 @@ internal readonly record struct SchemaKeyword(SchemaPlace Place, string Name, Js
         return [.. Value.EnumerateArray().Select((element, i) => keyword.At(i.ToString(System.Globalization.CultureInfo.InvariantCulture), element).Text())];
     }
 
-    public bool IsTrue() => Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.ValueKind == JsonValueKind.True : throw Malformed("true or false");
+    public bool IsTrue() =>
+        Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.ValueKind == JsonValueKind.True : throw Malformed("true or false");
 
     public JsonNumber Number()
     {
@@ -78,7 +79,8 @@ internal readonly record struct SchemaKeyword(SchemaPlace Place, string Name, Js
         return types;
     }
 
-    private JsonTypes TypeOf(JsonElement element) => element.ValueKind != JsonValueKind.String ? throw Malformed("a type or a list of types") : element.GetString() switch
+    private JsonTypes TypeOf(JsonElement element) =>
+        element.ValueKind != JsonValueKind.String ? throw Malformed("a type or a list of types") : element.GetString() switch
     {
         "null" => JsonTypes.Null,
         "boolean" => JsonTypes.Boolean,

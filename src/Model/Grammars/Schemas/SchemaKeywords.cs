@@ -6,7 +6,8 @@ internal static class SchemaKeywords
     /// <summary>Keywords whose value is a schema.</summary>
     public static HashSet<string> OfSchema { get; } =
     [
-        "additionalProperties", "additionalItems", "items", "contains", "propertyNames", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties",
+        "additionalProperties", "additionalItems", "items", "contains", "propertyNames", "not", "if", "then", "else", "unevaluatedItems",
+            "unevaluatedProperties",
         "contentSchema",
     ];
 

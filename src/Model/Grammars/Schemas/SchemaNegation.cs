@@ -6,7 +6,8 @@ namespace MeKi.Model.Grammars.Schemas;
 internal static class SchemaNegation
 {
     /// <exception cref="GrammarException">A keyword has no negation that can be enforced.</exception>
-    public static IReadOnlyList<Literal[]> Of(SchemaNode node) => node.Negation ??= [.. General(node).Concat(OfObjects(node)).Concat(OfArrays(node)).Concat(OfScalars(node))];
+    public static IReadOnlyList<Literal[]> Of(SchemaNode node) =>
+        node.Negation ??= [.. General(node).Concat(OfObjects(node)).Concat(OfArrays(node)).Concat(OfScalars(node))];
 
     private static SchemaNode New(SchemaNode node) => new(SchemaNodes.NextId(), node.Pointer);
 
@@ -80,7 +81,8 @@ internal static class SchemaNegation
             yield return [new(at, true)];
         }
         if (node.Items is Literal items)
-            yield return [new(new(SchemaNodes.NextId(), node.Pointer) { Types = JsonTypes.Array, Contains = items.Not, ContainsFrom = node.Prefix.Length }, true)];
+            yield return [new(new(SchemaNodes.NextId(), node.Pointer) { Types = JsonTypes.Array, Contains = items.Not, ContainsFrom = node.Prefix.Length },
+                true)];
         if (node.Contains is Literal contained)
         {
             if (node.MinContains > 0)
@@ -100,7 +102,8 @@ internal static class SchemaNegation
         if (node.IsUnique)
             throw Unsupported(node, "uniqueItems");
 
-        SchemaNode Array(int least = 0, int? most = null) => new(SchemaNodes.NextId(), node.Pointer) { Types = JsonTypes.Array, MinItems = least, MaxItems = most };
+        SchemaNode Array(int least = 0, int? most = null) =>
+            new(SchemaNodes.NextId(), node.Pointer) { Types = JsonTypes.Array, MinItems = least, MaxItems = most };
     }
 
     private static IEnumerable<Literal[]> OfScalars(SchemaNode node)

@@ -33,7 +33,8 @@ internal sealed record KeySet(IReadOnlySet<string> Names, IReadOnlyList<SchemaPa
     }
 
     /// <summary>What tells it from others.</summary>
-    public string Describe() => (IsRest ? "!" : "") + string.Join('\u0001', Names) + "\u0002" + string.Join('\u0001', Patterns.Select(static pattern => pattern.Key));
+    public string Describe() =>
+        (IsRest ? "!" : "") + string.Join('\u0001', Names) + "\u0002" + string.Join('\u0001', Patterns.Select(static pattern => pattern.Key));
 }
 
 /// <summary>What must hold for some property: its key is in a set and obeys a schema, its value obeys another.</summary>

@@ -287,7 +287,8 @@ internal sealed class SchemaReader
         string name = keyword.Text();
         (node.Format, node.FormatRange) = (SchemaFormats.Pattern(name), SchemaFormats.RangeOf(name));
         if (node.Format is null && node.FormatRange is null && !SchemaFormats.IsFree(name))
-            throw Fault(keyword.Pointer, $"the format {UntrustedText.Quote(name)} is not known, and cannot be enforced", $"Take it out; known are {SchemaFormats.All}");
+            throw Fault(keyword.Pointer, $"the format {UntrustedText.Quote(name)} is not known, and cannot be enforced",
+                $"Take it out; known are {SchemaFormats.All}");
     }
 
     private Literal Refer(SchemaKeyword keyword)
@@ -308,7 +309,8 @@ internal sealed class SchemaReader
     private Literal[] Schemas(SchemaKeyword keyword)
     {
         keyword.Require(JsonValueKind.Array, "a list of schemas");
-        return [.. keyword.Value.EnumerateArray().Select((element, i) => Schema(keyword.At(i.ToString(System.Globalization.CultureInfo.InvariantCulture), element)))];
+        return [.. keyword.Value.EnumerateArray()
+            .Select((element, i) => Schema(keyword.At(i.ToString(System.Globalization.CultureInfo.InvariantCulture), element)))];
     }
 
     private IEnumerable<(string Name, Literal Schema)> Map(SchemaKeyword keyword)

@@ -24,7 +24,8 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
             node.KeyRules.Add((new(names, patterns, IsRest: true), schema));
         else
         {
-            SchemaNode rest = new(SchemaNodes.NextId(), keyword.Pointer) { Types = JsonTypes.All, Prefix = [.. Enumerable.Repeat(SchemaNodes.True, prefix)], Items = schema };
+            SchemaNode rest = new(SchemaNodes.NextId(), keyword.Pointer) { Types = JsonTypes.All, Prefix = [.. Enumerable.Repeat(SchemaNodes.True, prefix)],
+                Items = schema };
             node.All.Add(new(rest, true));
         }
     }
@@ -72,7 +73,8 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
             else if (property.Name is "anyOf" or "oneOf" or "if" or "dependentSchemas" or "dependencies" or "$dynamicRef" or "$recursiveRef")
                 throw Depends(keyword);
             else if (property.Name == "$ref" && property.Value.GetString() is string reference)
-                parts.Add((property.Name, index.Find(reference, place) ?? throw SchemaReader.Fault(place.Pointer + "/$ref", "refers to what is not in the schema")));
+                parts.Add((property.Name, index.Find(reference, place)
+                    ?? throw SchemaReader.Fault(place.Pointer + "/$ref", "refers to what is not in the schema")));
             else if (property.Name == "allOf")
             {
                 int i = 0;

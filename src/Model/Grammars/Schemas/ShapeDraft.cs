@@ -132,7 +132,8 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
         if (node.AnyOf.Length > 0)
             fits &= Choose($"any{node.Id}", [.. node.AnyOf.Select(static one => new[] { one })]);
         if (node.OneOf.Length > 0)
-            fits &= Choose($"one{node.Id}", [.. node.OneOf.Select((one, i) => (Literal[])[one, .. node.OneOf.Where((_, j) => j != i).Select(static other => other.Not)])]);
+            fits &= Choose($"one{node.Id}",
+                [.. node.OneOf.Select((one, i) => (Literal[])[one, .. node.OneOf.Where((_, j) => j != i).Select(static other => other.Not)])]);
         if (node.If is Literal condition && (node.Then ?? node.Else) is not null)
         {
             fits &= Choose($"if{node.Id}",

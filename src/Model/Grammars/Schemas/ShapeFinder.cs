@@ -94,13 +94,15 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         JsonKind.String => [new StringShape([.. values.Select(static value => value.Text)], null, [], table.Tokens)],
         JsonKind.Array => values.Select(value => new ArrayShape(table, new()
         {
-            Prefix = [.. value.Items.Select(item => table.OfValues([item]))], Rest = table.Never, Least = value.Items.Length, Most = value.Items.Length, Counts = [],
+            Prefix = [.. value.Items.Select(item => table.OfValues([item]))], Rest = table.Never, Least = value.Items.Length, Most = value.Items.Length,
+                Counts = [],
             IsUnique = false,
         }, [])),
         JsonKind.Object => values.Select(value => new ObjectShape(table, new()
         {
             Names = value.Names.Select((name, i) => (name, i)).ToDictionary(one => one.name, one => table.OfValues([value.Items[one.i]])),
-            Required = value.Names.ToHashSet(), KeyRules = [(KeySet.All with { Names = value.Names.ToHashSet() }, SchemaNodes.False)], KeySchemas = [], Demands = [],
+            Required = value.Names.ToHashSet(), KeyRules = [(KeySet.All with { Names = value.Names.ToHashSet() }, SchemaNodes.False)], KeySchemas = [],
+                Demands = [],
             Least = 0, Most = null, Pointer = "",
         }, [])),
         _ => [new WordShape(kind)],
@@ -111,7 +113,8 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         TextDfa dfa = table.Patterns(draft.Patterns.OrderBy(static one => one.Key, StringComparer.Ordinal).Select(static one => one.Value), Pointer);
         if (dfa.IsEmpty)
             return new([], null, [], table.Tokens);
-        TextLanguage language = dfa.IsEverything && draft.MinLength == 0 && draft.MaxLength is null ? TextLanguage.Everything : new(dfa, draft.MinLength, draft.MaxLength);
+        TextLanguage language = dfa.IsEverything && draft.MinLength == 0 && draft.MaxLength is null ? TextLanguage.Everything
+            : new(dfa, draft.MinLength, draft.MaxLength);
         if (!language.IsBounded)
             throw Fault("combines a pattern with lengths that together need too large an automaton");
         return new(null, language, [.. excluded.Select(static value => value.Text).Where(language.Contains)], table.Tokens);
@@ -150,5 +153,6 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
 
     // Of the values that are forbidden only those matter that would be allowed otherwise.
     private JsonValue[] Rivals(ShapeDraft draft, JsonValue[] excluded) =>
-        [.. excluded.Where(value => draft.Taken.Values.All(literal => literal.Node.Excluded.Contains(value) || !literal.Holds || table.Check.IsValid(literal, value)))];
+        [.. excluded.Where(value => draft.Taken.Values.All(literal => literal.Node.Excluded.Contains(value) || !literal.Holds
+            || table.Check.IsValid(literal, value)))];
 }

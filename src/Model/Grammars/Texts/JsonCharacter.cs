@@ -126,7 +126,8 @@ internal readonly record struct JsonCharacter
     }
 
     // The characters that begin with the bytes so far and are spelt as short as can be.
-    private int First => Math.Max(Value << (6 * Left), High switch { 2 => 0x80, 3 => Value << (6 * Left) is >= 0xD800 and < 0xE000 ? 0xE000 : 0x800, _ => 0x10000 });
+    private int First =>
+        Math.Max(Value << (6 * Left), High switch { 2 => 0x80, 3 => Value << (6 * Left) is >= 0xD800 and < 0xE000 ? 0xE000 : 0x800, _ => 0x10000 });
 
     private int Last
     {

@@ -97,9 +97,11 @@ internal sealed class KeyFrame : TextFrame
     private static string[] NamesOf(OpenObject open)
     {
         string[] names = open.Ways[0].Progress.Shape.Names;
-        if (open.Ways.TrueForAll(way => ReferenceEquals(way.Progress.Shape.Names, names)) && Array.TrueForAll(open.Seen.Keys, key => open.Ways[0].Progress.Shape.IndexOf(key) >= 0))
+        if (open.Ways.TrueForAll(way => ReferenceEquals(way.Progress.Shape.Names, names))
+            && Array.TrueForAll(open.Seen.Keys, key => open.Ways[0].Progress.Shape.IndexOf(key) >= 0))
             return names;
-        return [.. open.Ways.SelectMany(static way => way.Progress.Shape.Names).Concat(open.Seen.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. open.Ways.SelectMany(static way => way.Progress.Shape.Names).Concat(open.Seen.Keys).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal)];
     }
 
     // The language of the keys that a way allows and that are not named.

@@ -19,7 +19,8 @@ internal sealed class StringPlan
             throw SchemaReader.Fault("", $"asks a string for more than {TextMachine.MostLanguages} patterns at one place");
         _languages = [.. _shapes.Where(static one => one.Shape.Language is not null).Select(one => (one.Need, Array.IndexOf(languages, one.Shape.Language)))];
         Start = languages.Length == 0 ? null : table.Machine(languages).Start;
-        Named = [.. _shapes.SelectMany(static one => one.Shape.Strings ?? one.Shape.Excluded).Where(IsText).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        Named = [.. _shapes.SelectMany(static one => one.Shape.Strings ?? one.Shape.Excluded).Where(IsText).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal)];
         IsInLanguages = new bool[Named.Length];
         for (int i = 0; i < Named.Length; i++)
             IsInLanguages[i] = Array.Exists(languages, language => language.Contains(Named[i]));
@@ -54,7 +55,8 @@ internal sealed class StringPlan
         return satisfied;
     }
 
-    private static bool IsText(string text) => !text.EnumerateRunes().Contains(System.Text.Rune.ReplacementChar) || text.Contains('\uFFFD', StringComparison.Ordinal);
+    private static bool IsText(string text) =>
+        !text.EnumerateRunes().Contains(System.Text.Rune.ReplacementChar) || text.Contains('\uFFFD', StringComparison.Ordinal);
 }
 
 /// <summary>Within a string that is a value.</summary>

@@ -88,7 +88,8 @@ internal sealed class NumberState : MatchState
     private MatchState? _after;
     private bool _isAfterKnown;
 
-    private NumberState(Level level, int needs, (int Need, NumberSet Set)[] sets, NumberText text) => (_level, _needs, _sets, _text) = (level, needs, sets, text);
+    private NumberState(Level level, int needs, (int Need, NumberSet Set)[] sets, NumberText text) =>
+        (_level, _needs, _sets, _text) = (level, needs, sets, text);
 
     /// <inheritdoc/>
     public override bool IsComplete => After()?.IsComplete == true;

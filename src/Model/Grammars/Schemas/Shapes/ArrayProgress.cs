@@ -31,7 +31,8 @@ internal sealed record SeenItems(int Count, SeenItems.Link? Values)
     /// <summary>Whether a value is not known.</summary>
     public bool HasUnknown { get; private init; }
 
-    public SeenItems With(JsonValue? value) => value is null ? new(Count + 1, Values) : new(Count + 1, new(value, Values)) { HasUnknown = HasUnknown || value.HasUnknown() };
+    public SeenItems With(JsonValue? value) =>
+        value is null ? new(Count + 1, Values) : new(Count + 1, new(value, Values)) { HasUnknown = HasUnknown || value.HasUnknown() };
 
     internal sealed record Link(JsonValue Value, Link? Before);
 }
@@ -49,7 +50,8 @@ internal sealed class ArrayProgress
     public static ArrayProgress Begin(ArrayShape shape) => new(shape, new int[shape.Asked.Counts.Length], shape.Rivals);
 
     /// <summary>Whether the same completes another.</summary>
-    public bool IsSame(ArrayProgress other) => ReferenceEquals(Shape, other.Shape) && _counted.AsSpan().SequenceEqual(other._counted) && _rivals.SequenceEqual(other._rivals);
+    public bool IsSame(ArrayProgress other) =>
+        ReferenceEquals(Shape, other.Shape) && _counted.AsSpan().SequenceEqual(other._counted) && _rivals.SequenceEqual(other._rivals);
 
     /// <summary>Whether the array may end.</summary>
     public bool CanEnd(int length) => Shape.CanEnd(length, _counted) && !_rivals.Any(rival => rival.Items.Length == length);
@@ -87,6 +89,7 @@ internal sealed class ArrayProgress
         if (_rivals.Count == 0 || CanEnd(length))
             return true;
         int longest = _rivals.Max(static rival => rival.Items.Length);
-        return (!(Shape.Asked.Most <= longest) && Shape.Asked.Rest.IsPossible(Costs.Never) && Shape.Asked.Counts.Length == 0) || Shape.Count(length) > _rivals.Count;
+        return (!(Shape.Asked.Most <= longest) && Shape.Asked.Rest.IsPossible(Costs.Never) && Shape.Asked.Counts.Length == 0)
+            || Shape.Count(length) > _rivals.Count;
     }
 }

@@ -205,7 +205,8 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (_memo.TryGetValue(key, out (int, int) known))
             return known;
         if (_memo.Count > MostStates)
-            throw SchemaReader.Fault(parts.Counts[0].Schema.Node.Pointer, "is counted in too many ways", "Take smaller numbers for minItems, minContains and maxContains");
+            throw SchemaReader.Fault(parts.Counts[0].Schema.Node.Pointer, "is counted in too many ways",
+                "Take smaller numbers for minItems, minContains and maxContains");
         System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
         (int Cost, int Height) best = (Costs.Never, Costs.Never);
         // More elements than are wanted do not help.

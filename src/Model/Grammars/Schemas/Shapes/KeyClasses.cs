@@ -3,7 +3,8 @@ using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Schemas.Shapes;
 
-/// <summary>The keys of an object that nothing is said of by name, in classes: by the patterns that they match, and so by what is asked of their values.</summary>
+/// <summary>The keys of an object that nothing is said of by name, in classes: by the patterns that they match, and so by what is asked of their
+/// values.</summary>
 internal sealed class KeyClasses
 {
     private readonly TextDfa _dfa;
@@ -15,7 +16,8 @@ internal sealed class KeyClasses
     {
         // What a key can match, a bit for each: patterns, and what is asked of keys.
         List<(string Key, TextDfa Dfa)> tests = [];
-        foreach (SchemaPattern pattern in parts.KeyRules.SelectMany(static rule => rule.Keys.Patterns).Concat(parts.Demands.SelectMany(static demand => demand.Keys.Patterns)))
+        foreach (SchemaPattern pattern in parts.KeyRules.SelectMany(static rule => rule.Keys.Patterns)
+            .Concat(parts.Demands.SelectMany(static demand => demand.Keys.Patterns)))
             Add(pattern.Key, () => pattern.Dfa(isOffered: false));
         foreach (Literal schema in parts.KeySchemas.Concat(parts.Demands.Select(static demand => demand.Key).OfType<Literal>()))
             Add("k" + schema.Key, () => KeyDfa(table, table.Of(schema), parts.Pointer));
@@ -30,7 +32,8 @@ internal sealed class KeyClasses
             if (!numbers.TryGetValue(has, out int number))
             {
                 numbers[has] = number = needs.Count;
-                needs.Add(parts.KeySchemas.All(schema => Has(has, "k" + schema.Key)) ? table.Of(parts.KeyRules.Where(rule => IsIn(has, rule.Keys)).Select(static rule => rule.Schema)) : table.Never);
+                needs.Add(parts.KeySchemas.All(schema => Has(has, "k" + schema.Key))
+                    ? table.Of(parts.KeyRules.Where(rule => IsIn(has, rule.Keys)).Select(static rule => rule.Schema)) : table.Never);
                 demands.Add([.. Enumerable.Range(0, parts.Demands.Count).Where(i => IsIn(has, parts.Demands[i].Keys)
                     && (parts.Demands[i].Key is not Literal key || Has(has, "k" + key.Key)))]);
             }

@@ -36,7 +36,8 @@ internal sealed class NumberGrid
                 return List.Length;
             BigInteger range = Last < First ? BigInteger.Zero : BigInteger.Max(0, FloorDivide(Last, Step) - FloorDivide(First - 1, Step));
             if (range > MostTried)
-                return NoSteps.Length > 0 && !HasAny(First, Last, 0) ? BigInteger.Zero : NoSteps.Length > 0 ? BigInteger.One + Excluded.Count : range - Excluded.Count;
+                return NoSteps.Length > 0 && !HasAny(First, Last, 0) ? BigInteger.Zero : NoSteps.Length > 0 ? BigInteger.One + Excluded.Count
+                    : range - Excluded.Count;
             return Values(MostTried).Count();
         }
     }

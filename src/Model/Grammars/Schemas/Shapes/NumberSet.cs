@@ -72,7 +72,8 @@ internal sealed record NumberSet
 
     /// <summary>What tells it from others.</summary>
     public string Describe() =>
-        $"{Least}{(IsAbove ? '(' : '[')}{Most}{(IsBelow ? ')' : ']')}{string.Join(',', Steps)};{string.Join(',', NoSteps)};{string.Join(',', Excluded)};{(List is null ? "" : string.Join(',', List))}";
+        $"{Least}{(IsAbove ? '(' : '[')}{Most}{(IsBelow ? ')' : ']')}{string.Join(',', Steps)};"
+            + $"{string.Join(',', NoSteps)};{string.Join(',', Excluded)};{(List is null ? "" : string.Join(',', List))}";
 
     private NumberGrid MakeGrid()
     {

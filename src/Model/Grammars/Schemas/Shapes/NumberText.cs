@@ -29,7 +29,8 @@ internal sealed class NumberText
     {
     }
 
-    private NumberText(NumberText from, Part at, bool isNegative, BigInteger digits, int whole, int decimals, bool isNegativeExponent, long exponent, int exponentDigits)
+    private NumberText(NumberText from, Part at, bool isNegative, BigInteger digits, int whole, int decimals, bool isNegativeExponent, long exponent,
+        int exponentDigits)
     {
         (_at, _isNegative, _digits, _whole, _decimals) = (at, isNegative, digits, whole, decimals);
         (_isNegativeExponent, _exponent, _exponentDigits) = (isNegativeExponent, exponent, exponentDigits);
@@ -48,7 +49,8 @@ internal sealed class NumberText
     private bool HasExponent => _at is Part.E or Part.Sign or Part.Exponent;
 
     /// <summary>The number.</summary>
-    public JsonNumber Value => JsonNumber.Of(_isNegative ? -_digits : _digits, (int)Math.Clamp((_isNegativeExponent ? -_exponent : _exponent) - _decimals, -2_000_000_000L, 2_000_000_000L));
+    public JsonNumber Value => JsonNumber.Of(_isNegative ? -_digits : _digits,
+        (int)Math.Clamp((_isNegativeExponent ? -_exponent : _exponent) - _decimals, -2_000_000_000L, 2_000_000_000L));
 
     /// <summary>The text after one more byte; null where that cannot stand there.</summary>
     public NumberText? Next(byte value)
@@ -65,7 +67,8 @@ internal sealed class NumberText
             Part.Point or Part.Decimals when isDigit => To(Part.Decimals, digit: digit, decimals: _decimals + 1),
             Part.Zero or Part.Whole or Part.Decimals when value is (byte)'e' or (byte)'E' => To(Part.E),
             Part.E when value is (byte)'+' or (byte)'-' => To(Part.Sign, isNegativeExponent: value == '-'),
-            Part.E or Part.Sign or Part.Exponent when isDigit => To(Part.Exponent, exponent: Math.Min(_exponent * 10 + digit, 1_000_000_000_000), exponentDigits: _exponentDigits + 1),
+            Part.E or Part.Sign or Part.Exponent when isDigit =>
+                To(Part.Exponent, exponent: Math.Min(_exponent * 10 + digit, 1_000_000_000_000), exponentDigits: _exponentDigits + 1),
             _ => null,
         };
     }
@@ -114,7 +117,8 @@ internal sealed class NumberText
         int mostMore = _at == Part.Whole ? grid.MostWhole - _whole : 0, found = -1;
         for (int more = 0; more <= mostMore && (found < 0 || more < found); more++)
         {
-            BigInteger first = _digits * BigInteger.Pow(10, more + grid.Decimals - _decimals), last = first + BigInteger.Pow(10, more + grid.Decimals - _decimals) - 1;
+            BigInteger first = _digits * BigInteger.Pow(10, more + grid.Decimals - _decimals),
+                last = first + BigInteger.Pow(10, more + grid.Decimals - _decimals) - 1;
             if (_isNegative)
                 (first, last) = (-last, -first);
             int mostDecimals = Math.Min(grid.Decimals, grid.MostDigits - _whole - more);

@@ -128,7 +128,8 @@ internal sealed class ObjectProgress
             return 0;
         if (Shape.Most is not null || Shape.Least > 0 || Shape.Demands.Count > 0)
             return 1;
-        if (Enumerable.Range(0, Shape.Others.Needs.Length).Any(kind => Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) >= TextDfa.Many))
+        if (Enumerable.Range(0, Shape.Others.Needs.Length)
+            .Any(kind => Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) >= TextDfa.Many))
             return TextDfa.Many;
         long count = 1;
         for (int index = 0; index < Shape.Names.Length && count < TextDfa.Many; index++)
@@ -152,7 +153,8 @@ internal sealed class ObjectProgress
         {
             for (int index = 0; index < Shape.Names.Length; index++)
             {
-                if (!seen.Contains(Shape.Names[index]) && !_rivals.Any(rival => rival.Find(Shape.Names[index]) is not null) && Shape.At(index).IsPossible(Costs.Never))
+                if (!seen.Contains(Shape.Names[index]) && !_rivals.Any(rival => rival.Find(Shape.Names[index]) is not null)
+                    && Shape.At(index).IsPossible(Costs.Never))
                     return true;
             }
             for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)

@@ -153,7 +153,8 @@ internal sealed class ObjectShape : Shape
     /// <inheritdoc/>
     public override long Count() => Math.Max(0, ObjectProgress.Begin(this).Count(SeenKeys.None) - Rivals.Count);
 
-    private static bool IsText(string name) => !name.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') || !name.EnumerateRunes().Contains(System.Text.Rune.ReplacementChar);
+    private static bool IsText(string name) =>
+        !name.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') || !name.EnumerateRunes().Contains(System.Text.Rune.ReplacementChar);
 
     private Need Find(string name)
     {
