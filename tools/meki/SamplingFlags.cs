@@ -30,8 +30,12 @@ internal sealed class SamplingFlags
     private readonly NumberOption<float> _dryBase = Amount("--dry-base", [], "How DRY grows with each repeated token.", 1, 1000, "1.75");
     private readonly NumberOption<int> _dryLength = Count("--dry-allowed-length", "The longest sequence that DRY lets be repeated.", 0, "2");
     private readonly NumberOption<int> _dryRecent = Count("--dry-penalty-last-n", "How many tokens DRY looks at; -1 is all.", -1, "-1");
-    private readonly NumberOption<int> _mirostat =
-        new("--mirostat", [], "2 lets Mirostat 2 choose how many tokens to draw from; 0 does not. Default: 0.", 0, 2);
+    private readonly Option<string?> _mirostat = new("--mirostat")
+    {
+        Description = "2 lets Mirostat 2 choose how many tokens to draw from; 0 does not. Default: 0.",
+        HelpName = "VERSION",
+    };
+
     private readonly NumberOption<float> _tau = Amount("--mirostat-ent", [], "The surprise that Mirostat aims at, in bits.", 0, 1000, "5");
     private readonly NumberOption<float> _eta = Amount("--mirostat-lr", [], "How fast Mirostat learns.", 0, 1000, "0.1");
     private readonly NumberOption<int> _seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
@@ -63,11 +67,7 @@ internal sealed class SamplingFlags
                 result.AddError($"--samplers: {failure.Message.Split(" (Parameter")[0]}");
             }
         });
-        _mirostat.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() == 1)
-                result.AddError("--mirostat is 0 or 2: version 1 is not there.");
-        });
+        _mirostat.AcceptOnlyFromAmong("0", "2");
     }
 
     public void AddTo(Command command) => Array.ForEach<Option>(
@@ -96,7 +96,7 @@ internal sealed class SamplingFlags
         DryBase = parsed.GetValue(_dryBase),
         DryAllowedLength = parsed.GetValue(_dryLength),
         DryWindow = parsed.GetValue(_dryRecent),
-        Mirostat = parsed.GetValue(_mirostat) is { } version ? version == 2 : null,
+        Mirostat = parsed.GetValue(_mirostat) is { } version ? version == "2" : null,
         MirostatTau = parsed.GetValue(_tau),
         MirostatEta = parsed.GetValue(_eta),
         Samplers = Names(parsed.GetValue(_samplers)),
