@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 
 namespace MeKi.Benchmarks;
 

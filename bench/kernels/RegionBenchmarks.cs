@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using MeKi.Bench;
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 
 namespace MeKi.Benchmarks;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using MeKi.Bench;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 using MeKi.Tool.Benchmarking;
 

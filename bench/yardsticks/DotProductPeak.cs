@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MeKi.Kernels;
 using MeKi.Kernels.Arm;
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Vectors;
 using MeKi.Kernels.X86;
 

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace MeKi.Kernels;
 
-/// <summary>Where one token's blocks are written (<see cref="QuantizedActivations"/>).</summary>
+/// <summary>Where one token's blocks are written (<c>QuantizedActivations</c>).</summary>
 /// <param name="group">Its group.</param>
 /// <param name="place">Its place among the interleaved tokens.</param>
 /// <param name="interleave">How many these are.</param>
@@ -18,10 +18,10 @@ internal readonly unsafe struct QuantizedRow(QuantizedGroup group, int place, in
     // Eight vectors of four: the same on every instruction set that has 128 bits.
     public void Quantize(int block, float* x)
     {
-        sbyte* codes = _group.Codes + (block * QuantizedActivations.BlockColumns * interleave) + 4 * place;
+        sbyte* codes = _group.Codes + (block * QuantizedGroup.BlockColumns * interleave) + 4 * place;
         // Floats without a sign are in the order of their bits, NaN behind infinity: one instruction, where the maximum of floats takes six on AVX2.
         Vector128<int> largest = Vector128.Abs(Vector128.Load(x)).AsInt32();
-        for (int i = 4; i < QuantizedActivations.BlockColumns; i += 4)
+        for (int i = 4; i < QuantizedGroup.BlockColumns; i += 4)
             largest = Vector128.Max(largest, Vector128.Abs(Vector128.Load(x + i)).AsInt32());
         largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
         float max = BitConverter.Int32BitsToSingle(Math.Max(largest[0], largest[1]));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 
 namespace MeKi.Model;

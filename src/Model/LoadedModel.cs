@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;

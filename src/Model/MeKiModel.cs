@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Generation;
 using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests;

@@ -1,3 +1,5 @@
+using MeKi.Kernels.Operations;
+
 namespace MeKi.Kernels.Tests;
 
 /// <summary>Norm and rotary embedding against their formulas in float64.</summary>

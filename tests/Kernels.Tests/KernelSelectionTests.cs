@@ -1,3 +1,5 @@
+using MeKi.Kernels.Operations;
+
 namespace MeKi.Kernels.Tests;
 
 /// <summary>Choosing a kernel set by name.</summary>

@@ -1,6 +1,8 @@
 using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.Formats;
+using MeKi.Kernels.Operations;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests;

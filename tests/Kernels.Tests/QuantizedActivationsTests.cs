@@ -1,5 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Kernels.Operations;
+using MeKi.Kernels.Panels;
 using MeKi.Kernels.Tests.Panels;
 
 namespace MeKi.Kernels.Tests;

@@ -1,5 +1,6 @@
 using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 

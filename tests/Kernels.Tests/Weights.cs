@@ -1,3 +1,4 @@
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests;

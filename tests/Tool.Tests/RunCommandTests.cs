@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Tests.Files;
 using MeKi.Tests;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Panels;
 
 namespace MeKi.Kernels.Attending;
 

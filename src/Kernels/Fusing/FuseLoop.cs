@@ -1,3 +1,4 @@
+using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 

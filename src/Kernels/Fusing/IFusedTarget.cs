@@ -1,3 +1,5 @@
+using MeKi.Kernels.Panels;
+
 namespace MeKi.Kernels.Fusing;
 
 /// <summary>Where fused values go, block by block.</summary>

@@ -1,4 +1,5 @@
 using MeKi.Kernels.Formats;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Scalar;

@@ -1,4 +1,5 @@
 using MeKi.Kernels.Fusing;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Scalar;

@@ -1,5 +1,6 @@
 using MeKi.Kernels.Attending;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Scalar;

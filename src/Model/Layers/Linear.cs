@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 
 namespace MeKi.Model.Layers;
 

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Architectures;
 
 namespace MeKi.Model.Layers;

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Quant;
 
 namespace MeKi.Model.Layers;

@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Architectures;
 
 namespace MeKi.Model.Layers;

@@ -1,4 +1,5 @@
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 
 namespace MeKi.Kernels.Tests.Attending;
 

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.Attending;
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Operations;
 
 namespace MeKi.Kernels.Tests.Attending;
 

@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using MeKi.Kernels.Fusing;
+using MeKi.Kernels.Operations;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
 namespace MeKi.Kernels.Tests.Fusing;

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 

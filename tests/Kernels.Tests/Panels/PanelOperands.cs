@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 

@@ -1,3 +1,4 @@
+using MeKi.Kernels.Operations;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Tests.Vectors;

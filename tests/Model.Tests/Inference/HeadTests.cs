@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Layers;
 using MeKi.Quant;
 

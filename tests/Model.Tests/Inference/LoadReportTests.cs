@@ -1,4 +1,4 @@
-using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Conversion;
 using MeKi.Model.Gguf;
 using MeKi.Model.Tests.Checkpoints;

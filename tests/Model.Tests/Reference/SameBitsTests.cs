@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using MeKi.Kernels;
+using MeKi.Kernels.Operations;
 using MeKi.Model.Generation;
 using MeKi.Model.Sampling;
 using MeKi.Tests;

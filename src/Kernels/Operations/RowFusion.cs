@@ -1,7 +1,8 @@
 using MeKi.Kernels.Fusing;
+using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>
 /// The fuse of the MeKi branch: <c>v = e ∘ act(W_g h)</c> (paper, equations 5 and 17) from stored rows as they lie, in one pass, to the input of W_o in the

@@ -1,6 +1,7 @@
-using MeKi.Kernels.Panels;
+using MeKi.Kernels.Operations;
 
-namespace MeKi.Kernels;
+
+namespace MeKi.Kernels.Panels;
 
 /// <summary>
 /// Activations in 8-bit blocks of 32 columns: <c>x ≈ scale · code</c>, scale = max|x| / 127, codes rounded to nearest, ties to even. With each block go the
@@ -17,7 +18,7 @@ namespace MeKi.Kernels;
 internal sealed unsafe class QuantizedActivations
 {
     /// <summary>Columns of a block.</summary>
-    public const int BlockColumns = 32;
+    public const int BlockColumns = QuantizedGroup.BlockColumns;
 
     /// <summary>Tokens that are interleaved.</summary>
     public const int TileTokens = 4;
@@ -124,34 +125,4 @@ internal sealed unsafe class QuantizedActivations
             (to.CentreCorrections32[block * 2 * stride + t], to.CentreCorrections32[(block * 2 + 1) * stride + t]) = (0, 0);
         }
     }
-}
-
-/// <summary>Where the blocks of one token, or of four interleaved ones, lie.</summary>
-internal readonly unsafe struct QuantizedGroup(sbyte* codes, float* scales, float* scaledSums, int* sums, int* centreCorrections8, int* centreCorrections32)
-{
-    /// <summary>Codes.</summary>
-    public readonly sbyte* Codes = codes;
-
-    /// <summary>Scales.</summary>
-    public readonly float* Scales = scales;
-
-    /// <summary>Scale times the sum of the codes.</summary>
-    public readonly float* ScaledSums = scaledSums;
-
-    /// <summary>Sums of the codes.</summary>
-    public readonly int* Sums = sums;
-
-    /// <summary>
-    /// −8 times the sum of the codes, what sums over weight codes around 8 start with: of columns 0 and 1 of every four in the lower 16 bits, of columns 2 and
-    /// 3 in the upper.
-    /// </summary>
-    public readonly int* CentreCorrections8 = centreCorrections8;
-
-    /// <summary>Likewise −32 times those of the first and of the last 16 columns, for weight codes around 32: [block][half][token].</summary>
-    public readonly int* CentreCorrections32 = centreCorrections32;
-
-    /// <summary>The blocks that follow so many.</summary>
-    public QuantizedGroup After(nint blocks) =>
-        new(Codes + blocks * QuantizedActivations.BlockColumns, Scales + blocks, ScaledSums + blocks, Sums + blocks, CentreCorrections8 + blocks,
-            CentreCorrections32 + 2 * blocks);
 }

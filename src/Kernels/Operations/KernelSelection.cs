@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Processors;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>Which instruction set's kernels compute matrix products in this process.</summary>
 public static class KernelSelection

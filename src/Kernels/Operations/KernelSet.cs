@@ -8,7 +8,7 @@ using MeKi.Kernels.Scalar;
 using MeKi.Kernels.Vectors;
 using MeKi.Kernels.X86;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>
 /// The kernels of one instruction set. <see cref="Available"/> lists the sets that this process can execute, the fastest first; it is the first that computes.

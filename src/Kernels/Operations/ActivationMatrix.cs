@@ -1,6 +1,7 @@
 using MeKi.Kernels.Allocation;
+using MeKi.Kernels.Panels;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>Float32 activations of some tokens, one row each, in pinned memory that grows to the most rows ever asked for and is reused.</summary>
 /// <param name="columns">Values of a row; <see cref="Shape"/> changes them.</param>

@@ -2,7 +2,7 @@ using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Panels;
 using MeKi.Quant;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>
 /// <c>y = x · Wᵀ</c> for several matrices and inputs as one region of panels: [tokens × columns] · [rows × columns]ᵀ → [tokens × rows].

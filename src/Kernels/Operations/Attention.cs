@@ -4,7 +4,7 @@ using MeKi.Kernels.Attending;
 using MeKi.Kernels.Kv;
 using MeKi.Kernels.Vectors;
 
-namespace MeKi.Kernels;
+namespace MeKi.Kernels.Operations;
 
 /// <summary>
 /// Causal grouped-query attention over the KV cache: each query head h of each token reads the keys and values of KV head h / group at positions up to its own
