@@ -24,21 +24,44 @@ internal static class JsonValues
             case JsonArray array:
                 return ListValue.Of(array.Select(element => Of(element, run)));
             case JsonObject members:
-                return DictValue.Of(run, members.Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Key), Of(member.Value, run))));
+                return Of(members, run);
             case JsonValue value when value.TryGetValue(out JsonElement element):
-                return Of(element);
+                return Of(element, run);
             case JsonValue value when value.TryGetValue(out string? text):
                 return TextValue.Of(text);
             case JsonValue value when value.TryGetValue(out bool truth):
                 return BoolValue.Of(truth);
             default:
-                using (JsonDocument document = JsonDocument.Parse(node.ToJsonString()))
-                    return Of(document.RootElement);
+                return Reread(node, run);
         }
     }
 
-    private static Value Of(JsonElement element) => element.ValueKind switch
+    private static Value Of(JsonObject members, Run run)
     {
+        KeyValuePair<string, JsonNode?>[] all;
+        try
+        {
+            all = [.. members];
+        }
+        catch (ArgumentException)
+        {
+            // Two members have one name: nodes cannot be that, their text can.
+            return Reread(members, run);
+        }
+        return DictValue.Of(run, all.Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Key), Of(member.Value, run))));
+    }
+
+    private static Value Reread(JsonNode node, Run run)
+    {
+        using JsonDocument document = JsonDocument.Parse(node.ToJsonString());
+        return Of(document.RootElement, run);
+    }
+
+    private static Value Of(JsonElement element, Run run) => element.ValueKind switch
+    {
+        JsonValueKind.Object => DictValue.Of(run, element.EnumerateObject()
+            .Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Name), Of(member.Value, run)))),
+        JsonValueKind.Array => ListValue.Of(element.EnumerateArray().Select(each => Of(each, run))),
         JsonValueKind.True => BoolValue.True,
         JsonValueKind.False => BoolValue.False,
         JsonValueKind.String => TextValue.Of(Text(element)),

@@ -85,6 +85,7 @@ public sealed class ChatTemplateTests
     [InlineData("-0.0", "-0.0 float")]
     [InlineData("null", "None none")]
     [InlineData("true", "True bool")]
+    [InlineData("{\"a\": 1, \"b\": 2, \"a\": [3]}", "{'a': [3], 'b': 2} dict")]
     [InlineData("{\"a\": 1, \"b\": 2, \"c\": [{}]}", "{'a': 1, 'b': 2, 'c': [{}]} dict")]
     public void A_value_of_JSON_is_what_Python_reads(string json, string expected)
     {

@@ -11,12 +11,7 @@ public sealed class TemplateBombTests
     [Trait("Length", "Long")]
     [InlineData("an endless loop", "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}", "does not come to an end")]
     [InlineData("an exponential macro", "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(100) }}", "does not come to an end")]
-    [InlineData("a list that grows under its loop", "{% set l = [1] %}{% for i in l %}{{ l.append(1) }}{% endfor %}", "")]
-    [InlineData("long texts looked through",
-        "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{% if 'y' in s %}{% endif %}{% endfor %}", "does not come to an end")]
-    [InlineData("long lists sorted", "{% set l = range(9999)|list %}{% for i in range(100000) %}{{ l|sort|length }}{% endfor %}", "")]
     [InlineData("a text that doubles", "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "too much")]
-    [InlineData("a list that doubles", "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "too much")]
     [InlineData("a value of exponential size",
         "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s|tojson }}", "")]
     [InlineData("values of exponential size compared", "{% set ns = namespace(s=[1], t=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}"
