@@ -42,7 +42,7 @@ public sealed class TemplateBombTests
     [InlineData("{{ range(10**18) }}", "Range too big")]
     [InlineData("{{ 2 ** (10 ** 9) }}", "bits")]
     [InlineData("{% set ns = namespace(n=3) %}{% for i in range(99) %}{% set ns.n = ns.n * ns.n %}{% endfor %}", "bits")]
-    [InlineData("{{ 9 ** 9999 }}", "4300 digits")]
+    [InlineData("{{ 9 ** 9999 }}", "bits")]
     public void A_template_that_asks_for_too_much_is_refused(string template, string problem) =>
         Assert.Contains(problem, Problem(template), StringComparison.Ordinal);
 

@@ -73,6 +73,7 @@ internal static class Filters
     {
         string text = g.Self.Text(g.Run);
         g.Run.Make(text.Length);
+        g.Run.Visit(text.Length);
         return text;
     }
 
@@ -88,6 +89,7 @@ internal static class Filters
     {
         TextValue text = Soft(g);
         g.Run.Make(text.Content.Length);
+        g.Run.Visit(text.Content.Length);
         return text.With(map(text.Content));
     }
 
@@ -122,6 +124,9 @@ internal static class Filters
         Value otherwise = g[0] ?? IntValue.Of(0);
         if (g.Self is WholeValue whole)
             return IntValue.Of(whole.Number);
+        // Each digit meets all before it.
+        if (g.Self is TextValue digits)
+            g.Run.Visit((long)digits.Content.Length * Math.Min(digits.Content.Length, 5000) / 256);
         if (g.Self is TextValue text && Numbers.ParseInt(text.Content, g.Int(1, 10)) is BigInteger number)
             return IntValue.Of(number);
         if (g.Self is FloatValue { Number: var infinite } && double.IsInfinity(infinite))

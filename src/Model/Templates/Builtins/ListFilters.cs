@@ -181,7 +181,7 @@ internal static class ListFilters
         Value sum = g[1] ?? IntValue.Of(0);
         if (sum is TextValue)
             throw new TemplateFault("sum() can't sum strings [use ''.join(seq) instead]");
-        for (IEnumerator<Value> elements = g.Self.RequiredElements(g.Run); elements.MoveNext();)
+        for (IEnumerator<Value> elements = g.Self.RequiredElements(g.Run); elements.MoveNext(); g.Run.Step())
             sum = Operators.Add(sum, path(elements.Current), g.Run);
         return sum;
     }

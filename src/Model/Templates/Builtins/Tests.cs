@@ -53,7 +53,7 @@ internal static class Tests
     private static string Printed(Given g)
     {
         string text = g.Self.Text(g.Run);
-        g.Run.Read(text.Length);
+        g.Run.Visit(text.Length);
         return text;
     }
 

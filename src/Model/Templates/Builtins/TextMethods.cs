@@ -61,6 +61,9 @@ internal static class TextMethods
     public static Value? Find(TextValue text, string name) => All.TryGetValue(name, out Function? method)
         ? new FunctionValue(name, (run, arguments) =>
         {
+            // What asks each character takes its time.
+            if (name.StartsWith("is", StringComparison.Ordinal))
+                run.Visit(text.Content.Length);
             run.Read(text.Content.Length);
             return method.Call(run, text, arguments);
         })
@@ -122,6 +125,7 @@ internal static class TextMethods
     private static TextValue Make(Given g, Func<string, string> map)
     {
         g.Run.Make(g.Subject.Content.Length);
+        g.Run.Visit(g.Subject.Content.Length);
         return g.Subject.With(map(g.Subject.Content));
     }
 

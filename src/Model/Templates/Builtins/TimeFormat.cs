@@ -21,7 +21,7 @@ internal static class TimeFormat
                 part = Code(time, format[i], flag) ?? format[start..(i + 1)];
                 part = flag == '^' ? part.ToUpperInvariant() : part;
             }
-            run.Make(part.Length);
+            run.Make(part.Length * 4L);
             made.Append(part);
         }
         return made.ToString();

@@ -87,6 +87,7 @@ internal sealed class ExpressionParser(TokenReader reader)
         reader.Expect("(");
         List<Expression> positional = [];
         List<KeyValuePair<string, Expression>> named = [];
+        HashSet<string> names = [];
         Expression? rest = null, namedRest = null;
         while (!Current.Is(")"))
         {
@@ -104,6 +105,7 @@ internal sealed class ExpressionParser(TokenReader reader)
             {
                 Ensure(namedRest is null);
                 string name = reader.Next().Text;
+                Ensure(names.Add(name));
                 reader.Next();
                 named.Add(new(name, Parse()));
             }

@@ -25,24 +25,23 @@ internal sealed record ArgumentList(List<Expression> Positional, List<KeyValuePa
             positional.Add(argument.Evaluate(frame));
         List<KeyValuePair<string, Value>>? named = Named.Count == 0 && NamedRest is null ? null : [];
         foreach ((string name, Expression argument) in Named)
-            Add(named!, name, argument.Evaluate(frame));
+            named!.Add(new(name, argument.Evaluate(frame)));
         if (Rest is not null)
             positional.AddRange(Rest.Evaluate(frame).ToList(frame.Run));
         if (NamedRest is not null)
         {
             if (NamedRest.Evaluate(frame) is not DictValue more)
                 throw new TemplateFault("argument after ** must be a mapping");
+            HashSet<string> taken = [.. Named.Select(static pair => pair.Key)];
             foreach ((Value key, Value value) in more.Entries)
-                Add(named!, key is TextValue name ? name.Content : throw new TemplateFault("keywords must be strings"), value);
+            {
+                frame.Run.MakeElements(1);
+                string name = key is TextValue text ? text.Content : throw new TemplateFault("keywords must be strings");
+                named!.Add(taken.Add(name) ? new(name, value)
+                    : throw new TemplateFault($"got multiple values for keyword argument {UntrustedText.Quote(name)}"));
+            }
         }
         return new([.. positional], named);
-
-        static void Add(List<KeyValuePair<string, Value>> named, string name, Value value)
-        {
-            if (named.Exists(pair => pair.Key == name))
-                throw new TemplateFault($"got multiple values for keyword argument {UntrustedText.Quote(name)}");
-            named.Add(new(name, value));
-        }
     }
 }
 

@@ -68,7 +68,8 @@ internal sealed class ListExpression(int line, List<Expression> elements, bool i
 
     public override Value Evaluate(Frame frame)
     {
-        frame.Run.MakeElements(elements.Count);
+        frame.Run.MakeElements(1);
+        frame.Run.MakeElements(elements.Count, areNew: false);
         Value[] values = new Value[elements.Count];
         for (int i = 0; i < values.Length; i++)
             values[i] = Evaluate(elements[i], frame);

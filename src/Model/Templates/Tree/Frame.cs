@@ -6,6 +6,8 @@ namespace MeKi.Model.Templates.Tree;
 /// <summary>The variables of a scope while it is executed.</summary>
 internal sealed class Frame
 {
+    private const int SlotsPerStep = 8;
+
     private readonly Scope _scope;
     private readonly Value?[] _values;
 
@@ -33,6 +35,7 @@ internal sealed class Frame
     /// <summary>Makes the variables what they are where the scope begins: a round of a loop begins anew.</summary>
     public void Reset()
     {
+        Run.Visit(_values.Length / SlotsPerStep);
         for (int i = 0; i < _values.Length; i++)
         {
             Slot slot = _scope.Slots[i];

@@ -81,6 +81,7 @@ internal sealed class MacroValue(MacroDefinition macro, Frame defining) : Value
 
     public override Value Call(Run run, Arguments arguments)
     {
+        run.Visit(macro.Parameters * (1L + (arguments.Named?.Count ?? 0)));
         Value?[] values = new Value?[macro.Parameters];
         int placed = Math.Min(values.Length, arguments.Positional.Length);
         Array.Copy(arguments.Positional, values, placed);

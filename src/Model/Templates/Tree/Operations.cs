@@ -20,9 +20,9 @@ internal sealed class BinaryExpression(int line, Expression left, string sign, E
             "-" => Operators.Subtract(x, y),
             "*" => Operators.Multiply(x, y, run),
             "/" => Operators.Divide(x, y),
-            "//" => Operators.FloorDivide(x, y),
+            "//" => Operators.FloorDivide(x, y, run),
             "%" => Operators.Modulo(x, y, run),
-            _ => Operators.Power(x, y),
+            _ => Operators.Power(x, y, run),
         };
     }
 }

@@ -17,7 +17,7 @@ internal sealed class ListValue(List<Value> elements) : SequenceValue
 
     public override Value Slice(Slice slice, Run run)
     {
-        run.MakeElements(slice.Count);
+        run.MakeElements(slice.Count, areNew: false);
         List<Value> part = new(slice.Count);
         for (int i = 0; i < slice.Count; i++)
             part.Add(elements[slice[i]]);
@@ -49,7 +49,7 @@ internal class TupleValue(params Value[] elements) : SequenceValue
 
     public override Value Slice(Slice slice, Run run)
     {
-        run.MakeElements(slice.Count);
+        run.MakeElements(slice.Count, areNew: false);
         Value[] part = new Value[slice.Count];
         for (int i = 0; i < slice.Count; i++)
             part[i] = elements[slice[i]];

@@ -7,7 +7,7 @@ namespace MeKi.Model.Templates.Values;
 internal static class Operators
 {
     // Powers with more bits are refused before they are computed.
-    private const int MostPowerBits = 1 << 16;
+    private const int MostPowerBits = 1 << 14, WordProductsPerStep = 16, BitsPerWord = 32;
 
     public static Value Add(Value x, Value y, Run run)
     {
@@ -21,10 +21,10 @@ internal static class Operators
             case (NumberValue a, NumberValue b):
                 return new FloatValue(a.AsFloat + b.AsFloat);
             case (ListValue a, ListValue b):
-                run.MakeElements(a.Length + (long)b.Length);
+                run.MakeElements(a.Length + (long)b.Length, areNew: false);
                 return new ListValue([.. a.Values, .. b.Values]);
             case (TupleValue a, TupleValue b):
-                run.MakeElements(a.Length + (long)b.Length);
+                run.MakeElements(a.Length + (long)b.Length, areNew: false);
                 return new TupleValue([.. a.Values, .. b.Values]);
             case (TextValue or ListValue or TupleValue, _):
                 throw new TemplateFault($"can only concatenate {x.TypeName} (not \"{y.TypeName}\") to {x.TypeName}");
@@ -49,7 +49,7 @@ internal static class Operators
         Defined(x, y);
         return (x, y) switch
         {
-            (WholeValue a, WholeValue b) => IntValue.Of(a.Number * b.Number),
+            (WholeValue a, WholeValue b) => IntValue.Of(Counted(a, b, run) * b.Number),
             (NumberValue a, NumberValue b) => new FloatValue(a.AsFloat * b.AsFloat),
             (TextValue or ListValue or TupleValue, WholeValue times) => Repeat(x, times.Number, run),
             (WholeValue times, TextValue or ListValue or TupleValue) => Repeat(y, times.Number, run),
@@ -67,14 +67,14 @@ internal static class Operators
         return b.IsTrue ? new FloatValue(a.AsFloat / b.AsFloat) : throw ByZero("division by zero", "float division by zero", x, y);
     }
 
-    public static Value FloorDivide(Value x, Value y)
+    public static Value FloorDivide(Value x, Value y, Run run)
     {
         Defined(x, y);
         if (x is not NumberValue a || y is not NumberValue b)
             throw Unsupported("//", x, y);
         if (!b.IsTrue)
             throw ByZero("integer division or modulo by zero", "float floor division by zero", x, y);
-        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Quotient)
+        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(Counted(whole, by, run), by.Number).Quotient)
             : new FloatValue(Floor(a.AsFloat, b.AsFloat).Quotient);
     }
 
@@ -87,11 +87,11 @@ internal static class Operators
             throw Unsupported("%", x, y);
         if (!b.IsTrue)
             throw ByZero("integer division or modulo by zero", "float modulo", x, y);
-        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(whole.Number, by.Number).Remainder)
+        return (x, y) is (WholeValue whole, WholeValue by) ? IntValue.Of(Floor(Counted(whole, by, run), by.Number).Remainder)
             : new FloatValue(Floor(a.AsFloat, b.AsFloat).Remainder);
     }
 
-    public static Value Power(Value x, Value y)
+    public static Value Power(Value x, Value y, Run run)
     {
         Defined(x, y);
         if (x is not NumberValue a || y is not NumberValue b)
@@ -102,6 +102,8 @@ internal static class Operators
                 return IntValue.Of(exponent.Number.IsZero ? BigInteger.One : whole.Number);
             if (exponent.Number * whole.Number.GetBitLength() > MostPowerBits)
                 throw new TemplateFault($"a power has more than {MostPowerBits} bits");
+            long bits = (long)(exponent.Number * whole.Number.GetBitLength());
+            run.Visit(WordProducts(bits, bits) / WordProductsPerStep);
             return IntValue.Of(BigInteger.Pow(whole.Number, (int)exponent.Number));
         }
         if (!a.IsTrue && b.AsFloat < 0)
@@ -190,6 +192,15 @@ internal static class Operators
         return x.Length.CompareTo(y.Length);
     }
 
+    // Of long numbers each word meets each.
+    private static BigInteger Counted(WholeValue x, WholeValue y, Run run)
+    {
+        run.Visit(WordProducts(x.Number.GetBitLength(), y.Number.GetBitLength()) / WordProductsPerStep);
+        return x.Number;
+    }
+
+    private static long WordProducts(long bits, long otherBits) => (bits / BitsPerWord + 1) * (otherBits / BitsPerWord + 1);
+
     private static Value Repeat(Value sequence, BigInteger times, Run run)
     {
         int length = sequence is TextValue text ? text.Content.Length : ((SequenceValue)sequence).Length;
@@ -203,7 +214,7 @@ internal static class Operators
                     part.CopyTo(span[i..]);
             }));
         }
-        run.MakeElements(length * count);
+        run.MakeElements(length * count, areNew: false);
         IEnumerable<Value> once = sequence is ListValue list ? list.Values : ((TupleValue)sequence).Values;
         IEnumerable<Value> all = Enumerable.Range(0, (int)count).SelectMany(_ => once);
         return sequence is ListValue ? ListValue.Of(all) : new TupleValue([.. all]);

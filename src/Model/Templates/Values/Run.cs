@@ -13,8 +13,8 @@ internal sealed class Run
     private const long MostSteps = 50_000_000, MostMade = 128L << 20;
     private const int MostCalls = 200, CharactersPerStep = 8;
 
-    // An element with its object and its text, in bytes of two for each character.
-    private const int CharactersPerElement = 32;
+    // A reference, and an object with its text, in characters of two bytes.
+    private const int CharactersPerReference = 4, CharactersPerObject = 28;
 
     private readonly IReadOnlyDictionary<string, Value> _variables, _globals;
     private readonly Dictionary<string, Value> _exported = [];
@@ -71,11 +71,10 @@ internal sealed class Run
         Read(characters);
     }
 
-    /// <summary>Counts elements of a list, a tuple or a dictionary, before it is made.</summary>
-    public void MakeElements(long elements)
-    {
-        Make(elements * CharactersPerElement);
-    }
+    /// <summary>Counts elements of a list or a tuple, before it is made.</summary>
+    /// <param name="elements">How many.</param>
+    /// <param name="areNew">Whether each is an object that is made for it.</param>
+    public void MakeElements(long elements, bool areNew = true) => Make(elements * (CharactersPerReference + (areNew ? CharactersPerObject : 0)));
 
     /// <summary>Enters a macro, a recursive loop or a generator; <see cref="Leave"/> it.</summary>
     public void Enter()

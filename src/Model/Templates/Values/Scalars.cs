@@ -62,7 +62,7 @@ internal sealed class BoolValue : WholeValue
 internal sealed class IntValue : WholeValue
 {
     // Numbers with more bits are refused: a template counts messages.
-    private const int MostBits = 1 << 16;
+    private const int MostBits = 1 << 14;
 
     // Python prints no more digits.
     private const int MostDigits = 4300;

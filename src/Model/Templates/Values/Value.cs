@@ -69,7 +69,7 @@ internal abstract class Value
         List<Value> all = [];
         for (IEnumerator<Value> elements = RequiredElements(run); elements.MoveNext();)
         {
-            run.MakeElements(1);
+            run.MakeElements(1, areNew: this is not (ListValue or TupleValue));
             all.Add(elements.Current);
         }
         return all;
