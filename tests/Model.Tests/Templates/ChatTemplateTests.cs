@@ -147,6 +147,19 @@ public sealed class ChatTemplateTests
         Assert.EndsWith("<ASSISTANT>answer 999\n", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("ns.out + m.content")]
+    [InlineData("ns.out ~ m.content")]
+    public void A_conversation_may_be_gathered_in_one_variable(string appended)
+    {
+        string part = new('x', 1000);
+        JsonArray messages = [.. Enumerable.Range(0, 2000).Select(_ => new JsonObject { ["content"] = part })];
+        string text = ChatTemplate.Parse("{% set ns = namespace(out='') %}{% for m in messages %}{% set ns.out = " + appended + " %}"
+            + "{% if loop.index == 10 %}{% set kept = ns.out %}{% set other = kept ~ 'y' %}{{ other|length }} {{ kept|length }} {% endif %}{% endfor %}"
+            + "{{ ns.out|length }} {{ ns.out[-3:] }}").Render(new() { Messages = messages });
+        Assert.Equal("10001 10000 2000000 xxx", text);
+    }
+
     [Fact]
     public void Many_threads_render_with_one_template()
     {

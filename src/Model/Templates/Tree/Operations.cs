@@ -92,14 +92,16 @@ internal sealed class ConcatExpression(int line, List<Expression> parts) : Expre
 
     public override Value Evaluate(Frame frame)
     {
-        StringBuilder joined = new();
-        foreach (Expression part in parts)
+        Value first = Evaluate(parts[0], frame);
+        StringBuilder more = new();
+        foreach (Expression part in parts.Skip(1))
         {
             string text = Evaluate(part, frame).Text(frame.Run);
             frame.Run.Make(text.Length);
-            joined.Append(text);
+            more.Append(text);
         }
         frame.Run.Step(Line);
-        return TextValue.Of(joined.ToString());
+        TextValue begin = first is TextValue { IsMarkup: false } plain ? plain : TextValue.Of(first.Text(frame.Run));
+        return begin.Append(more.ToString(), frame.Run);
     }
 }

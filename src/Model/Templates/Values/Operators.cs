@@ -162,12 +162,7 @@ internal static class Operators
     /// <summary>Two texts as one; markup escapes what joins it.</summary>
     public static TextValue Join(TextValue x, TextValue y, Run run)
     {
-        if (x.IsMarkup == y.IsMarkup)
-        {
-            run.Make(x.Content.Length + (long)y.Content.Length);
-            return x.With(x.Content + y.Content);
-        }
-        return Join(Escaped(x, run), Escaped(y, run), run);
+        return x.IsMarkup == y.IsMarkup ? x.Append(y.Content, run) : Join(Escaped(x, run), Escaped(y, run), run);
     }
 
     /// <summary>Markup of a value: escaped, where it is none yet.</summary>
