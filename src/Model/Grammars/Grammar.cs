@@ -17,14 +17,21 @@ namespace MeKi.Model.Grammars;
 /// </summary>
 public sealed class Grammar
 {
-    private readonly Func<TokenVocabulary?, bool, MatchState> _start;
-    private readonly ConditionalWeakTable<TokenVocabulary, MatchState> _starts = [];
-    private MatchState? _accepted;
+    private readonly Func<TokenVocabulary?, bool, TextStart> _start;
+    private readonly ConditionalWeakTable<TokenVocabulary, TextStart> _starts = [];
+    private TextStart? _accepted;
 
-    private Grammar(Func<TokenVocabulary?, bool, MatchState> start, IReadOnlyList<string>? warnings = null) => (_start, Warnings) = (start, warnings ?? []);
+    private Grammar(Func<TokenVocabulary?, bool, TextStart> start, IReadOnlyList<string>? warnings = null) => (_start, Warnings) = (start, warnings ?? []);
+
+    private Grammar(NetworkRule network)
+    {
+        // Tokens are nothing to a network: one machine serves all vocabularies.
+        NetworkMachine machine = new(network, NetworkBuilder.ClassesOf(network));
+        (_start, Warnings) = ((_, _) => machine, []);
+    }
 
     /// <summary>Any JSON value.</summary>
-    public static Grammar Json { get; } = FromJsonSchema("true");
+    public static Grammar Json => field ??= FromJsonSchema("true");
 
     /// <summary>What was passed over, one line each: keywords of a schema that are not known.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -41,8 +48,7 @@ public sealed class Grammar
         ArgumentNullException.ThrowIfNull(text);
         ArgumentException.ThrowIfNullOrEmpty(root);
         (IReadOnlyList<(string, RegexSyntax)> rules, int number) = GbnfParser.Parse(text, root);
-        NetworkRule network = NetworkBuilder.Build(rules, number);
-        return new((_, _) => new NetworkMachine(network).Start);
+        return new(NetworkBuilder.Build(rules, number));
     }
 
     /// <summary>
@@ -56,8 +62,7 @@ public sealed class Grammar
         TextDfa dfa = RegexCompiler.Compile(pattern, isWhole: true);
         if (dfa.IsEmpty)
             throw new GrammarException("regular expression", "", "matches no text");
-        NetworkRule network = NetworkBuilder.Build(dfa);
-        return new((_, _) => new NetworkMachine(network).Start);
+        return new(NetworkBuilder.Build(dfa));
     }
 
     /// <summary>
@@ -71,7 +76,7 @@ public sealed class Grammar
         SchemaNode root = SchemaReader.Read(schema, out IReadOnlyList<string> warnings);
         // What cannot be enforced must be found now, not in an answer.
         SchemaExplorer.Explore(root);
-        return new((vocabulary, isOffered) => JsonStart.Of(root, isOffered, vocabulary is null ? Encoding.UTF8.GetByteCount : vocabulary.Tokens), warnings);
+        return new((vocabulary, isOffered) => new JsonStart(root, isOffered, vocabulary is null ? Encoding.UTF8.GetByteCount : vocabulary.Tokens), warnings);
     }
 
     /// <summary>
@@ -87,7 +92,7 @@ public sealed class Grammar
             return false;
         lock (Gate)
         {
-            MatchState? state = _accepted ??= _start(null, false);
+            MatchState? state = (_accepted ??= _start(null, false)).Begin();
             TextRecorder recorder = new();
             foreach (byte value in Encoding.UTF8.GetBytes(text))
                 state = state?.Next(value, recorder);
@@ -102,6 +107,9 @@ public sealed class Grammar
     internal TokenConstraint Start(TokenVocabulary vocabulary)
     {
         lock (Gate)
-            return new(this, vocabulary, _starts.GetValue(vocabulary, key => _start(key, true)));
+        {
+            TextStart start = _starts.GetValue(vocabulary, key => _start(key, true));
+            return new(this, vocabulary, start, start.Begin());
+        }
     }
 }

@@ -7,21 +7,27 @@ namespace MeKi.Model.Grammars;
 /// <summary>A text in generation under a grammar: which tokens may follow. Serves one thread at a time.</summary>
 internal sealed class TokenConstraint
 {
-    // Of budgets: how far ahead a mask is computed with a budget that is so much smaller, so that it serves for as many tokens.
-    private const int Reserve = 32, MostMasks = 64, MostForcedBytes = 256;
+    // A mask is computed as if there were so many tokens less, so that it serves for as many.
+    private const int Reserve = 32;
+
+    // Tokens that belong to a value beside its own.
+    private const int BesideValue = 8;
+
+    private const int MostMasks = 64, MostForcedBytes = 256;
 
     private readonly Grammar _grammar;
     private readonly TokenVocabulary _vocabulary;
     private readonly MaskWriter _writer;
-    private readonly Dictionary<MatchState, (ulong[] Bits, int Most)> _masks = [];
+    private readonly Dictionary<MatchState, (ulong[] Bits, int Least)> _masks = [];
+    private readonly TextStart _start;
     private readonly Queue<MatchState> _oldest = new();
     private readonly ulong[] _wide;
     private MatchState _state;
     private TextRecorder _recorder = new();
 
-    public TokenConstraint(Grammar grammar, TokenVocabulary vocabulary, MatchState start)
+    public TokenConstraint(Grammar grammar, TokenVocabulary vocabulary, TextStart start, MatchState state)
     {
-        (_grammar, _vocabulary, _state) = (grammar, vocabulary, start);
+        (_grammar, _vocabulary, _start, _state) = (grammar, vocabulary, start, state);
         (_writer, _wide) = (new(vocabulary.Trie), new ulong[vocabulary.Words]);
     }
 
@@ -84,12 +90,15 @@ internal sealed class TokenConstraint
             if (_vocabulary.Ends.Contains(token))
                 return HasEnded = _state.IsComplete;
             ReadOnlySpan<byte> bytes = _vocabulary.Bytes(token);
-            TextRecorder recorder = _recorder.Clone();
+            // Where looking ahead finds a way there is one; else it is tried on a copy.
+            TextRecorder recorder = IsAhead(bytes) ? _recorder : _recorder.Clone();
             MatchState? state = bytes.IsEmpty ? null : _state;
             for (int i = 0; i < bytes.Length && state is not null; i++)
                 state = state.Next(bytes[i], recorder);
             if (state is null)
                 return false;
+            if (!ReferenceEquals(_state, state))
+                _state.Forget();
             (_state, _recorder) = (state, recorder);
             return true;
         }
@@ -107,7 +116,7 @@ internal sealed class TokenConstraint
                 int only = -1;
                 for (int value = 0; value < 256 && only != -2; value++)
                 {
-                    if (state.Next((byte)value, null) is not null)
+                    if (state.Next((byte)value) is not null)
                         only = only == -1 ? value : -2;
                 }
                 if (only < 0 || state.Next((byte)only, recorder) is not MatchState next)
@@ -123,7 +132,15 @@ internal sealed class TokenConstraint
     public TokenConstraint Fork()
     {
         lock (_grammar.Gate)
-            return new(_grammar, _vocabulary, _state) { _recorder = _recorder.Clone(), HasEnded = HasEnded };
+            return new(_grammar, _vocabulary, _start, _state) { _recorder = _recorder.Clone(), HasEnded = HasEnded };
+    }
+
+    private bool IsAhead(ReadOnlySpan<byte> bytes)
+    {
+        MatchState? state = _state;
+        for (int i = 0; i < bytes.Length && state is not null; i++)
+            state = state.Next(bytes[i]);
+        return state is not null;
     }
 
     private static int OnlyOne(ReadOnlySpan<ulong> mask)
@@ -143,16 +160,17 @@ internal sealed class TokenConstraint
     private ReadOnlySpan<ulong> Find(int tokensLeft)
     {
         int most = tokensLeft == int.MaxValue ? int.MaxValue : tokensLeft - 1;
-        if (_masks.TryGetValue(_state, out (ulong[] Bits, int Most) known) && known.Most <= most)
+        if (_masks.TryGetValue(_state, out (ulong[] Bits, int Least) known) && known.Least <= most)
             return known.Bits;
         ulong[] bits = known.Bits ?? NewMask();
-        if (most == int.MaxValue)
+        if (most == int.MaxValue || Bound() <= most)
         {
-            _writer.Write(_state, bits, most);
-            _masks[_state] = (bits, most);
-            return bits;
+            _writer.Write(_state, bits, int.MaxValue);
+            // Writing may have found what costs more.
+            _masks[_state] = (bits, Bound());
+            if (_masks[_state].Least <= most)
+                return bits;
         }
-        // A mask from which nothing was cut with less serves with more.
         if (most > Reserve)
         {
             _writer.Write(_state, bits, most - Reserve);
@@ -162,22 +180,36 @@ internal sealed class TokenConstraint
                 return bits;
             }
         }
-        _masks[_state] = (bits, int.MaxValue);
-        for (int limit = most; ; limit = limit > int.MaxValue / 2 ? int.MaxValue : Math.Max(1, limit) * 2)
+        _masks.Remove(_state);
+        if (!Writes(most) && !_state.IsComplete)
+        {
+            // Too late to complete the text: the soonest way is taken.
+            int low = most, high = Math.Max(_state.Rest, most + 1);
+            while (high < int.MaxValue && !Writes(high))
+                (low, high) = (high, high > int.MaxValue / 2 ? int.MaxValue : high * 2);
+            while (high - low > 1)
+            {
+                int middle = low + (high - low) / 2;
+                (low, high) = Writes(middle) ? (low, middle) : (middle, high);
+            }
+            Writes(high);
+        }
+        return _wide;
+
+        // With so many tokens none that may follow is too much.
+        int Bound() => Math.Min(_state.Rest, int.MaxValue / 2) + _vocabulary.MostBegun * (Math.Min(_start.MostCost, int.MaxValue / 64) + BesideValue);
+
+        bool Writes(int limit)
         {
             _writer.Write(_state, _wide, limit);
-            // Too late to complete the text: the soonest way is taken.
-            if (_wide.AsSpan().ContainsAnyExcept(0UL) || limit == int.MaxValue)
-                break;
+            return _wide.AsSpan().ContainsAnyExcept(0UL);
         }
-        _masks.Remove(_state);
-        return _wide;
     }
 
     private ulong[] NewMask()
     {
         ulong[]? bits = null;
-        if (_oldest.Count >= MostMasks && _oldest.TryDequeue(out MatchState? oldest) && _masks.Remove(oldest, out (ulong[] Bits, int Most) known))
+        if (_oldest.Count >= MostMasks && _oldest.TryDequeue(out MatchState? oldest) && _masks.Remove(oldest, out (ulong[] Bits, int Least) known))
             bits = known.Bits;
         _oldest.Enqueue(_state);
         return bits ?? new ulong[Words];

@@ -63,9 +63,8 @@ public class SchemaSuiteTests
             }
         }
         Assert.True(wrong.Length == 0, wrong.ToString());
-        Assert.True(passed >= 0.95 * all, $"{passed} of {all}:\n{string.Join('\n', refused)}");
-        if (Environment.GetEnvironmentVariable("MEKI_LIST") is not null)
-            Assert.Fail($"{passed} of {all}\n{string.Join('\n', refused)}");
+        // Those left are in docs/constrained.md.
+        Assert.True(passed >= 0.98 * all, $"{passed} of {all}:\n{string.Join('\n', refused)}");
     }
 
     private static IEnumerable<string> Spellings(JsonElement data)

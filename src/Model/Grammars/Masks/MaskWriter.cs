@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Networks;
 using MeKi.Model.Grammars.Texts;
@@ -8,10 +9,10 @@ namespace MeKi.Model.Grammars.Masks;
 /// <param name="trie">The vocabulary.</param>
 internal sealed class MaskWriter(TokenTrie trie)
 {
-    // Tokens of a long string's mask stay within a few tokens of its end: what a part of a character needs.
-    private const int PartTokens = 5;
+    // What the longest part of a character needs, and the quote.
+    private const int PartTokens = 13;
 
-    private readonly Stack<MatchState[]> _paths = [];
+    private readonly Stack<StateSlot[]> _paths = [];
     private ulong[] _bits = [];
     private int _most;
 
@@ -42,26 +43,27 @@ internal sealed class MaskWriter(TokenTrie trie)
             Walk(state);
             return;
         }
-        TextState plain = state.HasNamed ? state.Frame.Plain(state.Local) : state;
-        int rest = _most == int.MaxValue ? 0 : plain.Rest;
-        if (rest > _most - PartTokens && rest <= _most)
+        TextPosition position = state.Local.Position;
+        int rest = _most == int.MaxValue ? 0 : position.Alive.Max(state.Frame.RestAfter);
+        bool isShort = rest + position.MostShortest + PartTokens <= _most || _most == int.MaxValue;
+        if (!isShort && !(position.IsFree && rest >= _most))
         {
             // So near the end each token is looked at.
             Walk(state);
             return;
         }
         LocalMask mask = MaskOf(state.Local);
-        if (rest <= _most)
+        if (isShort)
             Or(mask.Stay);
         else
             WasCut = true;
-        foreach ((TextPosition end, TokenTrie behind, int[] ending) in mask.Exits)
+        foreach (TextExit exit in mask.Exits)
         {
-            if (state.Frame.AfterPlain(end, null) is not MatchState after)
+            if (state.Frame.AfterPlain(exit.Ends, null) is not MatchState after)
                 continue;
             if (Allows(after))
-                Set(ending);
-            Walk(behind, 0, after);
+                Set(exit.Ending);
+            Walk(exit.Behind, 0, after);
         }
         if (state.HasNamed)
             Correct(0, state);
@@ -118,30 +120,33 @@ internal sealed class MaskWriter(TokenTrie trie)
     {
         if (!trie.Locals.TryGetValue(local, out LocalMask? mask))
         {
-            mask = LocalMask.Of(trie, local, _bits.Length);
+            mask = local.Position.Lengths is var (least, most) && local.Character.IsBetween
+                ? trie.Lengths(_bits.Length).Of(least, most) : LocalMask.Of(trie, local, _bits.Length);
             trie.Locals.AddOrUpdate(local, mask);
         }
         return mask;
     }
 
+    // One long call is all that there may be: it must not begin as code that is yet to be made fast.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Walk(TokenTrie tree, int root, MatchState state)
     {
-        if (!_paths.TryPop(out MatchState[]? path))
-            path = new MatchState[trie.Deepest + 1];
+        if (!_paths.TryPop(out StateSlot[]? path))
+            path = new StateSlot[trie.Deepest + 1];
         ReadOnlySpan<byte> labels = tree.Labels;
         ReadOnlySpan<int> ends = tree.Ends;
         ReadOnlySpan<ushort> depths = tree.Depths;
         int end = ends[root];
-        path[depths[root]] = state;
+        path[depths[root]].State = state;
         for (int node = root + 1; node < end;)
         {
-            MatchState? next = path[depths[node] - 1].Next(labels[node], null);
+            MatchState? next = path[depths[node] - 1].State.Next(labels[node]);
             if (next is null)
             {
                 node = ends[node];
                 continue;
             }
-            path[depths[node]] = next;
+            path[depths[node]].State = next;
             ReadOnlySpan<int> tokens = tree.TokensAt(node);
             if (tokens.Length > 0 && Allows(next))
                 Set(tokens);
@@ -161,7 +166,7 @@ internal sealed class MaskWriter(TokenTrie trie)
             byte label = trie.Labels[child];
             if (!bytes[label])
                 continue;
-            MatchState? next = state.Next(label, null);
+            MatchState? next = state.Next(label);
             if (next is TextState { HasNamed: false } && label != '"')
                 continue;
             if (next is TextState named && ReferenceEquals(named.Frame, state.Frame))
@@ -181,4 +186,10 @@ internal sealed class MaskWriter(TokenTrie trie)
             Walk(trie, child, next);
         }
     }
+}
+
+/// <summary>A state on the way through a tree: an array of these is written without a check of its type.</summary>
+internal struct StateSlot
+{
+    public MatchState State;
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Networks;
 
@@ -20,26 +21,28 @@ internal sealed class NetworkMask
     /// <param name="start">The places, as if their rule were the whole grammar.</param>
     /// <param name="follow">The bytes that can come behind the rule.</param>
     /// <param name="words">Words of a mask.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static NetworkMask Of(TokenTrie trie, NetworkState start, bool[] follow, int words)
     {
         ulong[] stay = new ulong[words];
         List<ReadOnlyMemory<byte>> texts = [];
         List<int> tokens = [];
-        MatchState[] path = new MatchState[trie.Deepest + 1];
-        path[0] = start;
+        StateSlot[] path = new StateSlot[trie.Deepest + 1];
+        path[0].State = start;
         byte[] behind = new byte[trie.Deepest];
+        bool hasFollow = follow.Contains(true);
         for (int node = 1; node < trie.Count;)
         {
-            MatchState? next = path[trie.Depths[node] - 1].Next(trie.Labels[node], null);
+            MatchState? next = path[trie.Depths[node] - 1].State.Next(trie.Labels[node]);
             if (next is null)
             {
                 node = trie.Ends[node];
                 continue;
             }
-            path[trie.Depths[node]] = next;
+            path[trie.Depths[node]].State = next;
             foreach (int token in trie.TokensAt(node))
                 stay[token >> 6] |= 1UL << (token & 63);
-            if (next.IsComplete)
+            if (hasFollow && next.IsComplete)
                 Exit(node);
             node++;
         }

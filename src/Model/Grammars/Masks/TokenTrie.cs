@@ -11,6 +11,8 @@ internal sealed class TokenTrie
     private readonly byte[] _labels;
     private readonly int[] _ends, _firstTokens, _tokens;
     private readonly ushort[] _depths;
+    private LengthMasks? _lengths;
+    private int[]? _firstBytes;
 
     private TokenTrie(byte[] labels, int[] ends, int[] firstTokens, ushort[] depths, int[] tokens) =>
         (_labels, _ends, _firstTokens, _depths, _tokens) = (labels, ends, firstTokens, depths, tokens);
@@ -23,6 +25,9 @@ internal sealed class TokenTrie
 
     /// <summary>Masks of places within strings, which depend on nothing around.</summary>
     public ConditionalWeakTable<TextLocal, LocalMask> Locals { get; } = [];
+
+    /// <summary>Masks of strings of which only the length is bounded.</summary>
+    public LengthMasks Lengths(int words) => _lengths ??= LengthMasks.Of(this, words);
 
     /// <summary>Masks of places within rules.</summary>
     public ConditionalWeakTable<NetworkSet, NetworkMask> Sets { get; } = [];
@@ -39,6 +44,7 @@ internal sealed class TokenTrie
     /// <summary>Makes a tree.</summary>
     /// <param name="texts">The bytes of each token; those without any are left out.</param>
     /// <param name="ids">The tokens.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static TokenTrie Of(IReadOnlyList<ReadOnlyMemory<byte>> texts, IReadOnlyList<int> ids)
     {
         int[] order = Sort(texts);
@@ -111,12 +117,26 @@ internal sealed class TokenTrie
     /// <summary>The node below another by a byte; 0 where there is none.</summary>
     public int Child(int node, byte value)
     {
+        if (node == 0)
+            return FirstBytes()[value];
         for (int child = node + 1; child < _ends[node]; child = _ends[child])
         {
             if (_labels[child] >= value)
                 return _labels[child] == value ? child : 0;
         }
         return 0;
+    }
+
+    private int[] FirstBytes()
+    {
+        if (_firstBytes is null)
+        {
+            int[] found = new int[256];
+            for (int child = 1; child < Count; child = _ends[child])
+                found[_labels[child]] = child;
+            _firstBytes = found;
+        }
+        return _firstBytes;
     }
 
     // By the first eight bytes as a number, which settles nearly all, then by the rest.

@@ -17,7 +17,11 @@ internal sealed class TokenVocabulary
     {
         (_texts, Ends) = (texts, ends);
         Trie = TokenTrie.Of(texts, [.. Enumerable.Range(0, texts.Length)]);
+        MostBegun = 1 + texts.Max(static text => text.Span.Count((byte)'[') + text.Span.Count((byte)'{'));
     }
+
+    /// <summary>How many values one token begins at most: its brackets and braces, and one more.</summary>
+    public int MostBegun { get; }
 
     /// <summary>How many tokens there are.</summary>
     public int Count => _texts.Length;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Grammars.Masks;
 
 namespace MeKi.Model.Grammars.Matching;
@@ -16,27 +17,41 @@ internal abstract class MatchState
     /// <summary>Whether the text may end here.</summary>
     public abstract bool IsComplete { get; }
 
-    /// <summary>Whether the text is complete and nothing but white space can follow.</summary>
-    public virtual bool IsFinished => false;
-
     /// <summary>About how many tokens it takes to complete the text.</summary>
     public abstract int Rest { get; }
 
-    /// <summary>The place after one more byte; null where no text that goes on so can be completed.</summary>
+    /// <summary>
+    /// The place after one more byte, looking ahead: the text of a string that is open is not known, and what depends on it is refused.
+    /// </summary>
     /// <param name="value">The byte.</param>
-    /// <param name="recorder">Keeps the text of a string that is open; null to look ahead: then what depends on that text is refused.</param>
-    public virtual MatchState? Next(byte value, TextRecorder? recorder)
+    /// <returns>The place; null where no text that goes on so can be completed.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public MatchState? Next(byte value)
     {
-        MatchState?[] row = (_next ??= new MatchState?[16][])[value >> 4] ??= new MatchState?[16];
-        MatchState next = row[value & 15] ??= Step(value, recorder) ?? s_none;
+        MatchState next = _next?[value >> 4]?[value & 15] ?? Find(value);
         return ReferenceEquals(next, s_none) ? null : next;
     }
+
+    /// <summary>The place after one more byte of the text.</summary>
+    /// <param name="value">The byte.</param>
+    /// <param name="recorder">Keeps the text of a string that is open.</param>
+    /// <returns>The place; null where no text that goes on so can be completed.</returns>
+    public virtual MatchState? Next(byte value, TextRecorder recorder) => Next(value);
+
+    /// <summary>The text has gone on: the places that were looked ahead at are not kept.</summary>
+    public virtual void Forget() => _next = null;
 
     /// <summary>Adds the tokens that may follow to a mask.</summary>
     public virtual void AddTo(MaskWriter mask) => mask.Walk(this);
 
-    /// <summary>As <see cref="Next"/>, without remembering.</summary>
-    protected abstract MatchState? Step(byte value, TextRecorder? recorder);
+    /// <summary>As <see cref="Next(byte)"/>, without remembering.</summary>
+    protected abstract MatchState? Step(byte value);
+
+    private MatchState Find(byte value)
+    {
+        MatchState?[] row = (_next ??= new MatchState?[16][])[value >> 4] ??= new MatchState?[16];
+        return row[value & 15] = Step(value) ?? s_none;
+    }
 
     private sealed class NoState : MatchState
     {
@@ -44,6 +59,6 @@ internal abstract class MatchState
 
         public override int Rest => int.MaxValue;
 
-        protected override MatchState? Step(byte value, TextRecorder? recorder) => null;
+        protected override MatchState? Step(byte value) => null;
     }
 }

@@ -38,18 +38,21 @@ internal abstract class TextFrame
     }
 
     /// <summary>The state after another string.</summary>
-    /// <param name="end">Where the languages are at its end.</param>
+    /// <param name="ends">The languages that it is of, a bit for each.</param>
     /// <param name="text">The string; null where it is not known.</param>
-    public abstract MatchState? AfterPlain(TextPosition end, string? text);
+    public abstract MatchState? AfterPlain(ulong ends, string? text);
 
     /// <summary>Whether what follows a string depends on more than its language.</summary>
     public abstract bool NeedsText { get; }
 
-    /// <summary>Tokens of what follows the shortest string that is not named.</summary>
-    public abstract int RestAfterPlain { get; }
+    /// <summary>Tokens of what follows a string of one of the languages.</summary>
+    public abstract int RestAfter(int language);
 
     /// <summary>Whether the languages have a named string, which then counts among their strings.</summary>
     public abstract bool IsInLanguages(int index);
+
+    /// <summary>What is written behind the quote in any case, and often in one token with it.</summary>
+    public abstract string Behind { get; }
 
     /// <summary>Counts the tokens of a text.</summary>
     public abstract int Tokens(string text);

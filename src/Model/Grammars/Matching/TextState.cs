@@ -1,5 +1,6 @@
 using System.Text;
 using MeKi.Model.Grammars.Masks;
+using MeKi.Model.Grammars.Schemas.Shapes;
 using MeKi.Model.Grammars.Texts;
 using MeKi.Model.Grammars.Values;
 
@@ -8,6 +9,9 @@ namespace MeKi.Model.Grammars.Matching;
 /// <summary>A place within a JSON string.</summary>
 internal sealed class TextState : MatchState
 {
+    // Of many names those that are asked what they cost.
+    private const int MostTried = 64;
+
     private readonly TextFrame _frame;
     private readonly JsonCharacter _character;
 
@@ -46,19 +50,17 @@ internal sealed class TextState : MatchState
     }
 
     /// <inheritdoc/>
-    public override MatchState? Next(byte value, TextRecorder? recorder)
+    public override MatchState? Next(byte value, TextRecorder recorder)
     {
-        if (recorder is null)
-            return HasNamed ? base.Next(value, null) : NextPlain(value);
         switch (_character.Take(value, out _, out int scalar))
         {
             case CharacterStep.Whole:
                 recorder.Append(scalar);
                 break;
             case CharacterStep.Quote when _frame.NeedsText && !IsNamedWhole:
-                return EndsLocal(value) ? _frame.AfterPlain(Local!.Position, recorder.Text) : null;
+                return EndsLocal(value) ? _frame.AfterPlain(Local!.Position.Ends, recorder.Text) : null;
         }
-        return HasNamed ? base.Next(value, null) : NextPlain(value);
+        return Next(value);
     }
 
     /// <inheritdoc/>
@@ -90,14 +92,16 @@ internal sealed class TextState : MatchState
     }
 
     /// <inheritdoc/>
-    protected override MatchState? Step(byte value, TextRecorder? recorder)
+    protected override MatchState? Step(byte value)
     {
+        if (!HasNamed)
+            return StepPlain(value);
         switch (_character.Take(value, out JsonCharacter next, out int scalar))
         {
             case CharacterStep.Quote:
                 if (IsNamedWhole)
                     return _frame.AfterNamed(_first);
-                return EndsLocal(value) ? _frame.AfterPlain(Local!.Position, null) : null;
+                return EndsLocal(value) ? _frame.AfterPlain(Local!.Position.Ends, null) : null;
             case CharacterStep.Whole:
                 return To(Local?.Next(value, out _), default, scalar);
             case CharacterStep.More:
@@ -117,12 +121,12 @@ internal sealed class TextState : MatchState
         return ends;
     }
 
-    private MatchState? NextPlain(byte value)
+    private MatchState? StepPlain(byte value)
     {
         TextLocal? next = Local!.Next(value, out bool ends);
         if (next is not null)
             return ReferenceEquals(next, Local) ? this : _frame.Plain(next);
-        return ends ? _frame.AfterPlain(Local.Position, null) : null;
+        return ends ? _frame.AfterPlain(Local.Position.Ends, null) : null;
     }
 
     private TextState? To(TextLocal? local, JsonCharacter character, int scalar)
@@ -203,15 +207,45 @@ internal sealed class TextState : MatchState
         return total;
     }
 
+    // Bytes and characters to the shortest end of a string of a language.
+    private int Shortest(TextPosition position, int language)
+    {
+        // A named string goes its own way.
+        if (_character.IsBetween)
+            return Math.Max(position.Shortest(language), IsNamedWhole ? 1 : 0);
+        int shortest = Costs.Never;
+        Span<(int First, int Last)> ranges = stackalloc (int, int)[3];
+        foreach ((int first, int last) in ranges[.._character.Ranges(ranges)])
+            shortest = Math.Min(shortest, Costs.Add(position.ShortestAfter(first, last, language), _character.BytesTo(first)));
+        foreach (char escaped in _character.IsEscape ? "\"\\/\b\f\n\r\t" : "")
+            shortest = Math.Min(shortest, Costs.Add(position.ShortestAfter(escaped, escaped, language), 1));
+        return shortest;
+    }
+
     private int FindRest()
     {
-        int rest = Schemas.Shapes.Costs.Never;
-        if (Local is not null)
-            rest = Local.Position.Shortest + (_character.IsBetween ? 1 : 5) + _frame.RestAfterPlain;
-        for (int i = _first; i < _end; i++)
+        int rest = Costs.Never;
+        foreach (int language in Local?.Position.Alive ?? [])
+            rest = Math.Min(rest, Costs.Add(Shortest(Local!.Position, language), 1, _frame.RestAfter(language)));
+        Span<(int First, int Last)> ranges = stackalloc (int, int)[3];
+        ranges = ranges[.._character.Ranges(ranges)];
+        int tried = 0;
+        for (int i = _first; i < _end && tried < MostTried; i++)
         {
-            if (_frame.AfterNamed(i) is MatchState after)
-                rest = Math.Min(rest, _frame.Tokens(JsonValue.Spell(_frame.Named[i][_depth..])[1..]) + after.Rest + (_character.IsBetween ? 0 : 4));
+            if (_frame.AfterNamed(i) is not MatchState after)
+                continue;
+            tried++;
+            string left = _frame.Named[i][_depth..];
+            int bytes = 0;
+            if (!_character.IsBetween)
+            {
+                // The character that is begun, then the others.
+                if (!CanContinue(_frame.Named[i], ranges))
+                    continue;
+                Rune.DecodeFromUtf16(left, out Rune rune, out int length);
+                (bytes, left) = (_character.BytesTo(rune.Value), left[length..]);
+            }
+            rest = Math.Min(rest, Costs.Add(bytes, _frame.Tokens(JsonValue.Spell(left)[1..] + _frame.Behind), after.Rest - _frame.Behind.Length));
         }
         return rest;
     }

@@ -60,6 +60,25 @@ internal sealed class NetworkBuilder
         }
     }
 
+    /// <summary>The classes of characters that the network of a rule does not tell apart.</summary>
+    public static CharClasses ClassesOf(NetworkRule root)
+    {
+        HashSet<NetworkNode> seen = [root.Start];
+        Stack<NetworkNode> work = new(seen);
+        HashSet<CharSet> sets = [CharSet.Any];
+        while (work.TryPop(out NetworkNode? node))
+        {
+            sets.UnionWith(node.Characters.Select(static one => one.Set));
+            foreach (NetworkNode next in node.Free.Concat(node.Characters.Select(static one => one.Next))
+                .Concat(node.Calls.SelectMany(static call => new[] { call.Rule.Start, call.Next })))
+            {
+                if (seen.Add(next))
+                    work.Push(next);
+            }
+        }
+        return CharClasses.Of([.. sets]);
+    }
+
     /// <summary>Makes the network of an automaton.</summary>
     public static NetworkRule Build(TextDfa dfa)
     {
@@ -107,40 +126,25 @@ internal sealed class NetworkBuilder
     // How many nodes each rule has with all that it uses; those that lead back to themselves count as too many.
     private void FindSizes()
     {
-        Array.Fill(_sizes, -1);
-        for (int rule = 0; rule < _sizes.Length; rule++)
-            SizeOf(rule);
-    }
-
-    private int SizeOf(int rule)
-    {
-        if (_sizes[rule] == -1)
+        foreach (int rule in RuleCircles.Find([.. _syntax.Select(static rule => RulesOf(rule.Body))], out HashSet<int> circular))
         {
-            // While it is open it is in its own way.
-            _sizes[rule] = int.MaxValue;
             long size = SizeOf(_syntax[rule].Body);
-            bool leadsBack = LeadsTo(rule, rule, []);
-            _sizes[rule] = leadsBack || size > MostInlined ? int.MaxValue : (int)size;
+            _sizes[rule] = circular.Contains(rule) || size > MostInlined ? int.MaxValue : (int)size;
         }
-        return _sizes[rule];
     }
 
-    private bool LeadsTo(int from, int to, HashSet<int> seen)
+    private static int[] RulesOf(RegexSyntax syntax)
     {
-        Stack<RegexSyntax> work = new([_syntax[from].Body]);
-        while (work.TryPop(out RegexSyntax? syntax))
+        HashSet<int> rules = [];
+        Stack<RegexSyntax> work = new([syntax]);
+        while (work.TryPop(out RegexSyntax? next))
         {
-            foreach (RegexSyntax part in PartsOf(syntax))
+            if (next is RuleSyntax rule)
+                rules.Add(rule.Rule);
+            foreach (RegexSyntax part in PartsOf(next))
                 work.Push(part);
-            if (syntax is RuleSyntax rule)
-            {
-                if (rule.Rule == to)
-                    return true;
-                if (seen.Add(rule.Rule))
-                    work.Push(_syntax[rule.Rule].Body);
-            }
         }
-        return false;
+        return [.. rules];
     }
 
     private static IEnumerable<RegexSyntax> PartsOf(RegexSyntax syntax) => syntax switch
@@ -158,7 +162,7 @@ internal sealed class NetworkBuilder
         {
             case RuleSyntax rule:
                 // A call is one node, and what is written in is as many as it has.
-                int size = SizeOf(rule.Rule);
+                int size = _sizes[rule.Rule];
                 return size == int.MaxValue ? 1 : size;
             case RepeatSyntax repeat:
                 return Math.Min(int.MaxValue, SizeOf(repeat.Body) * Math.Max(1, Math.Max(repeat.Least, repeat.Most ?? 0)) + 2);

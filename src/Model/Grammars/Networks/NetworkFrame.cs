@@ -1,5 +1,3 @@
-using MeKi.Model.Grammars.Regexes;
-
 namespace MeKi.Model.Grammars.Networks;
 
 /// <summary>Where the text goes on after a rule: the places that called it, each in a frame of its own.</summary>
@@ -27,7 +25,7 @@ internal sealed class NetworkFrame
 /// <summary>Places of a rule from which a character leads on.</summary>
 internal sealed class NetworkSet(int id, NetworkNode[] nodes)
 {
-    private readonly NetworkNode[]?[] _next = new NetworkNode[]?[128];
+    private readonly Dictionary<int, NetworkNode[]> _next = [];
 
     public int Id => id;
 
@@ -37,26 +35,16 @@ internal sealed class NetworkSet(int id, NetworkNode[] nodes)
     /// <summary>The fewest characters to the rule's end.</summary>
     public int Rest { get; } = nodes.Min(static node => node.Rest);
 
-    /// <summary>The places after a character.</summary>
-    public NetworkNode[] Next(int scalar)
+    /// <summary>The places after a character of a class.</summary>
+    /// <param name="kind">The class.</param>
+    /// <param name="sample">A character of it.</param>
+    public NetworkNode[] Next(int kind, int sample)
     {
-        if (scalar < _next.Length && _next[scalar] is NetworkNode[] known)
-            return known;
-        HashSet<NetworkNode> next = [];
-        foreach (NetworkNode node in nodes)
+        if (!_next.TryGetValue(kind, out NetworkNode[]? next))
         {
-            foreach ((CharSet set, NetworkNode to) in node.Characters)
-            {
-                if (set.Contains(scalar))
-                    next.Add(to);
-            }
+            _next[kind] = next = [.. nodes.SelectMany(static node => node.Characters).Where(one => one.Set.Contains(sample))
+                .Select(static one => one.Next).Distinct()];
         }
-        NetworkNode[] found = [.. next];
-        if (scalar < _next.Length)
-            _next[scalar] = found;
-        return found;
+        return next;
     }
-
-    /// <summary>Whether a character of a range leads on.</summary>
-    public bool HasNext(CharSet range) => Array.Exists(nodes, node => node.Characters.Exists(one => !one.Set.And(range).IsEmpty));
 }

@@ -1,40 +1,61 @@
+using MeKi.Model.Grammars.Matching;
+using MeKi.Model.Grammars.Regexes;
+
 namespace MeKi.Model.Grammars.Networks;
 
 /// <summary>
 /// Runs a grammar over a text: at each place it holds every way in which the text so far can be read. Ways that call the same rule at the same place share
 /// its frame, so that their number stays bounded by the grammar's size, and equal states are one.
 /// </summary>
-internal sealed class NetworkMachine
+internal sealed class NetworkMachine : TextStart
 {
-    private const int MostStates = 100_000;
+    private const int MostStates = 20_000;
 
     private readonly Dictionary<string, NetworkFrame> _frames = [];
     private readonly Dictionary<string, NetworkSet> _sets = [];
     private readonly Dictionary<string, NetworkState> _states = [];
     private readonly NetworkFrame _root;
+    private readonly NetworkRule _rule;
+    private NetworkState? _start;
     private int _frameIds;
 
-    public NetworkMachine(NetworkRule root)
+    public NetworkMachine(NetworkRule root, CharClasses classes)
     {
-        _root = new(_frameIds++, [], ends: true);
-        Closure closure = new(this);
-        closure.Enter(root.Start, _root);
-        Start = closure.ToState()!;
+        Classes = classes;
+        (_rule, _root) = (root, new(_frameIds++, [], ends: true));
     }
 
-    /// <summary>Before the first character.</summary>
-    public NetworkState Start { get; }
+    /// <inheritdoc/>
+    public override int MostCost => _rule.Start.Rest;
+
+    /// <summary>The classes of characters that the grammar does not tell apart.</summary>
+    public CharClasses Classes { get; }
+
+    /// <inheritdoc/>
+    public override MatchState Begin()
+    {
+        if (_start is null)
+        {
+            Closure closure = new(this);
+            closure.Enter(_rule.Start, _root);
+            _start = closure.ToState();
+        }
+        return _start!;
+    }
 
     /// <summary>The state of a set of places as if their rule were the whole grammar.</summary>
     public NetworkState Alone(NetworkSet set) => StateOf([(_root, set)], isComplete: false);
 
-    /// <summary>The state after a character; null where none of the ways goes on.</summary>
-    public NetworkState? After(NetworkState state, int scalar)
+    /// <summary>The state after a character of a class; null where none of the ways goes on.</summary>
+    public NetworkState? After(NetworkState state, int kind)
     {
+        int sample = Classes.Samples[kind];
+        if (sample < 0)
+            return null;
         Closure closure = new(this);
         foreach ((NetworkFrame frame, NetworkSet set) in state.Ways)
         {
-            foreach (NetworkNode next in set.Next(scalar))
+            foreach (NetworkNode next in set.Next(kind, sample))
                 closure.Enter(next, frame);
         }
         return closure.ToState();
@@ -85,6 +106,7 @@ internal sealed class NetworkMachine
             {
                 _states.Clear();
                 _frames.Clear();
+                _start = null;
             }
             _states[key] = state = new(this, ways, isComplete);
         }

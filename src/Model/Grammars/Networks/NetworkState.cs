@@ -7,6 +7,9 @@ namespace MeKi.Model.Grammars.Networks;
 /// <summary>A place in a text of a grammar: the ways in which it can be read so far.</summary>
 internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, NetworkSet Set)[] ways, bool isComplete) : MatchState
 {
+    private readonly Dictionary<int, NetworkState?> _after = [];
+    private readonly Dictionary<(int Kind, int Left), PartState> _parts = [];
+
     /// <summary>The places that a character leads on from, by frame.</summary>
     public (NetworkFrame Frame, NetworkSet Set)[] Ways => ways;
 
@@ -14,10 +17,14 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
     public override bool IsComplete => isComplete;
 
     /// <inheritdoc/>
-    public override bool IsFinished => isComplete && ways.Length == 0;
-
-    /// <inheritdoc/>
     public override int Rest => isComplete ? 0 : ways.Min(static way => Math.Min(NetworkNode.Never, way.Set.Rest + way.Frame.Rest));
+
+    private CharClasses Classes => machine.Classes;
+
+    /// <summary>Nothing is forgotten: states come again, and the machine bounds their number.</summary>
+    public override void Forget()
+    {
+    }
 
     /// <inheritdoc/>
     public override void AddTo(MaskWriter mask)
@@ -32,45 +39,68 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
         }
     }
 
-    /// <summary>The state after a whole character.</summary>
-    public NetworkState? After(int scalar) => machine.After(this, scalar);
-
-    /// <summary>Whether a character of a range can follow.</summary>
-    public bool HasNext(CharSet range) => Array.Exists(ways, way => way.Set.HasNext(range));
-
     /// <inheritdoc/>
-    protected override MatchState? Step(byte value, TextRecorder? recorder) => value switch
+    protected override MatchState? Step(byte value) => value switch
     {
-        < 0x80 => After(value),
-        >= 0xC2 and < 0xE0 => PartState.Of(this, value & 0x1F, 1, 2),
-        >= 0xE0 and < 0xF0 => PartState.Of(this, value & 0x0F, 2, 3),
-        >= 0xF0 and < 0xF5 => PartState.Of(this, value & 0x07, 3, 4),
+        < 0x80 => After(Classes.Of(value)),
+        >= 0xC2 and < 0xE0 => Part(value & 0x1F, 1, 2),
+        >= 0xE0 and < 0xF0 => Part(value & 0x0F, 2, 3),
+        >= 0xF0 and < 0xF5 => Part(value & 0x07, 3, 4),
         _ => null,
     };
+
+    private NetworkState? After(int kind)
+    {
+        if (!_after.TryGetValue(kind, out NetworkState? after))
+            _after[kind] = after = machine.After(this, kind);
+        return after;
+    }
+
+    // The state within a character whose first bytes give a value; null where it can become none that may follow.
+    private PartState? Part(int value, int left, int length)
+    {
+        int first = Math.Max(value << (6 * left), Least(length)), last = Math.Min(((value + 1) << (6 * left)) - 1, 0x10FFFF);
+        if (first > last || (first >= 0xD800 && last < 0xE000))
+            return null;
+        bool isWhole = last - first + 1 == 1 << (6 * left) && (last < 0xD800 || first >= 0xE000);
+        // What can only become characters of one class is all the same.
+        if (isWhole && Classes.OnlyOne(first, last) is int kind)
+        {
+            if (After(kind) is null)
+                return null;
+            if (!_parts.TryGetValue((kind, left), out PartState? part))
+                _parts[(kind, left)] = part = new(this, value, left, length);
+            return part;
+        }
+        return Kinds(first, last).Any(one => After(one) is not null) ? new(this, value, left, length) : null;
+    }
+
+    // The first character that is spelt with so many bytes.
+    private static int Least(int length) => length switch
+    {
+        2 => 0x80,
+        3 => 0x800,
+        _ => 0x10000,
+    };
+
+    private IEnumerable<int> Kinds(int first, int last) => Classes.Between(first, last).Distinct();
 
     /// <summary>Within the bytes of a character.</summary>
     private sealed class PartState(NetworkState from, int value, int left, int length) : MatchState
     {
         public override bool IsComplete => false;
 
-        // Some characters more than before it began is enough for any.
-        public override int Rest => from.Rest + left + 4;
+        public override int Rest => left + from.Kinds(value << (6 * left), ((value + 1) << (6 * left)) - 1)
+            .Select(kind => from.After(kind)?.Rest ?? NetworkNode.Never).DefaultIfEmpty(NetworkNode.Never).Min();
 
-        public static PartState? Of(NetworkState from, int value, int left, int length)
-        {
-            int least = length switch { 2 => 0x80, 3 => 0x800, _ => 0x10000 };
-            int first = Math.Max(value << (6 * left), least), last = Math.Min(((value + 1) << (6 * left)) - 1, 0x10FFFF);
-            return first <= last && from.HasNext(CharSet.Range(first, last)) ? new PartState(from, value, left, length) : null;
-        }
-
-        protected override MatchState? Step(byte next, TextRecorder? recorder)
+        protected override MatchState? Step(byte next)
         {
             if ((next & 0xC0) != 0x80)
                 return null;
             int whole = (value << 6) | (next & 0x3F);
             if (left > 1)
-                return Of(from, whole, left - 1, length);
-            return whole >= (length switch { 2 => 0x80, 3 => 0x800, _ => 0x10000 }) && System.Text.Rune.IsValid(whole) ? from.After(whole) : null;
+                return from.Part(whole, left - 1, length);
+            return whole >= Least(length) && System.Text.Rune.IsValid(whole) ? from.After(from.Classes.Of(whole)) : null;
         }
     }
 }

@@ -88,6 +88,13 @@ internal sealed class CharClasses
     /// <summary>The class of a character.</summary>
     public int Of(int scalar) => scalar < 128 ? _ascii[scalar] : _ids[RangeOf(scalar)];
 
+    /// <summary>The class that all characters from one to another have; null where they have several.</summary>
+    public int? OnlyOne(int first, int last)
+    {
+        int range = RangeOf(first);
+        return range + 1 == _starts.Length || _starts[range + 1] > last ? _ids[range] : null;
+    }
+
     /// <summary>The classes that have a character from one to another, each once or more often.</summary>
     public IEnumerable<int> Between(int first, int last)
     {

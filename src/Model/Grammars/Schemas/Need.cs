@@ -42,7 +42,7 @@ internal sealed class Need
     public bool IsPossible(int height)
     {
         if (!IsSolved)
-            NeedTable.Solve(this);
+            _table.Solve(this);
         return Cost < Costs.Never && Height <= height;
     }
 
@@ -51,8 +51,7 @@ internal sealed class Need
     {
         if (!IsPossible(height))
             return [];
-        _possible ??= [.. AllShapes.Select(static shape => (shape, shape.Measure())).Where(static one => one.Item2.Cost < Costs.Never)
-            .Select(static one => (one.shape, one.Item2.Height))];
+        _possible ??= [.. Possible().Select(static shape => (shape, shape.Measure().Height))];
         return _possible.Where(one => one.Shape.Kind == kind && one.Height <= height).Select(static one => one.Shape);
     }
 
@@ -61,7 +60,7 @@ internal sealed class Need
     public bool Measure()
     {
         int cost = Costs.Never, height = Costs.Never;
-        foreach (Shape shape in AllShapes)
+        foreach (Shape shape in AllShapes.Where(static shape => !shape.IsImpossible))
         {
             (int oneCost, int oneHeight) = shape.Measure();
             if (oneCost < Costs.Never)
@@ -71,6 +70,9 @@ internal sealed class Need
         (Cost, Height) = (cost, height);
         return changed;
     }
+
+    /// <summary>Forgets cost and height.</summary>
+    public void Reset() => (Cost, Height, IsSolved, _count) = (Costs.Never, Costs.Never, false, -1);
 
     /// <summary>Whether a value is what is asked for.</summary>
     public bool Contains(JsonValue value) => Array.TrueForAll(Literals, literal => _table.Check.IsValid(literal, value)) && !_used.Contains(value);
@@ -84,7 +86,7 @@ internal sealed class Need
         if (_isCounting)
             return IsPossible(Costs.Never) ? 1 : 0;
         _isCounting = true;
-        long count = AllShapes.Where(static shape => shape.Measure().Cost < Costs.Never).Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
+        long count = Possible().Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
         _isCounting = false;
         return _count = IsPossible(Costs.Never) ? count : 0;
     }
@@ -92,7 +94,7 @@ internal sealed class Need
     /// <summary>All values, where they are few and plain.</summary>
     public IReadOnlyList<JsonValue>? List()
     {
-        IReadOnlyList<JsonValue>?[] lists = [.. AllShapes.Where(static shape => shape.Measure().Cost < Costs.Never).Select(static shape => shape.List())];
+        IReadOnlyList<JsonValue>?[] lists = [.. Possible().Select(static shape => shape.List())];
         return Array.Exists(lists, static list => list is null) ? null : [.. lists.SelectMany(static list => list!).Distinct()];
     }
 
@@ -106,7 +108,9 @@ internal sealed class Need
             return this;
         Need rest = new(_table, Literals, [.. AllShapes.Select(shape => shape.Without(used)).OfType<Shape>()], [.. _used, .. used]);
         // Its parts are those of shapes that are solved.
-        NeedTable.Solve(rest);
+        _table.Solve(rest);
         return rest;
     }
+
+    private IEnumerable<Shape> Possible() => AllShapes.Where(static shape => !shape.IsImpossible && shape.Measure().Cost < Costs.Never);
 }

@@ -10,16 +10,29 @@ namespace MeKi.Model.Grammars.Schemas;
 /// <param name="tokens">Counts the tokens of a text.</param>
 internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
 {
-    private const int MostNeeds = 400_000;
+    private const int MostNeeds = 400_000, MostTexts = 20_000;
 
     private readonly Dictionary<string, Need> _needs = [], _lists = [];
     private readonly Dictionary<string, TextMachine> _machines = [];
     private readonly Dictionary<TextLanguage, int> _languages = [];
+    private readonly Dictionary<string, int> _tokens = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, KeyProduct> _keys = [];
     private Need? _never;
 
     public bool IsOffered => isOffered;
 
-    public Func<string, int> Tokens => tokens;
+    /// <summary>Counts the tokens of a text.</summary>
+    public int Tokens(string text)
+    {
+        if (_tokens.TryGetValue(text, out int count))
+            return count;
+        if (_tokens.Count >= MostTexts)
+            _tokens.Clear();
+        return _tokens[text] = tokens(text);
+    }
+
+    /// <summary>Tokens of the costliest need so far.</summary>
+    public int MostCost { get; private set; }
 
     public SchemaCheck Check { get; } = new(isOffered);
 
@@ -73,9 +86,12 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
             return Never;
         string key = string.Join('\u0001', values.Select(static value => value.ToString()));
         if (!_lists.TryGetValue(key, out Need? need))
-            _lists[key] = need = new(this, [new(SchemaNodes.New("", [.. values]), true)]);
+            _lists[key] = need = new(this, [new(SchemaNodes.New("", values), true)]);
         return need;
     }
+
+    /// <summary>The need for a value that is met in a text: there are too many to be kept.</summary>
+    public Need OfValue(JsonValue value) => new(this, [new(SchemaNodes.New("", [value]), true)]);
 
     /// <summary>The shapes of a need.</summary>
     public Shape[] Shapes(Need need) => new ShapeFinder(this, need).Find();
@@ -83,7 +99,7 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     /// <summary>
     /// Finds cost and height of a need and of all that they depend on: the least numbers that agree with each other, so that what needs itself is impossible.
     /// </summary>
-    public static void Solve(Need need)
+    public void Solve(Need need)
     {
         List<Need> open = [];
         HashSet<Need> seen = [need];
@@ -99,16 +115,34 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
         }
         // Those found last are deepest.
         open.Reverse();
-        bool changed;
+        bool isSound;
         do
+        {
+            Measure(open);
+            isSound = true;
+            // What must differ has the values of its parts counted, which are known now. A shape that falls can make others fall.
+            foreach (Shape shape in open.SelectMany(static one => one.AllShapes).Where(static shape => !shape.IsImpossible))
+            {
+                if (!shape.CanDiffer)
+                    (shape.IsImpossible, isSound) = (true, false);
+            }
+            if (!isSound)
+                open.ForEach(static one => one.Reset());
+        }
+        while (!isSound);
+        foreach (Need one in open)
+            MostCost = Math.Max(MostCost, one.Cost < Costs.Never ? one.Cost : 0);
+    }
+
+    private static void Measure(List<Need> open)
+    {
+        for (bool changed = true; changed;)
         {
             changed = false;
             foreach (Need one in open)
                 changed |= one.Measure();
         }
-        while (changed);
-        foreach (Need one in open)
-            one.IsSolved = true;
+        open.ForEach(static one => one.IsSolved = true);
     }
 
     /// <summary>Runs some languages together. Machines are shared, so that what is known of them is.</summary>
@@ -129,29 +163,41 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
         }
     }
 
+    /// <summary>The automaton of some tests of keys, made once.</summary>
+    public KeyProduct Keys(string tests, Func<KeyProduct> make)
+    {
+        if (!_keys.TryGetValue(tests, out KeyProduct? keys))
+            _keys[tests] = keys = make();
+        return keys;
+    }
+
     /// <summary>The automaton of some patterns that match and some that do not.</summary>
     /// <exception cref="GrammarException">It would be too large.</exception>
     public TextDfa Patterns(IEnumerable<(SchemaPattern Pattern, bool Holds)> patterns, string pointer)
     {
         TextDfa dfa = TextDfa.Everything;
+        bool isBasic = false;
         foreach ((SchemaPattern pattern, bool holds) in patterns)
         {
-            TextDfa one = pattern.Dfa(isOffered);
-            dfa = dfa.And(holds ? one : one.Not()) ?? throw SchemaReader.Fault(pointer, "combines patterns that together need too large an automaton");
+            dfa = dfa.And(holds ? pattern.Dfa : pattern.Dfa.Not()) ?? throw TooLarge();
+            isBasic |= isOffered && !pattern.IsFormat;
         }
-        return dfa;
+        TextDfa basic = isBasic ? dfa.And(SchemaPattern.Basic) ?? throw TooLarge() : dfa;
+        return basic.IsEmpty ? dfa : basic;
+
+        GrammarException TooLarge() => SchemaReader.Fault(pointer, "combines patterns that together need too large an automaton");
     }
 
     private Need Make(Literal[] literals)
     {
         // Where the values are listed, all else only makes the list shorter.
-        JsonValue[]? list = literals.Where(static literal => literal.Holds).SelectMany(static literal => literal.Node.Values)
-            .MinBy(static values => values.Length);
+        ValueList? list = literals.Where(static literal => literal.Holds).SelectMany(static literal => literal.Node.Values)
+            .MinBy(static values => values.Count);
         if (list is not null)
         {
             if (literals.Length == 1 && literals[0].Node.IsList)
                 return new(this, literals);
-            return OfValues([.. list.Where(value => Array.TrueForAll(literals, literal => Check.IsValid(literal, value)))]);
+            return OfValues([.. list.All.Where(value => Array.TrueForAll(literals, literal => Check.IsValid(literal, value)))]);
         }
         JsonTypes types = JsonTypes.All;
         foreach (Literal literal in literals)

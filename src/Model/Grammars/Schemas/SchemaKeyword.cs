@@ -62,10 +62,10 @@ internal readonly record struct SchemaKeyword(SchemaPlace Place, string Name, Js
         return number.Magnitude > 9 ? MostCount : (int)System.Numerics.BigInteger.Min(number.Scaled(0), MostCount);
     }
 
-    public JsonValue[] Values()
+    public ValueList Values()
     {
         Require(JsonValueKind.Array, "a list of values");
-        return [.. Value.EnumerateArray().Select(JsonValue.Of).Distinct()];
+        return new([.. Value.EnumerateArray().Select(JsonValue.Of)]);
     }
 
     public JsonTypes Types()

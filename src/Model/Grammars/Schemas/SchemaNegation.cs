@@ -24,7 +24,7 @@ internal static class SchemaNegation
         }
         if (others != JsonTypes.None)
             yield return [new(new(SchemaNodes.NextId(), node.Pointer) { Types = others }, true)];
-        foreach (JsonValue[] values in node.Values)
+        foreach (ValueList values in node.Values)
             yield return [new(new(SchemaNodes.NextId(), node.Pointer) { Excluded = values }, true)];
         foreach (Literal one in node.All)
             yield return [one.Not];
@@ -114,8 +114,7 @@ internal static class SchemaNegation
             yield return Text(one => one.MinLength = most + 1);
         if (node.Pattern is SchemaPattern pattern)
             yield return [new(new(SchemaNodes.NextId(), node.Pointer) { Types = JsonTypes.String, NoPattern = pattern }, true)];
-        if (node.Format is not null || node.FormatRange is not null)
-            throw Unsupported(node, "format");
+        // A format is an annotation to some: that a value does not have it makes it invalid to none.
         if (node.Minimum is JsonNumber minimum)
             yield return Number(one => one.ExclusiveMaximum = minimum);
         if (node.ExclusiveMinimum is JsonNumber above)

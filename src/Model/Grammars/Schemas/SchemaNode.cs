@@ -28,7 +28,7 @@ internal sealed record KeySet(IReadOnlySet<string> Names, IReadOnlyList<SchemaPa
     /// <summary>Whether a key is in it.</summary>
     public bool Contains(string key)
     {
-        bool isNamed = Names.Contains(key) || Patterns.Any(pattern => pattern.Dfa(isOffered: false).Accepts(key));
+        bool isNamed = Names.Contains(key) || Patterns.Any(pattern => pattern.Dfa.Accepts(key));
         return isNamed != IsRest;
     }
 
@@ -54,10 +54,10 @@ internal sealed class SchemaNode(int id, string pointer)
     public JsonTypes Types { get; set; } = JsonTypes.All;
 
     /// <summary>Lists of which it must be in each: <c>enum</c>, <c>const</c>.</summary>
-    public List<JsonValue[]> Values { get; init; } = [];
+    public List<ValueList> Values { get; init; } = [];
 
     /// <summary>Values that it must not be.</summary>
-    public JsonValue[] Excluded { get; init; } = [];
+    public ValueList Excluded { get; init; } = ValueList.None;
 
     /// <summary><c>allOf</c>, <c>$ref</c>, and the opposite of <c>not</c>.</summary>
     public List<Literal> All { get; init; } = [];

@@ -23,5 +23,5 @@ internal static class SchemaNodes
     public static SchemaNode New(string pointer, IEnumerable<string> required) => new(NextId(), pointer) { Required = [.. required] };
 
     /// <summary>A list of values.</summary>
-    public static SchemaNode New(string pointer, JsonValue[] values) => new(NextId(), pointer) { Values = [values], IsList = true };
+    public static SchemaNode New(string pointer, IReadOnlyList<JsonValue> values) => new(NextId(), pointer) { Values = [new(values)], IsList = true };
 }

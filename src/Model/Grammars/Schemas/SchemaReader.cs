@@ -122,7 +122,7 @@ internal sealed class SchemaReader
                 node.Values.Add(keyword.Values());
                 break;
             case "const":
-                node.Values.Add([JsonValue.Of(keyword.Value)]);
+                node.Values.Add(new([JsonValue.Of(keyword.Value)]));
                 break;
             case "allOf":
                 node.All.AddRange(Schemas(keyword));

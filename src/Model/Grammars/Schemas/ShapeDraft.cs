@@ -70,6 +70,17 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
         Least = Least, Most = Most, Items = new(Items), Counts = new(Counts), IsUnique = IsUnique,
     };
 
+    /// <summary>The types that values of a kind have.</summary>
+    public static JsonTypes TypesOf(JsonKind kind) => kind switch
+    {
+        JsonKind.Null => JsonTypes.Null,
+        JsonKind.False or JsonKind.True => JsonTypes.Boolean,
+        JsonKind.Number => JsonTypes.Number | JsonTypes.Integer,
+        JsonKind.String => JsonTypes.String,
+        JsonKind.Array => JsonTypes.Array,
+        _ => JsonTypes.Object,
+    };
+
     /// <summary>Takes in all schemas that are pending.</summary>
     /// <returns>Whether there can still be such values.</returns>
     public bool TakeAll()
@@ -116,9 +127,9 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
     {
         if (!TakeType(node.Types))
             return false;
-        foreach (JsonValue[] values in node.Values)
-            Values = Values is null ? values : [.. Values.Intersect(values)];
-        Excluded.UnionWith(node.Excluded.Where(value => value.Kind == kind));
+        foreach (ValueList values in node.Values)
+            Values = Values is null ? values.All : [.. Values.Where(values.Contains)];
+        Excluded.UnionWith(node.Excluded.All.Where(value => value.Kind == kind));
         bool fits = kind switch
         {
             JsonKind.Number => TakeNumber(node),
@@ -156,15 +167,7 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
 
     private bool TakeType(JsonTypes types)
     {
-        JsonTypes wanted = kind switch
-        {
-            JsonKind.Null => JsonTypes.Null,
-            JsonKind.False or JsonKind.True => JsonTypes.Boolean,
-            JsonKind.Number => JsonTypes.Number | JsonTypes.Integer,
-            JsonKind.String => JsonTypes.String,
-            JsonKind.Array => JsonTypes.Array,
-            _ => JsonTypes.Object,
-        };
+        JsonTypes wanted = TypesOf(kind);
         if (kind == JsonKind.Number && (types & wanted) == JsonTypes.Integer)
             Numbers = Numbers.StepOf(JsonNumber.Of(1));
         return (types & wanted) != 0;

@@ -8,13 +8,19 @@ namespace MeKi.Model.Grammars.Schemas;
 /// <summary>Finds the shapes of a need: its choices are made in every way that leaves something.</summary>
 internal sealed class ShapeFinder(NeedTable table, Need need)
 {
-    private const int MostDrafts = 20_000;
+    private const int MostDrafts = 10_000, MostCounted = 2000;
 
     private static readonly JsonKind[] s_kinds = Enum.GetValues<JsonKind>();
 
     private int _drafts;
 
-    public Shape[] Find() => [.. s_kinds.SelectMany(Find)];
+    public Shape[] Find()
+    {
+        JsonTypes types = JsonTypes.All;
+        foreach (Literal literal in need.Literals)
+            types &= literal.Holds ? literal.Node.Types : JsonTypes.All;
+        return [.. s_kinds.Where(kind => (types & ShapeDraft.TypesOf(kind)) != 0).SelectMany(Find)];
+    }
 
     private GrammarException Fault(string problem) =>
         SchemaReader.Fault(need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#", problem, "Say the same with fewer choices");
@@ -83,7 +89,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
             JsonKind.String => Strings(draft, excluded),
             JsonKind.Array => new ArrayShape(table, Arrays(draft), Rivals(draft, excluded)),
             JsonKind.Object => new ObjectShape(table, Objects(draft), Rivals(draft, excluded)),
-            _ => excluded.Length == 0 ? new WordShape(draft.Kind) : null,
+            _ => excluded.Length == 0 ? new WordShape(draft.Kind, table.Tokens) : null,
         };
         return shape is null ? [] : [shape];
     }
@@ -105,7 +111,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
                 Demands = [],
             Least = 0, Most = null, Pointer = "",
         }, [])),
-        _ => [new WordShape(kind)],
+        _ => [new WordShape(kind, table.Tokens)],
     };
 
     private StringShape Strings(ShapeDraft draft, JsonValue[] excluded)
@@ -124,6 +130,8 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
 
     private ArrayParts Arrays(ShapeDraft draft)
     {
+        if (draft.Counts.Count > 0 && draft.Counts.Values.Sum(static count => (long)count.Least) + draft.Least > MostCounted)
+            throw Fault($"asks for more than {MostCounted} elements where some are counted");
         int length = draft.Items.Count == 0 ? 0 : draft.Items.Keys.Max(static key => key.IsRest ? key.From : key.From + 1);
         length = Math.Max(length, draft.Counts.Values.Select(static count => count.From).DefaultIfEmpty(0).Max());
         Need rest = table.Of(draft.Items.Where(static one => one.Key.IsRest).SelectMany(static one => one.Value.Literals));

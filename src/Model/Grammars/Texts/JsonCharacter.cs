@@ -43,6 +43,28 @@ internal readonly record struct JsonCharacter
     /// <summary>Whether no character has begun.</summary>
     public bool IsBetween => At == Part.None;
 
+    /// <summary>Whether it is UTF-8 of which all continuations are characters.</summary>
+    public bool IsWholeRange(out int first, out int last)
+    {
+        (first, last) = (Value << (6 * Left), ((Value + 1) << (6 * Left)) - 1);
+        return At == Part.Utf8 && first == First && last == Last;
+    }
+
+    /// <summary>Whether it is the backslash of an escape.</summary>
+    public bool IsEscape => At == Part.Escape;
+
+    /// <summary>The fewest bytes that make a character of it.</summary>
+    public int BytesTo(int scalar) => At switch
+    {
+        Part.None => 0,
+        Part.Utf8 or Part.LowHex => Left,
+        Part.Escape => scalar is '"' or '\\' or '/' or '\b' or '\f' or '\n' or '\r' or '\t' ? 1 : scalar < 0x10000 ? 5 : 11,
+        // Half of a pair needs the other, another escape.
+        Part.Hex => scalar < 0x10000 ? Left : Left + 6,
+        Part.Backslash => 6,
+        _ => 5,
+    };
+
     /// <summary>Takes a byte.</summary>
     /// <param name="value">The byte.</param>
     /// <param name="next">How far the character is after it.</param>

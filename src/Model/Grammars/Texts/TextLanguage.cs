@@ -37,6 +37,10 @@ internal sealed class TextLanguage
     /// <summary>From which length on it makes no difference how long a text is.</summary>
     public int CountedLength => Most + 1 ?? Least;
 
+    /// <summary>Characters of the longest of all shortest completions.</summary>
+    public int MostShortest => Least + (Dfa.IsEverything ? 0
+        : Enumerable.Range(0, Dfa.Count).Select(Dfa.Shortest).Where(static length => length < int.MaxValue).DefaultIfEmpty(0).Max());
+
     private int Horizon { get; }
 
     /// <summary>Whether it has a text.</summary>

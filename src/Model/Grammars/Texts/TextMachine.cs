@@ -17,6 +17,7 @@ internal sealed class TextMachine
         Languages = languages;
         Classes = languages.Aggregate(CharClasses.One, static (classes, language) => CharClasses.Of(classes, language.Dfa.Classes));
         _counted = languages.Max(static language => language.CountedLength);
+        MostShortest = languages.Max(static language => language.MostShortest);
         Start = Of([.. languages.Select(static language => language.IsEmpty ? -1 : 0)], 0);
     }
 
@@ -27,6 +28,9 @@ internal sealed class TextMachine
 
     /// <summary>The classes of characters that no language tells apart.</summary>
     public CharClasses Classes { get; }
+
+    /// <summary>Characters of the longest of all shortest completions.</summary>
+    public int MostShortest { get; }
 
     /// <summary>Before the first character; null where no language has a text.</summary>
     public TextPosition? Start { get; }
@@ -68,6 +72,7 @@ internal sealed class TextPosition
     private readonly bool[] _known;
     private readonly Lock _lock = new();
     private readonly Dictionary<JsonCharacter, TextLocal> _locals = [];
+    private readonly Dictionary<(int Kind, int Left), JsonCharacter> _parts = [];
 
     public TextPosition(TextMachine machine, int[] states, int count)
     {
@@ -89,20 +94,27 @@ internal sealed class TextPosition
     /// <summary>The languages in which the text may end here, a bit for each.</summary>
     public ulong Ends { get; }
 
-    /// <summary>Characters of the shortest completion.</summary>
-    public int Shortest
-    {
-        get => field >= 0 ? field : field = Alive().Min(language => _machine.Languages[language].Shortest(States[language], Count));
-    } = -1;
+    /// <summary>The languages that go on.</summary>
+    public IEnumerable<int> Alive => Enumerable.Range(0, States.Length).Where(language => States[language] >= 0);
+
+    /// <summary>Characters of the shortest completion in a language.</summary>
+    public int Shortest(int language) => _machine.Languages[language].Shortest(States[language], Count);
 
     /// <summary>A bound from below of how many completions there are.</summary>
     public long Completions
     {
-        get => field >= 0 ? field : field = Alive().Max(language => _machine.Languages[language].Completions(States[language], Count));
+        get => field >= 0 ? field : field = Alive.Max(language => _machine.Languages[language].Completions(States[language], Count));
     } = -1;
+
+    /// <summary>Characters of the longest of all shortest completions, wherever the text stands.</summary>
+    public int MostShortest => _machine.MostShortest;
 
     /// <summary>Whether nothing is said of the text that follows.</summary>
     public bool IsFree => ReferenceEquals(_machine, TextMachine.Free);
+
+    /// <summary>The fewest and the most characters that follow, where nothing else is said of them.</summary>
+    public (int Least, int Most)? Lengths => _machine.Languages is [{ Dfa.IsEverything: true } language]
+        ? (Math.Max(0, language.Least - Count), language.Most - Count ?? int.MaxValue) : null;
 
     /// <summary>The position after a character; null where no language has it.</summary>
     public TextPosition? Next(int scalar) => NextOfClass(_machine.Classes.Of(scalar));
@@ -118,18 +130,36 @@ internal sealed class TextPosition
         return false;
     }
 
+    /// <summary>Characters of the shortest completion in a language that begins with a character of a range, that one not counted.</summary>
+    public int ShortestAfter(int first, int last, int language)
+    {
+        int shortest = int.MaxValue;
+        foreach (int kind in _machine.Classes.Between(first, last).Distinct())
+        {
+            if (NextOfClass(kind) is TextPosition next && next.States[language] >= 0)
+                shortest = Math.Min(shortest, next.Shortest(language));
+        }
+        return shortest;
+    }
+
     /// <summary>The place within a character of a JSON string.</summary>
     public TextLocal Within(JsonCharacter character)
     {
         lock (_lock)
         {
+            // What can only become characters of one class is all the same.
+            if (character.IsWholeRange(out int first, out int last) && _machine.Classes.OnlyOne(first, last) is int kind)
+            {
+                if (_parts.TryGetValue((kind, character.BytesTo(first)), out JsonCharacter same))
+                    character = same;
+                else
+                    _parts[(kind, character.BytesTo(first))] = character;
+            }
             if (!_locals.TryGetValue(character, out TextLocal? local))
                 _locals[character] = local = new(this, character);
             return local;
         }
     }
-
-    private IEnumerable<int> Alive() => Enumerable.Range(0, States.Length).Where(language => States[language] >= 0);
 
     private TextPosition? NextOfClass(int kind)
     {

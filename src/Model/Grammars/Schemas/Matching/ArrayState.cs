@@ -18,7 +18,7 @@ internal sealed class ArrayState : JsonState
         : base(level.Limits, level.Depth + 1, blanks) => (_level, _needs, _seen, _ways) = (level, needs, seen, ways);
 
     /// <inheritdoc/>
-    public override int Rest => _ways.Min(way => Costs.Add(way.Progress.Rest(_seen, _seen.Count), _level.Rest(way.Question)));
+    public override int Rest => _ways.Min(way => Costs.Add(way.Progress.RestBesideRivals(_seen), _level.Rest(way.Question)));
 
     /// <summary>The state behind the bracket; null where no array satisfies any of the needs.</summary>
     public static ArrayState? Begin(Level level, Need[] needs)
@@ -38,7 +38,7 @@ internal sealed class ArrayState : JsonState
         if (value == ']')
             return End();
         if (_seen.Count == 0)
-            return Element()?.Next(value, null);
+            return Element()?.Next(value);
         return value == ',' ? Element() : null;
     }
 
@@ -100,6 +100,6 @@ internal sealed class ArrayState : JsonState
             return new ArrayState(Outer, _needs, Keeps ? _seen.With(value) : _seen.With(null), kept, default);
         }
 
-        protected override int RestOf(ArrayProgress progress) => progress.Rest(_seen, _seen.Count + 1);
+        protected override int RestOf(ArrayProgress progress) => progress.RestBesideRivals(_seen.With(null));
     }
 }

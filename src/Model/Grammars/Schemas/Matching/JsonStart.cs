@@ -2,16 +2,18 @@ using MeKi.Model.Grammars.Matching;
 
 namespace MeKi.Model.Grammars.Schemas.Matching;
 
-/// <summary>Begins a JSON text.</summary>
-internal static class JsonStart
+/// <summary>Where JSON texts begin.</summary>
+/// <param name="root">What the value must be.</param>
+/// <param name="isOffered">Whether texts are generated.</param>
+/// <param name="tokens">Counts the tokens of a text.</param>
+internal sealed class JsonStart(SchemaNode root, bool isOffered, Func<string, int> tokens) : TextStart
 {
-    /// <summary>The state before a text.</summary>
-    /// <param name="root">What its value must be.</param>
-    /// <param name="isOffered">Whether it is generated.</param>
-    /// <param name="tokens">Counts the tokens of a text.</param>
-    public static MatchState Of(SchemaNode root, bool isOffered, Func<string, int> tokens)
-    {
-        NeedTable table = new(isOffered, tokens);
-        return new ValueState(new RootLevel(table, isOffered ? JsonLimits.Offered : JsonLimits.Accepted), [table.Of(new Literal(root, true))]);
-    }
+    private readonly NeedTable _table = new(isOffered, tokens);
+
+    /// <inheritdoc/>
+    public override int MostCost => _table.MostCost;
+
+    /// <inheritdoc/>
+    public override MatchState Begin() =>
+        new ValueState(new RootLevel(_table, isOffered ? JsonLimits.Offered : JsonLimits.Accepted), [_table.Of(new Literal(root, true))]);
 }

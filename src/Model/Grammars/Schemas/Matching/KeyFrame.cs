@@ -8,72 +8,81 @@ namespace MeKi.Model.Grammars.Schemas.Matching;
 internal sealed class KeyFrame : TextFrame
 {
     private readonly OpenObject _open;
+    private readonly KeyWay[] _ways;
     private readonly TextLanguage[] _languages;
+    private readonly int[] _rests;
+    private readonly Dictionary<ulong, MatchState?> _after = [];
 
-    // Of each way, the place of its language; -1 where it allows no key that is not named.
-    private readonly int[] _languageOfWay;
-    private readonly Dictionary<string, MatchState?> _after = [];
-    private int _rest = -1;
-
-    public KeyFrame(OpenObject open)
-        : this(open, [.. open.Ways.Select(way => Language(open, way.Progress))])
-    {
-    }
-
-    private KeyFrame(OpenObject open, TextLanguage?[] languages)
-        : this(open, languages, [.. languages.OfType<TextLanguage>().Distinct()])
-    {
-    }
-
-    private KeyFrame(OpenObject open, TextLanguage?[] ofWays, TextLanguage[] languages)
+    private KeyFrame(OpenObject open, KeyWay[] ways, TextLanguage[] languages)
         : base(languages.Length == 0 ? null : open.Level.Table.Machine(languages).Start, NamesOf(open))
     {
-        (_open, _languages) = (open, languages);
-        _languageOfWay = [.. ofWays.Select(language => language is null ? -1 : Array.IndexOf(languages, language))];
-        if (languages.Length > TextMachine.MostLanguages)
-            throw SchemaReader.Fault("", $"asks a key for more than {TextMachine.MostLanguages} patterns at one place");
+        (_open, _ways, _languages, _rests) = (open, ways, languages, new int[languages.Length]);
+        Array.Fill(_rests, -1);
     }
 
     /// <inheritdoc/>
     public override bool NeedsText => true;
 
-    /// <inheritdoc/>
-    public override int RestAfterPlain
+    /// <summary>The state after the opening quote; null where no key can follow.</summary>
+    public static TextState? Begin(OpenObject open)
     {
-        get
+        List<KeyWay> ways = [];
+        List<TextLanguage> languages = [];
+        foreach ((int question, ObjectProgress progress) in open.Ways)
         {
-            if (_rest < 0)
+            KeyClasses others = progress.Shape.Others;
+            for (int kind = 0; kind < others.Needs.Length; kind++)
             {
-                _rest = Costs.Never;
-                foreach ((int question, ObjectProgress progress) in _open.Ways)
+                if (progress.Add(open.Seen, null, kind, open.Height).Any() && others.Of(kind) is { IsEmpty: false } language)
                 {
-                    for (int kind = 0; kind < progress.Shape.Others.Needs.Length; kind++)
+                    int number = languages.IndexOf(language);
+                    if (number < 0)
                     {
-                        foreach ((ObjectProgress after, Need need) in progress.Add(_open.Seen, null, kind, _open.Height))
-                            _rest = Math.Min(_rest, Costs.Add(need.Cost + 1, after.Rest(_open.Seen.With((string?)null)).Cost, _open.Level.Rest(question)));
+                        // What is generated need not use all ways.
+                        if (languages.Count == TextMachine.MostLanguages && open.Level.Limits.IsPlain)
+                            continue;
+                        if (languages.Count == TextMachine.MostLanguages)
+                            throw SchemaReader.Fault("", $"asks a key for more than {TextMachine.MostLanguages} patterns at one place");
+                        number = languages.Count;
+                        languages.Add(language);
                     }
+                    ways.Add(new(question, progress, kind, number));
                 }
             }
-            return _rest;
         }
+        return new KeyFrame(open, [.. ways], [.. languages]).Begin();
     }
 
     /// <inheritdoc/>
-    public override MatchState? AfterPlain(TextPosition end, string? text)
+    public override int RestAfter(int language)
     {
-        // Of a key that is not known nobody can tell whether it came before, nor whether it will come again.
-        if (text is null && _open.Seen.HasUnknown)
-            return null;
+        if (_rests[language] < 0)
+        {
+            SeenKeys seen = _open.Seen.With((string?)null);
+            _rests[language] = Costs.Add(2, _ways.Where(way => way.Language == language).Min(way => Costs.Add(_open.Level.Rest(way.Question),
+                way.Progress.Add(_open.Seen, null, way.Class, _open.Height).Min(one => Costs.Add(one.Value.Cost, one.After.RestBesideRivals(seen))))));
+        }
+        return _rests[language];
+    }
+
+    /// <inheritdoc/>
+    public override MatchState? AfterPlain(ulong ends, string? text)
+    {
         if (text is not null)
-            return FindAfterPlain(end, text);
-        string classes = string.Join(',', ClassesAt(end));
-        if (!_after.TryGetValue(classes, out MatchState? after))
-            _after[classes] = after = FindAfterPlain(end, null);
+            return FindAfterPlain(ends, text);
+        // Of a key that is not known nobody can tell whether it came before, nor whether it will come again.
+        if (_open.Seen.HasUnknown)
+            return null;
+        if (!_after.TryGetValue(ends, out MatchState? after))
+            _after[ends] = after = FindAfterPlain(ends, null);
         return after;
     }
 
     /// <inheritdoc/>
     public override bool IsInLanguages(int index) => Array.Exists(_languages, language => language.Contains(Named[index]));
+
+    /// <inheritdoc/>
+    public override string Behind => ":";
 
     /// <inheritdoc/>
     public override int Tokens(string text) => _open.Level.Table.Tokens(text);
@@ -104,34 +113,17 @@ internal sealed class KeyFrame : TextFrame
             .Order(StringComparer.Ordinal)];
     }
 
-    // The language of the keys that a way allows and that are not named.
-    private static TextLanguage? Language(OpenObject open, ObjectProgress progress)
-    {
-        ulong classes = 0;
-        KeyClasses others = progress.Shape.Others;
-        for (int kind = 0; kind < others.Needs.Length; kind++)
-        {
-            if (progress.Add(open.Seen, null, kind, open.Height).Any())
-                classes |= 1UL << kind;
-        }
-        TextLanguage? language = classes == 0 ? null : others.Of(classes);
-        return language?.IsEmpty == false ? language : null;
-    }
-
-    private int[] ClassesAt(TextPosition end) => [.. _languageOfWay.Select((language, way) =>
-        language >= 0 && (end.Ends >> language & 1) == 1 ? _open.Ways[way].Progress.Shape.Others.ClassAt(end.States[language]) : -1)];
-
-    private KeyState? FindAfterPlain(TextPosition end, string? text)
+    private KeyState? FindAfterPlain(ulong ends, string? text)
     {
         List<(int, ObjectProgress, Need)> ways = [];
-        int[] classes = ClassesAt(end);
-        for (int i = 0; i < classes.Length; i++)
+        foreach (KeyWay way in _ways.Where(way => (ends >> way.Language & 1) == 1))
         {
-            if (classes[i] < 0)
-                continue;
-            foreach ((ObjectProgress after, Need need) in _open.Ways[i].Progress.Add(_open.Seen, text, classes[i], _open.Height))
-                ways.Add((_open.Ways[i].Question, after, need));
+            foreach ((ObjectProgress after, Need need) in way.Progress.Add(_open.Seen, text, way.Class, _open.Height))
+                ways.Add((way.Question, after, need));
         }
         return ways.Count > 0 ? new(_open, text, ways) : null;
     }
+
+    /// <summary>Keys of a class, in one of the ways in which the object can go on.</summary>
+    private sealed record KeyWay(int Question, ObjectProgress Progress, int Class, int Language);
 }

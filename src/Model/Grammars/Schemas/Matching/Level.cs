@@ -46,11 +46,9 @@ internal sealed class EndState(JsonLimits limits) : MatchState
 {
     public override bool IsComplete => true;
 
-    public override bool IsFinished => true;
-
     public override int Rest => 0;
 
-    protected override MatchState? Step(byte value, TextRecorder? recorder) => !limits.IsPlain && Blanks.IsBlank(value) ? this : null;
+    protected override MatchState? Step(byte value) => !limits.IsPlain && Blanks.IsBlank(value) ? this : null;
 }
 
 /// <summary>An array or object that waits for a value, in all the ways that are open.</summary>

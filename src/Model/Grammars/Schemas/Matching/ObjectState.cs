@@ -15,7 +15,12 @@ internal sealed record OpenObject(Level Level, int Needs, SeenKeys Seen, List<(i
     public int Height => Level.Height - 1;
 
     /// <summary>Tokens of the shortest rest.</summary>
-    public int Rest => Ways.Min(way => Costs.Add(way.Progress.Rest(Seen).Cost, Level.Rest(way.Question)));
+    public int Rest => Ways.Min(RestOf);
+
+    /// <summary>As <see cref="Rest"/>, where a property must follow anyway.</summary>
+    public int RestWithProperty => Ways.Where(way => !way.Progress.CanEnd(Seen)).Select(RestOf).DefaultIfEmpty(Costs.Never).Min();
+
+    private int RestOf((int Question, ObjectProgress Progress) way) => Costs.Add(way.Progress.RestBesideRivals(Seen), Level.Rest(way.Question));
 
     /// <summary>The state after its brace; null where it may not end.</summary>
     public MatchState? End()
@@ -46,7 +51,7 @@ internal sealed class ObjectState : JsonState
         : base(open.Level.Limits, open.Level.Depth + 1, blanks) => (_open, _at) = (open, at);
 
     /// <inheritdoc/>
-    public override int Rest => _open.Rest;
+    public override int Rest => _at == Place.Comma ? Math.Min(Costs.Add(1, Key()!.Rest), _open.RestWithProperty - 1) : _open.Rest;
 
     /// <summary>The state behind the brace; null where no object satisfies any of the needs.</summary>
     public static ObjectState? Begin(Level level, Need[] needs)
@@ -78,7 +83,7 @@ internal sealed class ObjectState : JsonState
     private TextState? Key()
     {
         if (!_isKeyKnown)
-            (_key, _isKeyKnown) = (new KeyFrame(_open).Begin(), true);
+            (_key, _isKeyKnown) = (KeyFrame.Begin(_open), true);
         return _key;
     }
 }
@@ -90,7 +95,7 @@ internal sealed class KeyState(OpenObject open, string? key, List<(int Question,
     private ValueState? _value;
 
     /// <inheritdoc/>
-    public override int Rest => Value.Rest;
+    public override int Rest => Costs.Add(1, Value.Rest);
 
     private ValueState Value => _value ??= PropertyLevel.Ask(open, key, ways);
 
@@ -127,6 +132,6 @@ internal sealed class KeyState(OpenObject open, string? key, List<(int Question,
             return ObjectState.AfterValue(_open with { Seen = value is null ? _seen : _seen.With(value), Ways = kept });
         }
 
-        protected override int RestOf(ObjectProgress progress) => progress.Rest(_seen).Cost;
+        protected override int RestOf(ObjectProgress progress) => progress.RestBesideRivals(_seen);
     }
 }

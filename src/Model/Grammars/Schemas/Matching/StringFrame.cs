@@ -15,6 +15,12 @@ internal sealed class StringPlan
     {
         _shapes = [.. needs.SelectMany(static (need, i) => need.Of(JsonKind.String, Costs.Never).Select(shape => (i, (StringShape)shape)))];
         TextLanguage[] languages = [.. _shapes.Select(static one => one.Shape.Language).OfType<TextLanguage>().Distinct()];
+        // What is generated need not use all ways.
+        if (table.IsOffered && languages.Length > TextMachine.MostLanguages)
+        {
+            languages = languages[..TextMachine.MostLanguages];
+            _shapes = [.. _shapes.Where(one => one.Shape.Language is null || languages.Contains(one.Shape.Language))];
+        }
         if (languages.Length > TextMachine.MostLanguages)
             throw SchemaReader.Fault("", $"asks a string for more than {TextMachine.MostLanguages} patterns at one place");
         _languages = [.. _shapes.Where(static one => one.Shape.Language is not null).Select(one => (one.Need, Array.IndexOf(languages, one.Shape.Language)))];
@@ -37,6 +43,9 @@ internal sealed class StringPlan
 
     public bool[] IsInLanguages { get; }
 
+    /// <summary>The needs that the strings of a language satisfy.</summary>
+    public IEnumerable<int> NeedsOf(int language) => _languages.Where(one => one.Language == language).Select(static one => one.Need);
+
     /// <summary>Which needs a named string satisfies.</summary>
     public bool[] Satisfied(string named)
     {
@@ -47,11 +56,11 @@ internal sealed class StringPlan
     }
 
     /// <summary>Which needs another string satisfies.</summary>
-    public bool[] Satisfied(TextPosition end)
+    public bool[] Satisfied(ulong ends)
     {
         bool[] satisfied = new bool[Needs];
         foreach ((int need, int language) in _languages)
-            satisfied[need] |= (end.Ends >> language & 1) == 1;
+            satisfied[need] |= (ends >> language & 1) == 1;
         return satisfied;
     }
 
@@ -73,7 +82,7 @@ internal sealed class StringFrame : TextFrame
     public override bool NeedsText => _level.Keeps;
 
     /// <inheritdoc/>
-    public override int RestAfterPlain => Enumerable.Range(0, _plan.Needs).Min(_level.Rest);
+    public override int RestAfter(int language) => _plan.NeedsOf(language).Min(_level.Rest);
 
     /// <summary>The state after the opening quote; null where no string satisfies any of the needs.</summary>
     public static TextState? Begin(Level level, Need[] needs)
@@ -83,17 +92,20 @@ internal sealed class StringFrame : TextFrame
     }
 
     /// <inheritdoc/>
-    public override MatchState? AfterPlain(TextPosition end, string? text)
+    public override MatchState? AfterPlain(ulong ends, string? text)
     {
         if (_level.Keeps)
-            return _level.Complete(_plan.Satisfied(end), text is null ? JsonValue.Unknown : JsonValue.Of(text));
-        if (!_after.TryGetValue(end.Ends, out MatchState? after))
-            _after[end.Ends] = after = _level.Complete(_plan.Satisfied(end), null);
+            return _level.Complete(_plan.Satisfied(ends), text is null ? JsonValue.Unknown : JsonValue.Of(text));
+        if (!_after.TryGetValue(ends, out MatchState? after))
+            _after[ends] = after = _level.Complete(_plan.Satisfied(ends), null);
         return after;
     }
 
     /// <inheritdoc/>
     public override bool IsInLanguages(int index) => _plan.IsInLanguages[index];
+
+    /// <inheritdoc/>
+    public override string Behind => "";
 
     /// <inheritdoc/>
     public override int Tokens(string text) => _level.Table.Tokens(text);

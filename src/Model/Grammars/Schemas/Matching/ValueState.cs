@@ -65,10 +65,10 @@ internal sealed class WordState(Level level, string word, int at, bool[] satisfi
     public override bool IsComplete => false;
 
     /// <inheritdoc/>
-    public override int Rest => Costs.Add(1, Enumerable.Range(0, satisfied.Length).Where(i => satisfied[i]).Min(level.Rest));
+    public override int Rest => Costs.Add(level.Table.Tokens(word[at..]), Enumerable.Range(0, satisfied.Length).Where(i => satisfied[i]).Min(level.Rest));
 
     /// <inheritdoc/>
-    protected override MatchState? Step(byte next, TextRecorder? recorder)
+    protected override MatchState? Step(byte next)
     {
         if (next != word[at])
             return null;
@@ -120,7 +120,7 @@ internal sealed class NumberState : MatchState
     }
 
     /// <inheritdoc/>
-    protected override MatchState? Step(byte value, TextRecorder? recorder) => After(_level, _needs, _sets, _text, value) ?? After()?.Next(value, recorder);
+    protected override MatchState? Step(byte value) => After(_level, _needs, _sets, _text, value) ?? After()?.Next(value);
 
     // The state where the number ends; null where it cannot.
     private MatchState? After()

@@ -66,6 +66,9 @@ internal sealed class ArrayProgress
         JsonValue[] values = [.. rivals.Select(rival => rival.Items[index]).Distinct()];
         foreach ((Need way, int[] counted) in Shape.Ways(index, _counted))
         {
+            // One that is not known may be any of those that are left.
+            if (Shape.Asked.IsUnique && seen.HasUnknown && way.Count() <= index)
+                continue;
             Need need = Shape.Asked.IsUnique ? way.Without(seen.All) : way;
             for (int i = -1; i < values.Length; i++)
             {
@@ -77,12 +80,23 @@ internal sealed class ArrayProgress
         }
     }
 
-    /// <summary>Tokens of the shortest rest of the array.</summary>
+    /// <summary>Tokens of the shortest rest of the array that is no rival.</summary>
+    public int RestBesideRivals(SeenItems seen)
+    {
+        if (_rivals.Count == 0 || CanEnd(seen.Count))
+            return Rest(seen, seen.Count);
+        int best = Costs.Never;
+        foreach ((ArrayProgress after, Need value) in Add(seen, Costs.Never))
+            best = Math.Min(best, Costs.Add(value.Cost, 1, after.RestBesideRivals(seen.With(null))));
+        return best;
+    }
+
+    /// <summary>Tokens of the shortest rest of the array; rivals apart.</summary>
     public int Rest(SeenItems seen, int length) => Shape.Rest(length, _counted, Shape.Asked.IsUnique ? seen.All : []).Cost;
 
     private bool IsPossible(SeenItems seen, int length)
     {
-        if (Shape.Asked.Counts.Length == 0 && _rivals.Count == 0 && length >= Shape.Asked.Least)
+        if (_counted.Length == 0 && _rivals.Count == 0 && length >= Shape.Asked.Least)
             return true;
         if (Rest(seen, length) >= Costs.Never)
             return false;

@@ -27,7 +27,7 @@ internal sealed class ArrayParts
 /// <param name="rivals">Arrays that it would have, but does not.</param>
 internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyList<JsonValue> rivals) : Shape(JsonKind.Array)
 {
-    private const int MostStates = 100_000, MostMatched = 64;
+    private const int MostStates = 100_000, MostMatched = 64, Unlisted = 2;
 
     private Dictionary<(int Index, string Left), (int Cost, int Height)>? _memo;
     private bool _isFinal;
@@ -47,19 +47,18 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
             IEnumerable<Need> needs = parts.Prefix.Take(length);
             if (length > parts.Prefix.Length)
                 needs = needs.Append(parts.Rest);
-            return parts.Counts.Length == 0 ? needs : needs.Concat(needs.ToArray().SelectMany(need =>
-                Enumerable.Range(0, 1 << parts.Counts.Length).Select(way => With(need, int.MaxValue, way, new int[parts.Counts.Length]))));
+            return InAllWays(needs);
         }
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<Need> Parts => parts.Prefix.Append(parts.Rest).Concat(Vital);
+    public override IEnumerable<Need> Parts => InAllWays(parts.Prefix.Append(parts.Rest));
 
     /// <summary>No value.</summary>
     public Need Nothing => table.Never;
 
     /// <summary>One value.</summary>
-    public Need Exactly(JsonValue value) => table.OfValues([value]);
+    public Need Exactly(JsonValue value) => table.OfValue(value);
 
     /// <summary>What is asked of an element.</summary>
     public Need At(int index) => index < parts.Prefix.Length ? parts.Prefix[index] : parts.Rest;
@@ -101,8 +100,10 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (length > parts.Most)
             return (Costs.Never, Costs.Never);
         (int cost, int height) = parts.Counts.Length == 0 ? Plain(length) : Counted(length, counted);
-        if (cost < Costs.Never && parts.IsUnique && length < parts.Least && !HasDistinct(length, used))
+        if (cost < Costs.Never && parts.IsUnique && !HasCounted(length, counted, used))
             cost = Costs.Never;
+        if (cost < Costs.Never && parts.IsUnique && length < parts.Least)
+            cost = HasDistinct(length, used) ? Costs.Add(cost, Costs.Times(parts.Least - length, Distinct(parts.Least - length, used))) : Costs.Never;
         return (cost, height);
     }
 
@@ -112,11 +113,15 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (!_isFinal)
             _memo = null;
         _isFinal = Vital.All(static need => need.IsSolved);
-        (int cost, int height) = Rest(0, new int[parts.Counts.Length], []);
-        if (cost < Costs.Never && rivals.Count > 0 && _isFinal && Count() <= 0)
-            cost = Costs.Never;
+        (int cost, int height) = parts.Counts.Length == 0 ? Plain(0) : Counted(0, new int[parts.Counts.Length]);
+        if (_isFinal && cost < Costs.Never && (rivals.Count > 0 || parts.IsUnique))
+            cost = ArrayProgress.Begin(this).RestBesideRivals(SeenItems.None);
         return (Costs.Add(cost, 1), height + 1);
     }
+
+    /// <inheritdoc/>
+    public override bool CanDiffer => (!parts.IsUnique || (HasDistinct(0, []) && HasCounted(0, new int[parts.Counts.Length], [])))
+        && (rivals.Count == 0 || (parts.Least == 0 && parts.Counts.Length == 0 && !rivals.Any(static rival => rival.Items.Length == 0)) || Count() > 0);
 
     /// <inheritdoc/>
     public override Shape? Without(IReadOnlyList<JsonValue> values)
@@ -125,7 +130,7 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (arrays.Length == 0)
             return this;
         ArrayShape rest = new(table, parts, [.. rivals.Union(arrays)]);
-        return rest.Measure().Cost < Costs.Never ? rest : null;
+        return rest.Measure().Cost < Costs.Never && rest.CanDiffer ? rest : null;
     }
 
     /// <inheritdoc/>
@@ -156,6 +161,9 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         }
     }
 
+    private IEnumerable<Need> InAllWays(IEnumerable<Need> needs) => parts.Counts.Length == 0 ? needs : needs.ToArray().SelectMany(need =>
+        Enumerable.Range(0, 1 << parts.Counts.Length).Select(way => With(need, int.MaxValue, way, new int[parts.Counts.Length])).Append(need));
+
     private bool Matters(int index, int way, int[] counted)
     {
         for (int i = 0; i < counted.Length; i++)
@@ -185,14 +193,15 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
 
     private (int Cost, int Height) Plain(int length)
     {
-        int cost = 1, height = 0;
+        // The comma, and what it takes to differ.
+        int cost = 1, height = 0, more = 1 + (parts.IsUnique ? Unlisted : 0);
         if (parts.Least > parts.Most)
             return (Costs.Never, Costs.Never);
         for (int i = length; i < Math.Min(parts.Least, parts.Prefix.Length); i++)
-            (cost, height) = (Costs.Add(cost, parts.Prefix[i].Cost, 1), Math.Max(height, parts.Prefix[i].Height));
+            (cost, height) = (Costs.Add(cost, parts.Prefix[i].Cost, more), Math.Max(height, parts.Prefix[i].Height));
         int rest = parts.Least - Math.Max(length, parts.Prefix.Length);
         if (rest > 0)
-            (cost, height) = (Costs.Add(cost, Costs.Times(rest, Costs.Add(parts.Rest.Cost, 1))), Math.Max(height, parts.Rest.Height));
+            (cost, height) = (Costs.Add(cost, Costs.Times(rest, Costs.Add(parts.Rest.Cost, more))), Math.Max(height, parts.Rest.Height));
         return cost < Costs.Never ? (cost, height) : (Costs.Never, Costs.Never);
     }
 
@@ -218,12 +227,39 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
                 if (need.Cost >= Costs.Never || (length >= parts.Prefix.Length && length >= parts.Least && after.AsSpan().SequenceEqual(counted)))
                     continue;
                 (int cost, int height) = Counted(length + 1, after);
-                cost = Costs.Add(cost, need.Cost, 1);
+                cost = Costs.Add(cost, need.Cost, 1 + (parts.IsUnique ? Unlisted : 0));
                 if (cost < best.Cost)
                     best = (cost, Math.Max(height, need.Height));
             }
         }
         return _memo[key] = best;
+    }
+
+    // Tokens by which an element can be longer that must differ from others.
+    private int Distinct(int count, IReadOnlyCollection<JsonValue> used)
+    {
+        int most = Unlisted;
+        if (parts.Rest.List() is IReadOnlyList<JsonValue> list)
+            most = Math.Max(most, list.Except(used).Select(value => table.Tokens(value.ToString())).Order().Take(count).DefaultIfEmpty(0).Last());
+        return most - Unlisted;
+    }
+
+    // Whether there are as many different values to be counted as must be.
+    private bool HasCounted(int length, int[] counted, IReadOnlyCollection<JsonValue> used)
+    {
+        for (int i = 0; i < counted.Length; i++)
+        {
+            int missing = parts.Counts[i].Least - counted[i];
+            if (missing <= 0)
+                continue;
+            Need rest = table.And(parts.Rest, parts.Counts[i].Schema);
+            long left = rest.IsPossible(Costs.Never) ? rest.Count() - used.Count(rest.Contains) : 0;
+            for (int at = length; at < parts.Prefix.Length && left < missing; at++)
+                left += at >= parts.Counts[i].From && table.And(parts.Prefix[at], parts.Counts[i].Schema).IsPossible(Costs.Never) ? 1 : 0;
+            if (left < missing)
+                return false;
+        }
+        return true;
     }
 
     // Whether elements that must follow can differ from each other and from those that are there. Where it is not plain the answer is no.
@@ -234,8 +270,6 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         for (int i = length; i < parts.Least; i++)
         {
             Need need = At(i);
-            if (!need.IsSolved)
-                return true;
             bool isRest = i >= parts.Prefix.Length;
             int together = isRest ? parts.Least - i : 1;
             if (need.Count() - used.Count(need.Contains) >= left)

@@ -3,41 +3,37 @@ using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Schemas.Shapes;
 
-/// <summary>The keys of an object that nothing is said of by name, in classes: by the patterns that they match, and so by what is asked of their
-/// values.</summary>
+/// <summary>
+/// The keys of an object that nothing is said of by name, in classes: by the patterns that they match, and so by what is asked of their values.
+/// </summary>
 internal sealed class KeyClasses
 {
-    private readonly TextDfa _dfa;
-    private readonly int[] _classes;
-    private readonly Dictionary<ulong, TextLanguage> _languages = [];
+    private readonly KeyProduct _product;
+    private readonly Dictionary<ulong, int> _classes = [];
+    private readonly List<ulong> _bits = [];
 
     /// <exception cref="GrammarException">The automaton of all patterns together would be too large.</exception>
     public KeyClasses(NeedTable table, ObjectParts parts)
     {
         // What a key can match, a bit for each: patterns, and what is asked of keys.
         List<(string Key, TextDfa Dfa)> tests = [];
-        foreach (SchemaPattern pattern in parts.KeyRules.SelectMany(static rule => rule.Keys.Patterns)
-            .Concat(parts.Demands.SelectMany(static demand => demand.Keys.Patterns)))
-            Add(pattern.Key, () => pattern.Dfa(isOffered: false));
+        IEnumerable<KeySet> sets = parts.KeyRules.Select(static rule => rule.Keys).Concat(parts.Demands.Select(static demand => demand.Keys));
+        foreach (SchemaPattern pattern in sets.SelectMany(static set => set.Patterns))
+            Add(pattern.Key, () => pattern.Dfa);
         foreach (Literal schema in parts.KeySchemas.Concat(parts.Demands.Select(static demand => demand.Key).OfType<Literal>()))
             Add("k" + schema.Key, () => KeyDfa(table, table.Of(schema), parts.Pointer));
-        (_dfa, ulong[] bits) = Run(tests, parts.Pointer);
-        Dictionary<ulong, int> numbers = [];
+        _product = table.Keys(string.Join('\u0001', tests.Select(static test => test.Key)), () => new(tests,
+            table.IsOffered && tests.Count > 0 ? SchemaPattern.Basic : TextDfa.Everything, parts.Pointer));
         List<Need> needs = [];
         List<int[]> demands = [];
-        _classes = new int[_dfa.Count];
-        for (int state = 0; state < _classes.Length; state++)
+        foreach (ulong has in _product.Combinations)
         {
-            ulong has = bits[state];
-            if (!numbers.TryGetValue(has, out int number))
-            {
-                numbers[has] = number = needs.Count;
-                needs.Add(parts.KeySchemas.All(schema => Has(has, "k" + schema.Key))
-                    ? table.Of(parts.KeyRules.Where(rule => IsIn(has, rule.Keys)).Select(static rule => rule.Schema)) : table.Never);
-                demands.Add([.. Enumerable.Range(0, parts.Demands.Count).Where(i => IsIn(has, parts.Demands[i].Keys)
-                    && (parts.Demands[i].Key is not Literal key || Has(has, "k" + key.Key)))]);
-            }
-            _classes[state] = number;
+            _classes[has] = needs.Count;
+            _bits.Add(has);
+            needs.Add(parts.KeySchemas.All(schema => Has(has, "k" + schema.Key))
+                ? table.Of(parts.KeyRules.Where(rule => IsIn(has, rule.Keys)).Select(static rule => rule.Schema)) : table.Never);
+            demands.Add([.. Enumerable.Range(0, parts.Demands.Count).Where(i => IsIn(has, parts.Demands[i].Keys)
+                && (parts.Demands[i].Key is not Literal key || Has(has, "k" + key.Key)))]);
         }
         if (needs.Count > 64)
             throw SchemaReader.Fault(parts.Pointer, "has patterns of keys that match in more than 64 combinations");
@@ -62,28 +58,11 @@ internal sealed class KeyClasses
     /// <summary>The demands that the keys of each class can fulfil.</summary>
     public int[][] Demands { get; }
 
-    /// <summary>The class of a key.</summary>
-    public int ClassOf(string key)
-    {
-        int state = 0;
-        foreach (System.Text.Rune rune in key.EnumerateRunes())
-            state = _dfa.Next(state, rune.Value);
-        return _classes[state];
-    }
+    /// <summary>The class of a key; -1 where it is in none.</summary>
+    public int ClassOf(string key) => _product.Find(key) is ulong has ? _classes[has] : -1;
 
-    /// <summary>The class of a key that is complete in a state of its language.</summary>
-    public int ClassAt(int state) => _classes[state];
-
-    /// <summary>The keys of some classes, a bit for each.</summary>
-    public TextLanguage Of(ulong classes)
-    {
-        if (!_languages.TryGetValue(classes, out TextLanguage? language))
-        {
-            TextDfa dfa = _dfa.Ending(state => _dfa.Accepts(state) && (classes >> _classes[state] & 1) == 1);
-            _languages[classes] = language = dfa.IsEverything ? TextLanguage.Everything : new(dfa);
-        }
-        return language;
-    }
+    /// <summary>The keys of a class.</summary>
+    public TextLanguage Of(int kind) => _product.Of(_bits[kind]);
 
     /// <summary>Keys that a schema of keys lists: they are told by name.</summary>
     public static IEnumerable<string> Listed(NeedTable table, ObjectParts parts) => parts.KeySchemas
@@ -104,19 +83,49 @@ internal sealed class KeyClasses
         return all ?? TextDfa.Everything.Not();
     }
 
-    private static (TextDfa Dfa, ulong[] Bits) Run(List<(string Key, TextDfa Dfa)> tests, string pointer)
+    internal static GrammarException TooLarge(string pointer) => SchemaReader.Fault(pointer, "has patterns of keys that together need too large an automaton");
+}
+
+/// <summary>The automaton of several tests of keys at once: what a key passes, a bit for each.</summary>
+internal sealed class KeyProduct
+{
+    private readonly TextDfa _dfa;
+    private readonly ulong[] _bits;
+    private readonly Dictionary<ulong, TextLanguage> _languages = [];
+
+    /// <exception cref="GrammarException">It would be too large.</exception>
+    public KeyProduct(List<(string Key, TextDfa Dfa)> tests, TextDfa alphabet, string pointer)
     {
-        TextDfa dfa = TextDfa.Everything;
-        ulong[] bits = [0];
+        (_dfa, _bits) = (alphabet, [0]);
         for (int i = 0; i < tests.Count; i++)
         {
-            (TextDfa next, (int Left, int Right)[] pairs) = TextDfa.Combine(dfa, tests[i].Dfa, static (left, _) => left) ?? throw TooLarge(pointer);
-            ulong[] before = bits;
-            bits = [.. pairs.Select(pair => before[pair.Left] | (pair.Right >= 0 && tests[i].Dfa.Accepts(pair.Right) ? 1UL << i : 0))];
-            dfa = next;
+            (TextDfa next, (int Left, int Right)[] pairs) = TextDfa.Combine(_dfa, tests[i].Dfa, static (left, _) => left) ?? throw KeyClasses.TooLarge(pointer);
+            ulong[] before = _bits;
+            _bits = [.. pairs.Select(pair => before[pair.Left] | (pair.Right >= 0 && tests[i].Dfa.Accepts(pair.Right) ? 1UL << i : 0))];
+            _dfa = next;
         }
-        return (dfa, bits);
     }
 
-    private static GrammarException TooLarge(string pointer) => SchemaReader.Fault(pointer, "has patterns of keys that together need too large an automaton");
+    /// <summary>What keys can pass together.</summary>
+    public IEnumerable<ulong> Combinations => _bits.Distinct();
+
+    /// <summary>What a key passes; null where it has characters that keys do not have.</summary>
+    public ulong? Find(string key)
+    {
+        int state = 0;
+        foreach (System.Text.Rune rune in key.EnumerateRunes())
+            state = state < 0 ? -1 : _dfa.Next(state, rune.Value);
+        return state < 0 ? null : _bits[state];
+    }
+
+    /// <summary>The keys that pass just some tests.</summary>
+    public TextLanguage Of(ulong has)
+    {
+        if (!_languages.TryGetValue(has, out TextLanguage? language))
+        {
+            TextDfa dfa = _dfa.Ending(state => _bits[state] == has);
+            _languages[has] = language = dfa.IsEverything ? TextLanguage.Everything : new(dfa);
+        }
+        return language;
+    }
 }

@@ -10,10 +10,16 @@ internal sealed class ObjectProgress
     // Tokens of the shortest key that nothing is said of, with all that belongs to it.
     private const int OtherKeyTokens = 5;
 
+    // Of names that may make the difference to a rival.
+    private const int MostTried = 8;
+
     private readonly ulong[] _left;
     private readonly int _leftCount;
     private readonly int _demands;
     private readonly IReadOnlyList<JsonValue> _rivals;
+
+    // Tokens of what is left, once the needs are solved; -1 until it is asked for.
+    private int _leftCost = -1;
 
     private ObjectProgress(ObjectShape shape, ulong[] left, int leftCount, int demands, IReadOnlyList<JsonValue> rivals) =>
         (Shape, _left, _leftCount, _demands, _rivals) = (shape, left, leftCount, demands, rivals);
@@ -49,9 +55,9 @@ internal sealed class ObjectProgress
     /// <param name="height">The most levels that the value may have.</param>
     public IEnumerable<(ObjectProgress After, Need Value)> Add(SeenKeys seen, string? key, int kind, int height)
     {
-        if (seen.Count >= Shape.Most)
-            yield break;
         int index = key is null ? -1 : Shape.IndexOf(key);
+        if (seen.Count >= Shape.Most || (index < 0 && kind < 0))
+            yield break;
         Need need = index >= 0 ? Shape.At(index) : Shape.Others.Needs[kind];
         if (!need.IsPossible(height))
             yield break;
@@ -62,9 +68,10 @@ internal sealed class ObjectProgress
             left[index >> 6] &= ~(1UL << (index & 63));
             leftCount--;
         }
+        int leftCost = _leftCost < 0 || leftCount == _leftCount ? _leftCost : _leftCost - need.Cost - Shape.KeyTokens(index);
         if (Shape.IsSimple)
         {
-            yield return (new(Shape, left, leftCount, 0, []), need);
+            yield return (new(Shape, left, leftCount, 0, []) { _leftCost = leftCost }, need);
             yield break;
         }
         SeenKeys after = seen.With(key);
@@ -80,8 +87,9 @@ internal sealed class ObjectProgress
             for (int i = -1; i < values.Length; i++)
             {
                 Need value = i < 0 ? wanted.Without(values) : Shape.Exactly(wanted, values[i]);
-                ObjectProgress next = new(Shape, left, leftCount, _demands & ~way, i < 0 ? [] : [.. rivals.Where(rival => values[i].Equals(rival.Find(key!)))]);
-                if (value.IsPossible(height) && next.Rest(after).Cost < Costs.Never)
+                JsonValue[] like = i < 0 ? [] : [.. rivals.Where(rival => values[i].Equals(rival.Find(key!)))];
+                ObjectProgress next = new(Shape, left, leftCount, _demands & ~way, like) { _leftCost = leftCost };
+                if (value.IsPossible(height) && next.Rest(after).Cost < Costs.Never && next.CanDiffer(after))
                     yield return (next, value);
             }
             if (way == 0)
@@ -89,35 +97,46 @@ internal sealed class ObjectProgress
         }
     }
 
-    /// <summary>Tokens of the shortest rest of the object, and its levels.</summary>
+    /// <summary>Tokens of the shortest rest of the object that is no rival.</summary>
+    public int RestBesideRivals(SeenKeys seen)
+    {
+        if (_rivals.Count == 0 || CanEnd(seen))
+            return Rest(seen).Cost;
+        int best = Costs.Never;
+        foreach (string key in Shape.Names.Where(key => !seen.Contains(key)).Take(MostTried))
+            Try(key, 0, Shape.KeyTokens(Shape.IndexOf(key)));
+        for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
+            Try(null, kind, OtherKeyTokens + 1);
+        return best;
+
+        void Try(string? key, int kind, int cost)
+        {
+            foreach ((ObjectProgress after, Need value) in Add(seen, key, kind, Costs.Never))
+                best = Math.Min(best, Costs.Add(cost, value.Cost, after.RestBesideRivals(seen.With(key))));
+        }
+    }
+
+    /// <summary>Tokens of the shortest rest of the object, and its levels; rivals apart.</summary>
     public (int Cost, int Height) Rest(SeenKeys seen)
     {
         (int, int) never = (Costs.Never, Costs.Never);
-        int cost = 1, height = 0;
-        foreach (int index in Shape.RequiredIndexes)
-        {
-            if (index < 0)
-                return never;
-            if (!Has(_left, index))
-                continue;
-            Need need = Shape.At(index);
-            (cost, height) = (Costs.Add(cost, need.Cost, Shape.KeyTokens(index)), Math.Max(height, need.Height));
-        }
-        int keys = seen.Count + _leftCount;
+        (int cost, int height) = Left();
+        if (cost >= Costs.Never)
+            return never;
+        cost = Costs.Add(cost, 1);
+        int keys = seen.Count + _leftCount, more = 0;
         if (_demands != 0)
         {
-            (int more, int moreCost, int moreHeight) = Fulfil(seen, _demands, []);
+            (more, int moreCost, int moreHeight) = Fulfil(seen, _demands, []);
             (keys, cost, height) = (keys + more, Costs.Add(cost, moreCost), Math.Max(height, moreHeight));
         }
         if (cost >= Costs.Never || keys > Shape.Most || Shape.Least > Shape.Most)
             return never;
         if (keys < Shape.Least)
         {
-            (int moreCost, int moreHeight) = Fill(seen, Shape.Least - keys);
+            (int moreCost, int moreHeight) = Fill(seen, Shape.Least - keys, more);
             (cost, height) = (Costs.Add(cost, moreCost), Math.Max(height, moreHeight));
         }
-        if (cost < Costs.Never && _rivals.Count > 0 && Shape.Vital.All(static need => need.IsSolved) && !CanDiffer(seen))
-            return never;
         return cost < Costs.Never ? (cost, height) : never;
     }
 
@@ -126,12 +145,23 @@ internal sealed class ObjectProgress
     {
         if (Rest(seen).Cost >= Costs.Never)
             return 0;
-        if (Shape.Most is not null || Shape.Least > 0 || Shape.Demands.Count > 0)
-            return 1;
-        if (Enumerable.Range(0, Shape.Others.Needs.Length)
-            .Any(kind => Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) >= TextDfa.Many))
-            return TextDfa.Many;
+        bool canGrow = Shape.Demands.Count == 0 && !(seen.Count + _leftCount >= Shape.Most);
+        for (int kind = 0; canGrow && kind < Shape.Others.Needs.Length; kind++)
+        {
+            if (Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(kind).Completions(0, 0) >= TextDfa.Many)
+                return TextDfa.Many;
+        }
         long count = 1;
+        if (Shape.Most is not null || Shape.Least > 0 || Shape.Demands.Count > 0)
+        {
+            // One property alone, the others as they are.
+            for (int index = 0; index < Shape.Names.Length; index++)
+            {
+                if (!seen.Contains(Shape.Names[index]) && (canGrow || Has(_left, index)) && Shape.At(index).IsPossible(Costs.Never))
+                    count = Math.Max(count, Shape.At(index).Count());
+            }
+            return count;
+        }
         for (int index = 0; index < Shape.Names.Length && count < TextDfa.Many; index++)
         {
             if (seen.Contains(Shape.Names[index]) || !Shape.At(index).IsPossible(Costs.Never))
@@ -144,26 +174,49 @@ internal sealed class ObjectProgress
 
     private static bool Has(ulong[] bits, int index) => (bits[index >> 6] >> (index & 63) & 1) == 1;
 
-    // Whether the object can become another than all its rivals.
-    private bool CanDiffer(SeenKeys seen)
+    /// <summary>Whether the object can become another than all its rivals.</summary>
+    public bool CanDiffer(SeenKeys seen)
     {
-        if (CanEnd(seen))
+        if (_rivals.Count == 0 || CanEnd(seen))
             return true;
         if (Shape.Most is null || seen.Count + _leftCount < Shape.Most)
         {
             for (int index = 0; index < Shape.Names.Length; index++)
             {
-                if (!seen.Contains(Shape.Names[index]) && !_rivals.Any(rival => rival.Find(Shape.Names[index]) is not null)
-                    && Shape.At(index).IsPossible(Costs.Never))
+                string name = Shape.Names[index];
+                if (!seen.Contains(name) && !_rivals.Any(rival => rival.Find(name) is not null) && Shape.At(index).IsPossible(Costs.Never))
                     return true;
             }
             for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
             {
-                if (Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(1UL << kind).Completions(0, 0) > Shape.Names.Length + seen.Count)
+                if (Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(kind).Completions(0, 0) > Shape.Names.Length + seen.Count)
                     return true;
             }
         }
         return new ObjectProgress(Shape, _left, _leftCount, _demands, []).Count(seen) > _rivals.Count;
+    }
+
+    // What the properties cost that are required and not there.
+    private (int Cost, int Height) Left()
+    {
+        if (_leftCost >= 0)
+            return (_leftCost, 0);
+        int cost = 0, height = 0;
+        bool isSolved = true;
+        foreach (int index in Shape.RequiredIndexes)
+        {
+            if (index < 0)
+                return (Costs.Never, Costs.Never);
+            if (!Has(_left, index))
+                continue;
+            Need need = Shape.At(index);
+            (cost, height) = (Costs.Add(cost, need.Cost, Shape.KeyTokens(index)), Math.Max(height, need.Height));
+            isSolved &= need.IsSolved;
+        }
+        // A level counts only before the first property.
+        if (isSolved && cost < Costs.Never && _leftCount < Shape.RequiredIndexes.Length)
+            _leftCost = cost;
+        return (cost, height);
     }
 
     // The fewest keys more, then the fewest tokens, with which all demands are fulfilled; each by another property.
@@ -184,10 +237,10 @@ internal sealed class ObjectProgress
         }
         for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
         {
-            if (Shape.Others.Demands[kind].Contains(demand) && Shape.Others.Of(1UL << kind).Completions(0, 0) > seen.Count)
+            if (Shape.Others.Demands[kind].Contains(demand) && Shape.Others.Of(kind).Completions(0, 0) > seen.Count)
             {
                 Need need = Shape.Fulfilling(Shape.Others.Needs[kind], Shape.Demands[demand]);
-                Try(need, 1, Costs.Add(need.Cost, OtherKeyTokens + Shape.Others.Of(1UL << kind).Shortest(0, 0)));
+                Try(need, 1, Costs.Add(need.Cost, OtherKeyTokens + Shape.Others.Of(kind).Shortest(0, 0)));
             }
         }
         return best;
@@ -203,8 +256,8 @@ internal sealed class ObjectProgress
         }
     }
 
-    // The cheapest properties that are not required.
-    private (int Cost, int Height) Fill(SeenKeys seen, int missing)
+    // The cheapest properties that are not required, beside some that fulfil demands.
+    private (int Cost, int Height) Fill(SeenKeys seen, int missing, int taken)
     {
         List<(int Cost, int Height)> choices = [];
         for (int index = 0; index < Shape.Names.Length; index++)
@@ -219,15 +272,15 @@ internal sealed class ObjectProgress
             Need need = Shape.Others.Needs[kind];
             if (need.Cost >= Costs.Never)
                 continue;
-            Texts.TextLanguage keys = Shape.Others.Of(1UL << kind);
+            Texts.TextLanguage keys = Shape.Others.Of(kind);
             // Of the keys of a class those are gone that are told by name, and those that were used.
             long free = keys.Completions(0, 0);
             if (free < TextDfa.Many)
                 free -= seen.Count - named + Shape.Names.Count(keys.Contains);
-            for (long i = 0; i < Math.Min(free, missing); i++)
+            for (long i = 0; i < Math.Min(free, missing + taken); i++)
                 choices.Add((need.Cost + OtherKeyTokens + keys.Shortest(0, 0), need.Height));
         }
-        if (choices.Count < missing)
+        if (choices.Count < missing + taken)
             return (Costs.Never, Costs.Never);
         choices.Sort();
         int cost = 0, height = 0;

@@ -130,13 +130,15 @@ internal sealed class ObjectShape : Shape
         Demands[i].Keys.Contains(key) && (Demands[i].Key is not Literal asked || _table.Check.IsValid(asked, JsonValue.Of(key))));
 
     /// <summary>What is asked of a property's value, to be one value.</summary>
-    public Need Exactly(Need need, JsonValue value) => need.Contains(value) ? _table.OfValues([value]) : _table.Never;
+    public Need Exactly(Need need, JsonValue value) => need.Contains(value) ? _table.OfValue(value) : _table.Never;
 
     /// <inheritdoc/>
     public override (int Cost, int Height) Measure()
     {
         ObjectProgress start = ObjectProgress.Begin(this);
         (int cost, int height) = start.Rest(SeenKeys.None);
+        if (Rivals.Count > 0 && cost < Costs.Never && Vital.All(static need => need.IsSolved))
+            cost = start.RestBesideRivals(SeenKeys.None);
         return (Costs.Add(cost, 1), height + 1);
     }
 
@@ -147,8 +149,11 @@ internal sealed class ObjectShape : Shape
         if (objects.Length == 0)
             return this;
         ObjectShape rest = new(_table, _parts, [.. Rivals.Union(objects)]);
-        return rest.Measure().Cost < Costs.Never ? rest : null;
+        return rest.Measure().Cost < Costs.Never && rest.CanDiffer ? rest : null;
     }
+
+    /// <inheritdoc/>
+    public override bool CanDiffer => ObjectProgress.Begin(this).CanDiffer(SeenKeys.None);
 
     /// <inheritdoc/>
     public override long Count() => Math.Max(0, ObjectProgress.Begin(this).Count(SeenKeys.None) - Rivals.Count);

@@ -10,6 +10,12 @@ internal abstract class Shape(JsonKind kind)
 {
     public JsonKind Kind => kind;
 
+    /// <summary>Whether it turned out to have no value although each of its parts has.</summary>
+    public bool IsImpossible { get; set; }
+
+    /// <summary>Whether its values can be as different as they must; of the parts all is known.</summary>
+    public virtual bool CanDiffer => true;
+
     /// <summary>The needs that decide whether it has a value at all.</summary>
     public virtual IEnumerable<Need> Vital => [];
 
@@ -30,9 +36,9 @@ internal abstract class Shape(JsonKind kind)
 }
 
 /// <summary><c>null</c>, <c>true</c> or <c>false</c>.</summary>
-internal sealed class WordShape(JsonKind kind) : Shape(kind)
+internal sealed class WordShape(JsonKind kind, Func<string, int> tokens) : Shape(kind)
 {
-    public override (int Cost, int Height) Measure() => (1, 0);
+    public override (int Cost, int Height) Measure() => (tokens(List()[0].ToString()), 0);
 
     public override Shape? Without(IReadOnlyList<JsonValue> values) => values.Any(value => value.Kind == Kind) ? null : this;
 
@@ -72,6 +78,7 @@ internal sealed class NumberShape(NumberSet set) : Shape(JsonKind.Number)
 internal sealed class StringShape : Shape
 {
     private readonly Func<string, int> _tokens;
+    private readonly HashSet<string>? _strings;
     private (int Cost, int Height)? _measure;
 
     /// <param name="list">The only strings; null for those of the language.</param>
@@ -79,7 +86,11 @@ internal sealed class StringShape : Shape
     /// <param name="excluded">Strings of the language that it does not have.</param>
     /// <param name="tokens">Counts the tokens of a text.</param>
     public StringShape(IReadOnlyList<string>? list, TextLanguage? language, IReadOnlyList<string> excluded, Func<string, int> tokens)
-        : base(JsonKind.String) => (Strings, Language, Excluded, _tokens) = (list, language, excluded, tokens);
+        : base(JsonKind.String)
+    {
+        (Strings, Language, Excluded, _tokens) = (list, language, excluded, tokens);
+        _strings = list?.ToHashSet(StringComparer.Ordinal);
+    }
 
     public IReadOnlyList<string>? Strings { get; }
 
@@ -88,14 +99,16 @@ internal sealed class StringShape : Shape
     public IReadOnlyList<string> Excluded { get; }
 
     /// <summary>Whether a string is one of it.</summary>
-    public bool Contains(string text) => Strings?.Contains(text) ?? (Language!.Contains(text) && !Excluded.Contains(text));
+    public bool Contains(string text) => _strings?.Contains(text) ?? (Language!.Contains(text) && !Excluded.Contains(text));
 
     public override (int Cost, int Height) Measure()
     {
         if (_measure is null)
         {
             int cost = Strings is not null ? Strings.Count == 0 ? Costs.Never : Strings.Min(text => _tokens(JsonValue.Spell(text)))
-                : Language!.Completions(0, 0) <= Excluded.Count ? Costs.Never : 2 + Language.Shortest(0, 0);
+                : Language!.Completions(0, 0) <= Excluded.Count ? Costs.Never
+                // The shortest may be excluded.
+                : 2 + Language.Shortest(0, 0) + Math.Min(Excluded.Count, 1);
             _measure = (cost, 0);
         }
         return _measure.Value;

@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Text;
+using MeKi.Model.Grammars;
+
+namespace MeKi.Tests.Grammars;
+
+public class SchemaErrorTests
+{
+    private const string Draft7 = "{\"$schema\":\"http://json-schema.org/draft-07/schema#\",";
+
+    [Theory]
+    [InlineData("{", "is not JSON")]
+    [InlineData("{\"type\":\"string\",\"type\":\"null\"}", "is not JSON")]
+    [InlineData("3", "#: is no schema")]
+    [InlineData("{\"items\":3}", "#/items: is no schema")]
+    [InlineData("{\"type\":\"strin\"}", "#/type: must be one of null, boolean")]
+    [InlineData("{\"properties\":{\"a/b\":{\"minLength\":-1}}}", "#/properties/a~1b/minLength: must be a whole number, 0 or more")]
+    [InlineData("{\"anyOf\":[true,{\"maxItems\":1.5}]}", "#/anyOf/1/maxItems: must be a whole number")]
+    [InlineData("{\"required\":\"a\"}", "#/required: must be a list of names")]
+    [InlineData("{\"enum\":3}", "#/enum: must be a list of values")]
+    [InlineData("{\"allOf\":{}}", "#/allOf: must be a list of schemas")]
+    [InlineData("{\"multipleOf\":0}", "#/multipleOf: must be a number above 0")]
+    [InlineData("{\"minimum\":1e99999}", "#/minimum: must be a number within")]
+    [InlineData("{\"$ref\":\"#/$defs/a\"}", "#/$ref: refers to '#/$defs/a', which is not in the schema")]
+    [InlineData("{\"$ref\":\"https://example.com/schema\"}", "which is not in the schema")]
+    [InlineData("{\"$schema\":\"https://example.com/mine\"}", "#/$schema: names 'https://example.com/mine'")]
+    [InlineData("{\"pattern\":\"(\"}", "#/pattern: the regular expression '(' has a group that does not end")]
+    [InlineData("{\"pattern\":\"(a)\\\\1\"}", "#/pattern: the regular expression")]
+    [InlineData("{\"pattern\":\".*a.{60}\"}", "#/pattern: the regular expression '.*a.{60}' needs too large an automaton")]
+    [InlineData("{\"format\":\"starlight\"}", "#/format: the format 'starlight' is not known")]
+    [InlineData("{\"anyOf\":[{\"properties\":{\"a\":true}}],\"unevaluatedProperties\":false}", "#/unevaluatedProperties: ")]
+    [InlineData("{\"contains\":true,\"unevaluatedItems\":false}", "#/unevaluatedItems: ")]
+    [InlineData("{\"not\":{\"uniqueItems\":true}}", "#/not/uniqueItems: the keyword uniqueItems cannot be enforced where it must not hold")]
+    [InlineData("{\"contains\":{},\"minContains\":100000}", "asks for more than 2000 elements where some are counted")]
+    [InlineData("{\"$ref\":\"#\"}", "#: refers to itself for the same value, without end")]
+    [InlineData("{\"anyOf\":[{\"$ref\":\"#/$defs/a\"}],\"$defs\":{\"a\":{\"not\":{\"$ref\":\"#\"}}}}", "refers to itself for the same value")]
+    [InlineData("false", "allows no value")]
+    [InlineData("{\"type\":\"string\",\"enum\":[1,2]}", "allows no value")]
+    [InlineData("{\"type\":\"integer\",\"minimum\":1,\"exclusiveMaximum\":2,\"multipleOf\":3}", "allows no value")]
+    [InlineData("{\"type\":\"number\",\"minimum\":2,\"maximum\":1}", "allows no value")]
+    [InlineData("{\"type\":\"string\",\"pattern\":\"^a{5}$\",\"maxLength\":4}", "allows no value")]
+    [InlineData("{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":false}}", "allows no value")]
+    [InlineData("{\"type\":\"object\",\"required\":[\"a\"],\"additionalProperties\":false}", "allows no value")]
+    [InlineData("{\"type\":\"object\",\"minProperties\":3,\"properties\":{\"a\":{},\"b\":{}},\"additionalProperties\":false}", "allows no value")]
+    [InlineData("{\"type\":\"object\",\"minProperties\":3,\"propertyNames\":{\"enum\":[\"a\",\"b\"]}}", "allows no value")]
+    [InlineData("{\"type\":\"array\",\"minItems\":3,\"items\":{\"type\":\"boolean\"},\"uniqueItems\":true}", "allows no value")]
+    [InlineData("{\"type\":\"array\",\"contains\":{\"type\":\"null\"},\"minContains\":2,\"uniqueItems\":true}", "allows no value")]
+    [InlineData("{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"contains\":{\"type\":\"null\"}}", "allows no value")]
+    [InlineData("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}},\"required\":[\"a\"]}", "allows no value")]
+    public void A_schema_that_cannot_be_used_is_refused_with_its_place(string schema, string message) =>
+        Assert.Contains(message, Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(schema)).Message);
+
+    [Theory]
+    [InlineData("{\"maxLenght\":3}", "#: the keyword 'maxLenght' is not known")]
+    [InlineData("{\"items\":{\"nullable\":true}}", "#/items: the keyword 'nullable' is not known")]
+    public void A_keyword_that_is_not_known_is_told(string schema, string warning) =>
+        Assert.Contains(warning, Assert.Single(Grammar.FromJsonSchema(schema).Warnings));
+
+    [Theory]
+    [InlineData(Draft7 + "\"definitions\":{\"a\":{\"$id\":\"#x\",\"type\":\"null\"}},\"$ref\":\"#x\"}", "null", "1")]
+    [InlineData(Draft7 + "\"definitions\":{\"a\":{}},\"$ref\":\"#/definitions/a\",\"type\":\"null\"}", "1", "")]
+    [InlineData("{\"items\":[{\"type\":\"null\"}],\"additionalItems\":false}", "[null]", "[null,1]")]
+    [InlineData("{\"dependencies\":{\"a\":[\"b\"],\"c\":{\"minProperties\":2}}}", "{\"a\":1,\"b\":2}", "{\"c\":1}")]
+    [InlineData("{\"minimum\":3,\"exclusiveMinimum\":true}", "4", "3")]
+    [InlineData("{\"type\":\"integer\",\"format\":\"int32\"}", "7", "7.5")]
+    [InlineData("{\"properties\":{\"a\":{}},\"allOf\":[{\"properties\":{\"b\":{}}}],\"unevaluatedProperties\":false}", "{\"a\":1,\"b\":2}", "{\"c\":1}")]
+    [InlineData("{\"prefixItems\":[{}],\"allOf\":[{\"prefixItems\":[{},{}]}],\"unevaluatedItems\":false}", "[1,2]", "[1,2,3]")]
+    [InlineData("{\"pattern\":\"^(?=.*[0-9])(?=.*[a-z]).{4,}$\"}", "\"ab12\"", "\"abcd\"")]
+    public void What_older_drafts_and_other_tools_write_is_understood(string schema, string valid, string invalid)
+    {
+        Grammar grammar = Grammar.FromJsonSchema(schema);
+        Assert.True(grammar.Accepts(valid));
+        Assert.False(grammar.Accepts(invalid));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"a\":1,}")]
+    [InlineData("[1 2]")]
+    [InlineData("01")]
+    [InlineData("1.")]
+    [InlineData(".5")]
+    [InlineData("+1")]
+    [InlineData("1e")]
+    [InlineData("--1")]
+    [InlineData("NaN")]
+    [InlineData("tru")]
+    [InlineData("truee")]
+    [InlineData("\"a")]
+    [InlineData("\"\\x\"")]
+    [InlineData("\"\\u12\"")]
+    [InlineData("\"\\ud800\"")]
+    [InlineData("\"\\udc00\\ud800\"")]
+    [InlineData("\"\u0001\"")]
+    [InlineData("{\"a\":1,\"\\u0061\":2}")]
+    [InlineData("{a:1}")]
+    [InlineData("[1]]")]
+    [InlineData("1 2")]
+    [InlineData("\u00A01")]
+    public void What_is_no_JSON_is_refused(string text) => Assert.False(Grammar.Json.Accepts(text));
+
+    [Theory]
+    [InlineData(" \r\n\t{ \"a\" : [ 1 , -0.5e+10 , \"\\ud83d\\ude00\\/\" ] } \n")]
+    [InlineData("\"\"")]
+    [InlineData("-0")]
+    [InlineData("123456789012345678901234567890.123e-400")]
+    [InlineData("{\"\":{\"\":[]}}")]
+    public void What_is_JSON_is_accepted(string text) => Assert.True(Grammar.Json.Accepts(text));
+
+    [Fact]
+    public void A_schema_of_a_megabyte_is_read()
+    {
+        StringBuilder schema = new("{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+        for (int i = 0; i < 12_000; i++)
+        {
+            string property = $$"""{ "type": "string", "maxLength": {{i + 1}}, "description": "the {{i}}th" }""";
+            schema.Append(CultureInfo.InvariantCulture, $"\"property number {i}\":{property},");
+        }
+        Grammar grammar = Grammar.FromJsonSchema(schema.Append("\"last\":{\"enum\":[1,2,3]}}}").ToString());
+        Assert.True(grammar.Accepts("{\"property number 77\":\"x\",\"last\":2}"));
+        Assert.False(grammar.Accepts("{\"property number 77x\":\"x\"}"));
+        Assert.False(grammar.Accepts("{\"property number 0\":\"xx\"}"));
+    }
+
+    [Fact]
+    public void An_enumeration_of_a_megabyte_is_read()
+    {
+        string values = string.Join(',', Enumerable.Range(0, 50_000).Select(static i => $"\"value number {i}\""));
+        Grammar grammar = Grammar.FromJsonSchema($$"""{ "enum": [{{values}}] }""");
+        Assert.True(grammar.Accepts("\"value number 49999\""));
+        Assert.False(grammar.Accepts("\"value number 50000\""));
+    }
+
+    [Fact]
+    public void Choices_that_multiply_without_end_are_refused()
+    {
+        string choices = string.Join(',', Enumerable.Range(0, 60).Select(static i => $$"""{"anyOf":[{"required":["a{{i}}"]},{"required":["b{{i}}"]}]}"""));
+        GrammarException refused = Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema($$"""{"allOf":[{{choices}}]}"""));
+        Assert.Contains("combines its choices in too many ways", refused.Message);
+    }
+
+    [Fact]
+    public void Many_conditions_on_one_property_do_not_multiply()
+    {
+        string conditions = string.Join(',', Enumerable.Range(0, 60).Select(static i =>
+            """{"if":{"properties":{"country":{"const":"c#"}}},"then":{"properties":{"zip":{"pattern":"^[0-9]{!}$"}}}}"""
+                .Replace("#", i.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+                .Replace("!", (i % 9 + 1).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+        Grammar grammar = Grammar.FromJsonSchema($$"""{"type":"object","required":["country"],"allOf":[{{conditions}}]}""");
+        Assert.True(grammar.Accepts("{\"country\":\"c3\",\"zip\":\"1234\"}"));
+        Assert.True(grammar.Accepts("{\"zip\":\"1234\",\"country\":\"c3\"}"));
+        Assert.True(grammar.Accepts("{\"zip\":\"x\",\"country\":\"elsewhere\"}"));
+        Assert.False(grammar.Accepts("{\"zip\":\"12345\",\"country\":\"c3\"}"));
+    }
+
+    [Fact]
+    public void Forty_kinds_of_objects_are_told_by_their_discriminator()
+    {
+        string kinds = string.Join(',', Enumerable.Range(0, 40).Select(static i =>
+            $$$"""{"type":"object","properties":{"kind":{"const":"k{{{i}}}"},"value{{{i}}}":{"type":"integer"}},"required":["kind"]}"""));
+        Grammar grammar = Grammar.FromJsonSchema($$"""{"oneOf":[{{kinds}}]}""");
+        Assert.True(grammar.Accepts("{\"value7\":1,\"kind\":\"k7\",\"value8\":\"free\"}"));
+        Assert.False(grammar.Accepts("{\"value7\":\"no\",\"kind\":\"k7\"}"));
+        Assert.False(grammar.Accepts("{\"kind\":\"k40\"}"));
+    }
+}
