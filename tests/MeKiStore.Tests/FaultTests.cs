@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeKi.Store.Reading;
 
 namespace MeKi.Store.Tests;
 
@@ -118,10 +119,25 @@ public sealed class FaultTests
     {
         using TableFile table = new(700);
         table.Damage(300);
-        using RowStore store = RowStore.Open(table.Path, new() { MemoryMapped = mapped });
+        using ManualResetEventSlim check = new();
+        RowStoreOptions options = new()
+        {
+            MemoryMapped = mapped,
+            Before = file => new ScriptedSource(file)
+            {
+                Script = (_, length) =>
+                {
+                    if (Thread.CurrentThread.Name == GroupVerifier.ThreadName)
+                        check.Wait();
+                    return length;
+                },
+            },
+        };
+        using RowStore store = RowStore.Open(table.Path, options);
         using RowLease held = store.Lease([299, 10]);
         // The first use does not wait for the check of 256 records.
         table.AssertRecords(held, [299, 10]);
+        check.Set();
         Assert.True(SpinWait.SpinUntil(() => store.VerifiedGroups == 2, Patience));
         using (RowLease later = store.Lease([256, 10]))
         {

@@ -79,11 +79,15 @@ public class DecoderTests
         BlockFormat format = BlockFormat.Of(type);
         float[] values = [.. Enumerable.Range(0, 9 * format.BlockSize).Select(i => MathF.Sin(i))];
         byte[] blocks = new byte[9 * format.BlockBytes];
-        format.Encode(values, blocks);
-        format.Decode(blocks, values);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        format.Encode(values, blocks);
-        format.Decode(blocks, values);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // The runtime may allocate in the midst of it, on this thread's account; a format that allocated would do so each time.
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 20 && least > 0; attempt++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            format.Encode(values, blocks);
+            format.Decode(blocks, values);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 }
