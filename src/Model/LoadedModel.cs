@@ -2,6 +2,7 @@ using MeKi.Kernels;
 using MeKi.Kernels.Operations;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
+using MeKi.Model.Chat;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Layers;
 using MeKi.Model.Sampling;
@@ -50,6 +51,9 @@ internal sealed class LoadedModel : IDisposable
     public Tokenizer? Tokenizer { get; }
 
     public Lazy<ChatTemplate> ChatTemplate { get; }
+
+    /// <summary>What chats leave behind for those after them.</summary>
+    public ChatMemory Chats { get; } = new();
 
     /// <summary>What the files say of sampling.</summary>
     public SamplingOptions Sampling { get; }

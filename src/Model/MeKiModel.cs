@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Chat;
 using MeKi.Model.Generation;
 using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
@@ -118,6 +119,25 @@ public sealed class MeKiModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return MeKiSession.Load(_loaded, path);
+    }
+
+    /// <summary>
+    /// Gives the model's reply to a conversation, as it is made: text, reasoning, tool calls. What is known to be wrong at once is thrown by the call, everything
+    /// else by the enumeration.
+    /// </summary>
+    /// <param name="request">The conversation, and how to answer.</param>
+    /// <param name="progress">Told how far the prompt is.</param>
+    /// <param name="cancellationToken">Ends the reply after the token in progress.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
+    /// <exception cref="ContextOverflowException">The conversation is longer than the model's context.</exception>
+    /// <exception cref="Grammars.GrammarException">A schema cannot be enforced.</exception>
+    /// <exception cref="NotSupportedException">A message or a tool is of a kind that the model does not know.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public ChatReply ReplyAsync(ChatRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return ChatReply.Of(_loaded, null, KnownText.Empty, request, progress, null, cancellationToken);
     }
 
     /// <summary>
