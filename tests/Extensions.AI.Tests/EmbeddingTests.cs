@@ -9,7 +9,7 @@ namespace MeKi.Extensions.AI.Tests;
 [Collection(TalkingModel.Collection)]
 public sealed class EmbeddingTests(TalkingModel talking)
 {
-    private static readonly string[] Texts = ["Who is there?", "a", string.Concat(Enumerable.Repeat("To be, or not to be. ", 60)), "Nay, answer me."];
+    private static readonly string[] Texts = ["Who is there?", "a", string.Concat(Enumerable.Repeat("To be, or not to be. ", 45)), "Nay, answer me."];
 
     private MeKiEmbeddingGenerator Generator => new(talking.Model, "tiny");
 
@@ -85,7 +85,7 @@ public sealed class EmbeddingTests(TalkingModel talking)
     }
 
     [Fact]
-    public void Services_are_theGenerator_its_metadata_and_the_model()
+    public void Services_are_the_generator_its_metadata_and_the_model()
     {
         EmbeddingGeneratorMetadata metadata = Generator.GetService<EmbeddingGeneratorMetadata>()!;
         Assert.Equal(("meki", "tiny", talking.Model.Config.HiddenSize), (metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions));

@@ -17,27 +17,29 @@ internal static class EmbeddingFiles
     /// <exception cref="ModelFileException">The files ask for what is not supported.</exception>
     public static Pooling? PoolingOf(WeightSource source) => source switch
     {
-        GgufModel gguf => OfGguf(gguf.Metadata, gguf.Path),
+        GgufModel gguf => OfGguf(gguf.Metadata),
         _ => OfFolder(source.Path),
     };
 
-    private static Pooling? OfGguf(GgufMetadata metadata, string path)
+    /// <summary>Reads the keys of a GGUF file.</summary>
+    public static Pooling? OfGguf(GgufMetadata metadata)
     {
         if (!metadata.Contains("general.architecture"))
             return null;
         string architecture = metadata.Get<string>("general.architecture"), key = $"{architecture}.pooling_type", causal = $"{architecture}.attention.causal";
         if (!metadata.GetOr(causal, true))
-            throw new ModelFileException(path, $"metadata key {UntrustedText.Quote(causal)}", BothWays, Causal);
+            throw new ModelFileException(metadata.Path, $"metadata key {UntrustedText.Quote(causal)}", BothWays, Causal);
         return metadata.TryGetInt(key) switch
         {
             null => null,
             int type when (uint)type < (uint)s_types.Length => s_types[type],
-            int type => throw new ModelFileException(path, $"metadata key {UntrustedText.Quote(key)}", $"the pooling {type} is not supported",
+            int type => throw new ModelFileException(metadata.Path, $"metadata key {UntrustedText.Quote(key)}", $"the pooling {type} is not supported",
                 "Supported are 1 (mean), 2 (first token) and 3 (last token)"),
         };
     }
 
-    private static Pooling? OfFolder(string folder)
+    /// <summary>Reads what sentence-transformers keeps beside a checkpoint.</summary>
+    public static Pooling? OfFolder(string folder)
     {
         string config = Path.Combine(folder, Settings);
         if (File.Exists(config))
