@@ -2,7 +2,9 @@ using MeKi.Kernels;
 using MeKi.Kernels.Operations;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
+using MeKi.Model.Chat;
 using MeKi.Model.Checkpoints;
+using MeKi.Model.Embeddings;
 using MeKi.Model.Layers;
 using MeKi.Model.Sampling;
 using MeKi.Model.Templates;
@@ -50,6 +52,12 @@ internal sealed class LoadedModel : IDisposable
     public Tokenizer? Tokenizer { get; }
 
     public Lazy<ChatTemplate> ChatTemplate { get; }
+
+    /// <summary>What chats leave behind for those after them.</summary>
+    public ChatMemory Chats { get; } = new();
+
+    /// <summary>What makes vectors of texts.</summary>
+    public Embedder Embedder => field ??= new(this);
 
     /// <summary>What the files say of sampling.</summary>
     public SamplingOptions Sampling { get; }

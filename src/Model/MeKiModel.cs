@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Chat;
+using MeKi.Model.Embeddings;
 using MeKi.Model.Generation;
 using MeKi.Model.Templates;
 using MeKi.Model.Tokenization;
@@ -118,6 +120,54 @@ public sealed class MeKiModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return MeKiSession.Load(_loaded, path);
+    }
+
+    /// <summary>
+    /// Gives the model's reply to a conversation, as it is made: text, reasoning, tool calls. What is known to be wrong at once is thrown by the call, everything
+    /// else by the enumeration.
+    /// </summary>
+    /// <param name="request">The conversation, and how to answer.</param>
+    /// <param name="progress">Told how far the prompt is.</param>
+    /// <param name="cancellationToken">Ends the reply after the token in progress.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
+    /// <exception cref="ContextOverflowException">The conversation is longer than the model's context.</exception>
+    /// <exception cref="Grammars.GrammarException">A schema cannot be enforced.</exception>
+    /// <exception cref="NotSupportedException">A message or a tool is of a kind that the model does not know.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public ChatReply ReplyAsync(ChatRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return ChatReply.Of(_loaded, null, KnownText.Empty, request, progress, null, cancellationToken);
+    }
+
+    /// <summary>
+    /// Makes vectors of texts, as models for embeddings are trained to: texts that mean alike have a large product. Several texts pass through the model
+    /// together, and each has the bits that it has alone. Attention is causal, as everywhere here.
+    /// </summary>
+    /// <param name="texts">The texts, none of them without tokens. Names of control tokens in them are plain text.</param>
+    /// <param name="dimensions">How many of the vectors' numbers are kept, from 1 to <see cref="ModelConfig.HiddenSize"/>; null for all. Of models that were
+    /// trained for it (Matryoshka) the first ones are a vector of their own.</param>
+    /// <param name="pooling">How the tokens' vectors become one; null for what the model's files say, and the last token's where they do not.</param>
+    /// <param name="cancellationToken">Ends the work after the batch of tokens in progress.</param>
+    /// <returns>A vector of length 1 for each text.</returns>
+    /// <exception cref="ArgumentException">A text is null or has no tokens.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such number of dimensions.</exception>
+    /// <exception cref="ContextOverflowException">A text is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
+    /// <exception cref="ModelFileException">The model's files ask for what is not supported: another pooling, a projection behind it, attention in both
+    /// directions.</exception>
+    /// <exception cref="RowFileException">Rows could not be read.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public async Task<IReadOnlyList<TextEmbedding>> EmbedAsync(
+        IEnumerable<string> texts, int? dimensions = null, Pooling? pooling = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        int size = dimensions ?? Config.HiddenSize;
+        if (size < 1 || size > Config.HiddenSize)
+            throw new ArgumentOutOfRangeException(nameof(dimensions), dimensions, $"The model's embeddings have from 1 to {Config.HiddenSize} dimensions.");
+        string[] all = [.. texts];
+        return await Task.Run(() => _loaded.Embedder.Embed(all, size, pooling, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>

@@ -177,11 +177,11 @@ internal sealed class ChatLoop(Conversation conversation, ChatInput input, Gener
         await AnswerAsync(stop => conversation.ReplyAsync(options, null, stop)).ConfigureAwait(false);
     }
 
-    private async Task AnswerAsync(Func<CancellationToken, ConversationReply> ask)
+    private async Task AnswerAsync(Func<CancellationToken, ChatReply> ask)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using IDisposable interrupts = TerminationSignals.Intercept(stop.Cancel);
-        ConversationReply reply = ask(stop.Token);
+        ChatReply reply = ask(stop.Token);
         TextOutput output = new(cancellation);
         bool dimmed = false;
         try

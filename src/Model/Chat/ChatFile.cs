@@ -12,16 +12,16 @@ internal sealed partial class ChatFile : JsonSerializerContext
     private const long MostBytes = 256 << 20;
     private const string Remedy = "Name a file that a conversation was saved to";
 
-    public static byte[] Write(IEnumerable<ChatMessage> messages, string text, IEnumerable<int> tokens)
+    public static byte[] Write(IEnumerable<ChatMessage> messages, KnownText known)
     {
-        JsonObject json = new() { ["messages"] = ChatJson.Of(messages), ["text"] = text, ["tokens"] = new JsonArray([.. tokens.Select(id => (JsonNode)id)]) };
+        JsonObject json = new() { ["messages"] = ChatJson.Of(messages), ["text"] = known.Text, ["tokens"] = new JsonArray([.. known.Tokens.Select(id => (JsonNode)id)]) };
         return JsonSerializer.SerializeToUtf8Bytes(json, Default.JsonObject);
     }
 
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">Tokens that there are.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is no conversation.</exception>
-    public static (List<ChatMessage> Messages, string Text, List<int> Tokens) Read(string path, int vocabulary)
+    public static (List<ChatMessage> Messages, KnownText Known) Read(string path, int vocabulary)
     {
         try
         {
@@ -32,7 +32,7 @@ internal sealed partial class ChatFile : JsonSerializerContext
             List<int> tokens = [.. (json["tokens"] as JsonArray ?? []).Select(node => node!.GetValue<int>())];
             if (tokens.Any(token => (uint)token >= (uint)vocabulary))
                 throw new ModelFileException(path, "tokens", "an id is outside the model's vocabulary", "Go on with the model it was saved with");
-            return ([.. messages.Select(ChatJson.Read)], json["text"]?.GetValue<string>() ?? "", tokens);
+            return ([.. messages.Select(ChatJson.Read)], new(json["text"]?.GetValue<string>() ?? "", tokens));
         }
         catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException or NullReferenceException)
         {

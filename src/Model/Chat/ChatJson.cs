@@ -7,6 +7,8 @@ namespace MeKi.Model.Chat;
 /// <summary>Messages and tools as the JSON that chat templates and chat APIs speak (<see cref="Templates.ChatTemplateInput"/>), and back.</summary>
 internal static class ChatJson
 {
+    private static readonly JsonSerializerOptions s_compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
+
     /// <summary>Messages as a template takes them: arguments and schemas as objects.</summary>
     /// <exception cref="NotSupportedException">A message has contents that no text model reads.</exception>
     public static JsonArray Of(IEnumerable<ChatMessage> messages) => [.. messages.SelectMany(Of)];
@@ -110,7 +112,8 @@ internal static class ChatJson
         return foreign is null ? message.Text : throw new NotSupportedException($"A message has {foreign.GetType().Name}, which this model does not read.");
     }
 
-    private static JsonNode? Value(object? value) => value switch
+    /// <summary>A value as JSON.</summary>
+    public static JsonNode? Value(object? value) => value switch
     {
         null => null,
         JsonNode node => node.DeepClone(),
@@ -127,5 +130,5 @@ internal static class ChatJson
 
     private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
-    private static string Json(JsonNode? node) => node?.ToJsonString(AIJsonUtilities.DefaultOptions) ?? "null";
+    private static string Json(JsonNode? node) => node?.ToJsonString(s_compact) ?? "null";
 }

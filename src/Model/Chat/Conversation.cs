@@ -24,12 +24,10 @@ public sealed class Conversation : IDisposable
     private const string SessionExtension = ".session";
 
     private readonly Tokenizer _tokenizer;
-    private readonly ReplyFormat _format;
     private MeKiSession _session;
 
-    // What prompt and reply so far are: text, and the tokens that were computed for it, which need not be those that the text would be cut into.
-    private string _text = "";
-    private List<int> _tokens = [];
+    // Prompt and reply so far.
+    private KnownText _known = KnownText.Empty;
 
     /// <summary>Begins a conversation.</summary>
     /// <param name="model">The model; disposed after the conversation.</param>
@@ -42,7 +40,6 @@ public sealed class Conversation : IDisposable
         Model = model;
         _tokenizer = model.Loaded.RequiredTokenizer;
         Template = template ?? model.ChatTemplate;
-        _format = ReplyFormat.FromTemplate(Template.Source);
         _session = model.CreateSession();
     }
 
@@ -72,7 +69,7 @@ public sealed class Conversation : IDisposable
     /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
     /// <exception cref="ContextOverflowException">The conversation is longer than the model's context.</exception>
     /// <exception cref="InvalidOperationException">A reply is in progress.</exception>
-    public ConversationReply AskAsync(
+    public ChatReply AskAsync(
         string text, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -91,30 +88,19 @@ public sealed class Conversation : IDisposable
     /// <summary>Gives the model's reply to the messages as they are.</summary>
     /// <inheritdoc cref="AskAsync" path="/param"/>
     /// <inheritdoc cref="AskAsync" path="/exception"/>
-    public ConversationReply ReplyAsync(
-        GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        string prompt = Render();
-        int[] tokens = prompt.StartsWith(_text, StringComparison.Ordinal)
-            ? [.. _tokens, .. _tokenizer.Encode(prompt[_text.Length..], addSpecial: false)]
-            : _tokenizer.Encode(prompt, addSpecial: false);
-        return new(this, prompt, tokens, _session.GenerateAsync(tokens, options, progress, cancellationToken), NewParser(prompt));
-    }
+    public ChatReply ReplyAsync(
+        GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        ChatReply.Of(Model.Loaded, _session, _known, Request() with { Options = options ?? new() }, progress, Complete, cancellationToken);
 
     /// <summary>The prompt that the next reply continues.</summary>
     /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
-    public string Render() => Template.Render(new()
-    {
-        Messages = ChatJson.Of(Messages),
-        Tools = ChatJson.Of(Tools),
-        Variables = (JsonObject)Variables.DeepClone(),
-    });
+    public string Render() => ChatPrompt.Of(Template, Request()).Text;
 
     /// <summary>Forgets all messages.</summary>
     public void Clear()
     {
         Messages.Clear();
-        (_text, _tokens) = ("", []);
+        _known = KnownText.Empty;
         _session.Truncate(0);
     }
 
@@ -126,7 +112,7 @@ public sealed class Conversation : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         _session.Save(path + SessionExtension);
-        byte[] bytes = ChatFile.Write(Messages, _text, _tokens);
+        byte[] bytes = ChatFile.Write(Messages, _known);
         try
         {
             using PendingFile file = new(path, bytes.Length);
@@ -147,7 +133,7 @@ public sealed class Conversation : IDisposable
     public string? Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        (List<ChatMessage> messages, string text, List<int> tokens) = ChatFile.Read(path, _tokenizer.VocabularySize);
+        (List<ChatMessage> messages, KnownText known) = ChatFile.Read(path, _tokenizer.VocabularySize);
         string? problem = null;
         MeKiSession session;
         try
@@ -160,7 +146,7 @@ public sealed class Conversation : IDisposable
             session = Model.CreateSession();
         }
         _session.Dispose();
-        (_session, _text, _tokens) = (session, text, tokens);
+        (_session, _known) = (session, known);
         Messages.Clear();
         messages.ForEach(Messages.Add);
         return problem;
@@ -169,17 +155,12 @@ public sealed class Conversation : IDisposable
     /// <summary>Lets go of the session.</summary>
     public void Dispose() => _session.Dispose();
 
-    /// <summary>Takes note of a reply that has ended.</summary>
-    /// <param name="text">Prompt and reply as they were rendered and generated.</param>
-    /// <param name="tokens">The tokens that spell just this text; null where none do.</param>
-    /// <param name="reply">The message, possibly empty.</param>
-    internal void Complete(string text, List<int>? tokens, ChatMessage reply)
+    private void Complete(KnownText? known, ChatMessage reply)
     {
-        (_text, _tokens) = tokens is null ? ("", []) : (text, tokens);
+        _known = known ?? KnownText.Empty;
         if (reply.Contents.Count > 0)
             Messages.Add(reply);
     }
 
-    private ReplyParser NewParser(string prompt) =>
-        new(_format, prompt, Tools.OfType<AIFunctionDeclaration>().ToDictionary(function => function.Name, function => function.JsonSchema));
+    private ChatRequest Request() => new() { Messages = Messages, Tools = Tools, Variables = Variables, Template = Template };
 }

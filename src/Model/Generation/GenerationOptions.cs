@@ -53,6 +53,9 @@ public sealed record GenerationOptions : SamplingOptions
     /// How many tokens of the prompt a <see cref="ContextShift"/> never forgets; −1 for all. Where these fill the context, its end ends the text.
     /// </summary>
     public int KeepTokens { get; init => field = Checked(value, value >= -1, nameof(KeepTokens), "-1 or more"); }
+
+    /// <summary>Control tokens whose texts are part of the generated text all the same, by their ids; null for none.</summary>
+    internal IReadOnlyDictionary<int, string>? ShownTokens { get; init; }
 }
 
 /// <summary>Changes the logits of a token before it is chosen: a bias, a mask (−∞ forbids a token; at least one must stay finite).</summary>

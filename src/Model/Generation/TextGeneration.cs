@@ -78,7 +78,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
         {
             Tokenizer tokenizer = _model.RequiredTokenizer;
             TokenChoice choice = new(_options, _model);
-            PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true), _options.StopStrings);
+            PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true).Showing(_options.ShownTokens), _options.StopStrings);
             float[] logits = new float[_model.Config.VocabularySize];
             Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
             await Heed(prompt, enumeration).ConfigureAwait(false);

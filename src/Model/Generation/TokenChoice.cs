@@ -24,7 +24,7 @@ internal sealed class TokenChoice
         (_options, _vocabulary) = (options, model.RequiredTokenizer.VocabularySize);
         _sampler = new(sampling, sampling.DryMultiplier > 0 ? new(model.RequiredTokenizer, sampling.DrySequenceBreakers) : null);
         _distribution = options.LogProbabilities is null ? null : new(_vocabulary);
-        _constraint = options.Grammar?.Start(model.RequiredTokenizer);
+        _constraint = options.Grammar?.Start(model.RequiredTokenizer, options.ShownTokens);
         _allowed = new ulong[_constraint?.Words ?? 0];
     }
 

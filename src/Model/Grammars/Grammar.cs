@@ -101,7 +101,9 @@ public sealed class Grammar
     }
 
     /// <summary>Begins a text of the grammar.</summary>
-    internal TokenConstraint Start(Tokenizer tokenizer) => Start(TokenVocabulary.Of(tokenizer));
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="shown">Control tokens that are written as their texts; null for none.</param>
+    internal TokenConstraint Start(Tokenizer tokenizer, IReadOnlyDictionary<int, string>? shown = null) => Start(TokenVocabulary.Of(tokenizer, shown));
 
     /// <summary>Begins a text of the grammar.</summary>
     internal TokenConstraint Start(TokenVocabulary vocabulary)

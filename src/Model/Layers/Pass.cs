@@ -104,22 +104,10 @@ internal sealed class Pass
     /// <param name="cancellationToken">Ends waiting for rows.</param>
     public void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, Span<float> logits, CancellationToken cancellationToken)
     {
-        Branch?.Rows.Begin(tokens, cancellationToken);
-        if (next.Length > 0)
-            Branch?.Rows.Prefetch(next);
-        Place(tokens, segments);
-        foreach (Rope rope in _ropes)
-            rope.Prepare(_positions.AsSpan(0, Count));
-        _config.Architecture.Enter(this);
-        for (_layer = 0; _layer < _config.Layers && Count > 0; _layer++)
-            _config.Architecture.Layer(this, _weights.Layers[_layer]);
-        foreach (Segment segment in segments)
-            segment.Cache.Advance(segment.Count);
+        RunLayers(tokens, segments, next, cancellationToken);
         if (logits.Length == 0)
             return;
-        _config.Architecture.Exit(this);
-        for (int row = 0; row < Count; row++)
-            RmsNorm.Normalize(X.Row(row), _weights.FinalNorm, _config.NormEps, H.Row(row));
+        Exit();
         if (Count > 1 || next.Length > 0 || Branch is null || !_head.IsDivided)
         {
             _head.Run(Count, H, logits);
@@ -128,6 +116,21 @@ internal sealed class Pass
         int first = _head.RunFirst(H, logits);
         Branch.Rows.Prefetch([TensorPrimitives.IndexOfMax(logits[..first])]);
         _head.RunRest(H, logits);
+    }
+
+    /// <summary>Likewise, for what the head would see.</summary>
+    /// <param name="tokens">As for <see cref="Run"/>.</param>
+    /// <param name="segments">As there.</param>
+    /// <param name="hidden">Receives the last layer's output of the wanted tokens, normalised, [wanted × d].</param>
+    /// <param name="cancellationToken">As there.</param>
+    public void RunToHidden(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, Span<float> hidden, CancellationToken cancellationToken)
+    {
+        RunLayers(tokens, segments, [], cancellationToken);
+        if (hidden.Length == 0)
+            return;
+        Exit();
+        for (int row = 0; row < Count; row++)
+            H.Row(row).CopyTo(hidden.Slice(row * _config.HiddenSize, _config.HiddenSize));
     }
 
     /// <summary>X ← E[token], perhaps scaled.</summary>
@@ -260,6 +263,28 @@ internal sealed class Pass
         Fuse(branch);
         Multiply(branch.OutputProduct);
         _each.Run(Count, new InjectStep(X, branch));
+    }
+
+    private void RunLayers(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, CancellationToken cancellationToken)
+    {
+        Branch?.Rows.Begin(tokens, cancellationToken);
+        if (next.Length > 0)
+            Branch?.Rows.Prefetch(next);
+        Place(tokens, segments);
+        foreach (Rope rope in _ropes)
+            rope.Prepare(_positions.AsSpan(0, Count));
+        _config.Architecture.Enter(this);
+        for (_layer = 0; _layer < _config.Layers && Count > 0; _layer++)
+            _config.Architecture.Layer(this, _weights.Layers[_layer]);
+        foreach (Segment segment in segments)
+            segment.Cache.Advance(segment.Count);
+    }
+
+    private void Exit()
+    {
+        _config.Architecture.Exit(this);
+        for (int row = 0; row < Count; row++)
+            RmsNorm.Normalize(X.Row(row), _weights.FinalNorm, _config.NormEps, H.Row(row));
     }
 
     private static (ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output) Shaped(Product product)

@@ -15,6 +15,12 @@ internal abstract class CallSyntax
     /// <summary>Markers behind a call, which mean nothing more.</summary>
     public string[] Closers { get; init; } = [];
 
+    /// <summary>Markers within a call.</summary>
+    public virtual string[] Inner => [];
+
+    /// <summary>All markers.</summary>
+    public IEnumerable<string> Markers => [.. Openers, .. StartOpeners, .. NextOpeners, .. Inner, .. Closers];
+
     /// <summary>A call ends with one of these characters.</summary>
     public string Ends { get; init; } = "}]";
 

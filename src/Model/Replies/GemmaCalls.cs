@@ -5,6 +5,8 @@ namespace MeKi.Model.Replies;
 /// <summary>Gemma 4: <c>call:name{key:&lt;|"|&gt;text&lt;|"|&gt;,key:1}</c>.</summary>
 internal sealed class GemmaCalls : CallSyntax
 {
+    public override string[] Inner => ["<|\"|>"];
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         if (!text.Take(Openers[0]))

@@ -10,6 +10,8 @@ internal sealed class MarkedCalls : JsonCalls
 
     public required string Separator { get; init; }
 
+    public override string[] Inner => [Separator];
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         string? opener = null;

@@ -3,6 +3,8 @@ namespace MeKi.Model.Replies;
 /// <summary>Mistral: a list of JSON objects, or a name and its arguments behind <c>[ARGS]</c>.</summary>
 internal sealed class MistralCalls : JsonCalls
 {
+    public override string[] Inner => ["[CALL_ID]", "[ARGS]"];
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         if (!text.Take(Openers[0]))

@@ -84,7 +84,7 @@ internal static class ReplyFamilies
     public static ReasoningMarks[] ReasoningOf(string template) =>
         [.. Reasoning.Where(marks => marks.Opens.Concat(marks.Closes).Any(mark => template.Contains(mark, StringComparison.Ordinal)))];
 
-    public static IEnumerable<string> NoiseOf(string template) => Noise.Where(each => template.Contains(each, StringComparison.Ordinal));
+    public static string[] NoiseOf(string template) => [.. Noise.Where(each => template.Contains(each, StringComparison.Ordinal))];
 
     // Granite 3 and Phi-4: a list of JSON objects behind one of several markers.
     private static JsonCalls Lists() => new()

@@ -1,3 +1,5 @@
+using MeKi.Model.Tokenization;
+
 namespace MeKi.Model.Replies;
 
 /// <summary>
@@ -7,10 +9,11 @@ namespace MeKi.Model.Replies;
 public sealed class ReplyFormat
 {
     private readonly ReasoningMarks[] _reasoning;
+    private readonly string[] _noise;
 
-    private ReplyFormat(string name, CallSyntax? calls, ReasoningMarks[] reasoning, IEnumerable<string> noise)
+    private ReplyFormat(string name, CallSyntax? calls, ReasoningMarks[] reasoning, string[] noise)
     {
-        (Name, Calls, _reasoning) = (name, calls, reasoning);
+        (Name, Calls, _reasoning, _noise) = (name, calls, reasoning, noise);
         ReplyMarker[] markers =
         [
             .. reasoning.SelectMany(marks => marks.Opens.Select(open => new ReplyMarker(open, MarkerKind.Reasoning, marks))),
@@ -33,6 +36,9 @@ public sealed class ReplyFormat
     public string Name { get; }
 
     internal CallSyntax? Calls { get; }
+
+    /// <summary>Whether the model marks reasoning.</summary>
+    internal bool Reasons => _reasoning.Length > 0;
 
     internal bool IsPlain { get; }
 
@@ -60,6 +66,23 @@ public sealed class ReplyFormat
     {
         ArgumentNullException.ThrowIfNull(prompt);
         return OpenAtEnd(prompt) is not null;
+    }
+
+    /// <summary>The same for a reply in which no call means anything.</summary>
+    /// <remarks>Where calls and reasoning have one syntax, both stay.</remarks>
+    internal ReplyFormat WithoutCalls() => Calls is null or HarmonyMessages ? this : new("plain", null, _reasoning, _noise);
+
+    /// <summary>The control tokens that stand for markers: without their texts, a reply could not be taken apart.</summary>
+    internal Dictionary<int, string> ControlTokens(Tokenizer tokenizer)
+    {
+        Dictionary<int, string> tokens = [];
+        string[] texts = [.. _reasoning.SelectMany(marks => marks.Opens.Concat(marks.Closes)), .. Calls?.Markers ?? []];
+        foreach (string marker in texts.SelectMany(text => text.EndsWith('>') || text.EndsWith(']') ? [text] : new[] { text, text[..(text.LastIndexOf('>') + 1)] }))
+        {
+            if (marker.Length > 0 && tokenizer.TryGetId(marker, out int id) && tokenizer.KindOf(id) == TokenKind.Control && !tokenizer.IsEndOfText(id))
+                tokens[id] = marker;
+        }
+        return tokens;
     }
 
     /// <summary>The reasoning that a prompt ends within.</summary>

@@ -45,6 +45,9 @@ public sealed class ReplyParser
             Open(marks);
     }
 
+    /// <summary>Whether what has come so far ends within reasoning.</summary>
+    internal bool IsWithinReasoning => _reasoning is not null;
+
     /// <summary>Adds a piece of the reply.</summary>
     /// <param name="piece">Any cut of the text.</param>
     /// <returns>What is certain now, possibly nothing; the list is the parser's own and changes with the next call.</returns>

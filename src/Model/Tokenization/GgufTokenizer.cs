@@ -22,6 +22,7 @@ internal static class GgufTokenizer
     public const string BosId = "tokenizer.ggml.bos_token_id";
     public const string EosId = "tokenizer.ggml.eos_token_id", EotId = "tokenizer.ggml.eot_token_id", EomId = "tokenizer.ggml.eom_token_id";
     public const string UnknownId = "tokenizer.ggml.unknown_token_id", AddBos = "tokenizer.ggml.add_bos_token", AddPrefix = "tokenizer.ggml.add_space_prefix";
+    public const string AddEos = "tokenizer.ggml.add_eos_token", Appended = "tokenizer.meki.appended_token_id";
     public const string RemoveExtraSpaces = "tokenizer.ggml.remove_extra_whitespaces", Suppressed = "tokenizer.ggml.suppress_tokens";
 
     public const string SplitPatterns = "tokenizer.meki.split_patterns", IgnoreMerges = "tokenizer.meki.ignore_merges";

@@ -37,6 +37,7 @@ internal sealed class GgufTokenizerReader(GgufMetadata metadata, List<string> wa
         {
             BosId = TryGetId(BosId),
             EosIds = ReadEos(kinds),
+            AppendedId = TryGetId(Appended) ?? (metadata.GetOr(AddEos, false) ? TryGetId(EosId) : null),
             NormalizeNfc = ReadNormalizer(),
             SuppressedIds = ReadIds(Suppressed, _tokens.Count),
             LeftStrippingIds = ReadIds(LeftStripping, _tokens.Count),

@@ -32,6 +32,11 @@ internal sealed class GgufTokenizerWriter(GgufMetadata metadata)
         if (tokenizer.EosIds.Count > 0)
             metadata[EosId] = (uint)tokenizer.EosIds[0];
         metadata[AddBos] = tokenizer.AddBos;
+        if (tokenizer.AppendedId is int appended)
+        {
+            metadata[AddEos] = tokenizer.EosIds is [int end, ..] && end == appended;
+            metadata[Appended] = (uint)appended;
+        }
         if (tokenizer.NormalizeNfc)
             metadata[Normalizer] = Nfc;
         if (!EndTokens.Find([.. tokenizer.EosIds.Take(1)], tokenizer.Tokens, tokenizer.Kinds).SequenceEqual(tokenizer.EosIds))

@@ -15,14 +15,17 @@ internal sealed class SpecialTokenFiles(string folder, List<string> warnings)
     /// <param name="leading">The token that the post-processor puts first, if any.</param>
     public (int? Id, bool Add) ReadBos(JsonVocabulary vocabulary, int size, JsonPlace? leading)
     {
-        int? first = leading is JsonPlace name ? vocabulary.IdOf(name.Text()) is >= 0 and int leader ? leader
-            : throw name.Fault($"the token {UntrustedText.Quote(name.Text())} is not in the vocabulary") : null;
+        int? first = leading is JsonPlace name ? IdOf(vocabulary, name) : null;
         var (declared, add) = Read("tokenizer_config.json", root =>
             (TokenNamed(root, "bos_token", vocabulary), root.TryField("add_bos_token") is null ? (bool?)null : root.Flag("add_bos_token")));
         int? id = first ?? declared ?? new[] { "generation_config.json", "config.json" }
             .SelectMany(file => IdsIn(file, "bos_token_id", size)).Cast<int?>().FirstOrDefault();
         return (id, id is not null && (add ?? first is not null));
     }
+
+    /// <summary>The id of a token that the post-processor names.</summary>
+    public static int IdOf(JsonVocabulary vocabulary, JsonPlace name) => vocabulary.IdOf(name.Text()) is >= 0 and int id ? id
+        : throw name.Fault($"the token {UntrustedText.Quote(name.Text())} is not in the vocabulary");
 
     /// <summary>The end tokens that the files declare, the principal one first.</summary>
     public int[] ReadEos(JsonVocabulary vocabulary, int size) =>

@@ -14,13 +14,13 @@ public abstract class Tokenizer
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
-        foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>()])
+        foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>(), .. data.AppendedId is int last ? [last] : Array.Empty<int>()])
         {
             if ((uint)id >= (uint)data.Tokens.Count)
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");
         }
         (Kinds, BosId, AddsBos, EosIds) = (data.Kinds, data.BosId, data.AddBos && data.BosId is not null, data.EosIds);
-        SuppressedIds = data.SuppressedIds;
+        (SuppressedIds, AppendedId) = (data.SuppressedIds, data.AppendedId);
         _ends = [.. data.EosIds];
         Index = new(Utf8Strings.Of(data.Tokens));
         if (Index.Duplicates.Count > 0)
@@ -46,6 +46,9 @@ public abstract class Tokenizer
 
     /// <summary>The tokens that the model's makers forbid it to choose, such as those that stand for images; mostly empty. A text may have them.</summary>
     public IReadOnlyList<int> SuppressedIds { get; }
+
+    /// <summary>The token that stands behind a text that becomes an embedding; null for none. A text to continue has none.</summary>
+    internal int? AppendedId { get; }
 
     /// <summary>
     /// What the files leave unsaid or say wrongly, one line each; empty where all is well. <see cref="LoadReport.Warnings"/> has these lines, too.

@@ -24,6 +24,9 @@ internal abstract record TokenizerData
     /// <summary>Whether <see cref="BosId"/> begins every text.</summary>
     public bool AddBos { get; init; }
 
+    /// <summary>The token that stands behind every text that becomes an embedding; null for none.</summary>
+    public int? AppendedId { get; init; }
+
     /// <summary>Tokens that end a text, the principal one first.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [];
 

@@ -60,13 +60,15 @@ internal static class TokenizerJson
         TokenizerData data = SentencePieceStages.Has(stages, model)
             ? ReadSentencePiece(stages, model, vocabulary, texts, kinds, merges)
             : ReadBytePair(root, stages, model, vocabulary, texts, kinds, merges);
-        var (bos, addBos) = folder.ReadBos(vocabulary, kinds.Length, TokenizerJsonStages.ReadLeadingToken(stages.TryField("post_processor")));
+        var (leading, appended) = TokenizerJsonStages.ReadAddedTokens(stages.TryField("post_processor"));
+        var (bos, addBos) = folder.ReadBos(vocabulary, kinds.Length, leading);
         return data with
         {
             EosIds = EndTokens.Find(folder.ReadEos(vocabulary, kinds.Length), texts, kinds, warnings),
             IgnoreMerges = model.Flag("ignore_merges"),
             BosId = bos,
             AddBos = addBos,
+            AppendedId = appended is JsonPlace last ? SpecialTokenFiles.IdOf(vocabulary, last) : null,
             SuppressedIds = folder.ReadSuppressed(kinds.Length),
             LeftStrippingIds = vocabulary.LeftStripping,
             RightStrippingIds = vocabulary.RightStripping,

@@ -33,29 +33,30 @@ internal static class TokenizerJsonStages
         return [.. stages.SelectMany(ReadSplit)];
     }
 
-    /// <returns>The token with which every sequence begins, or null.</returns>
-    public static JsonPlace? ReadLeadingToken(JsonPlace? postProcessor)
+    /// <returns>The token with which every sequence begins, and the one behind it; null for none.</returns>
+    public static (JsonPlace? Leading, JsonPlace? Appended) ReadAddedTokens(JsonPlace? postProcessor)
     {
         if (postProcessor is not JsonPlace stage)
-            return null;
+            return default;
         switch (TypeOf(stage))
         {
             case "ByteLevel":
-                return null; // offsets only
+                return default; // offsets only
             case "Sequence":
-                JsonPlace[] leading = [.. stage.Field("processors").Items().Select(static part => ReadLeadingToken(part)).OfType<JsonPlace>()];
-                return leading.Length <= 1
-                    ? leading.Cast<JsonPlace?>().SingleOrDefault()
-                    : throw stage.Fault("adds tokens more than once, which is not supported");
+                var adding = stage.Field("processors").Items().Select(static part => ReadAddedTokens(part)).Where(static added => added is not (null, null)).ToArray();
+                return adding.Length <= 1 ? adding.SingleOrDefault() : throw stage.Fault("adds tokens more than once, which is not supported");
             case "TemplateProcessing":
                 JsonPlace[] parts = [.. stage.Field("single").Items()];
-                if (parts.Length is 0 or > 2 || parts[^1].TryField("Sequence") is null)
-                    throw stage.Field("single").Fault("adds other tokens than one at the beginning, which is not supported");
-                return parts.Length == 2 ? parts[0].Field("SpecialToken").Field("id") : null;
+                int text = Array.FindIndex(parts, static part => part.TryField("Sequence") is not null);
+                if (text is < 0 or > 1 || parts.Length - text is not (1 or 2))
+                    throw stage.Field("single").Fault("adds other tokens than one at the beginning and one at the end, which is not supported");
+                return (text == 1 ? Special(parts[0]) : null, parts.Length - text == 2 ? Special(parts[^1]) : null);
             case var type:
                 throw stage.Fault($"the post-processor {UntrustedText.Quote(type)} is not supported", OnlyByteLevel);
         }
     }
+
+    private static JsonPlace Special(JsonPlace part) => part.Field("SpecialToken").Field("id");
 
     /// <summary>The patterns of one stage.</summary>
     public static string[] ReadSplit(JsonPlace stage)

@@ -38,7 +38,7 @@ public sealed class ConversationTests : IDisposable
         }
         saved.Save(_folder["talk.json"]);
         Assert.Null(loaded.Load(_folder["talk.json"]));
-        ConversationReply expected = straight.AskAsync("And now?", Short), actual = loaded.AskAsync("And now?", Short);
+        ChatReply expected = straight.AskAsync("And now?", Short), actual = loaded.AskAsync("And now?", Short);
         Assert.Equal(await Text(expected), await Text(actual));
         Assert.Equal((expected.Statistics!.PromptTokens, expected.Statistics.ReusedTokens), (actual.Statistics!.PromptTokens, actual.Statistics.ReusedTokens));
         Assert.Equal(straight.Messages.Select(message => (message.Role, message.Text)), loaded.Messages.Select(message => (message.Role, message.Text)));
@@ -50,9 +50,9 @@ public sealed class ConversationTests : IDisposable
     {
         using MeKiModel model = MeKiModel.Load(path, new() { Threads = 2 });
         using Conversation conversation = new(model, Plain);
-        ConversationReply first = conversation.AskAsync("Who is there?", Short);
+        ChatReply first = conversation.AskAsync("Who is there?", Short);
         await Text(first);
-        ConversationReply second = conversation.AskAsync("And now?", Short);
+        ChatReply second = conversation.AskAsync("And now?", Short);
         await Text(second);
         // The last token of the first reply was chosen but not yet computed.
         int known = first.Statistics!.PromptTokens + first.Statistics.GeneratedTokens - 1;
@@ -83,7 +83,7 @@ public sealed class ConversationTests : IDisposable
         using Conversation conversation = new(model, Plain);
         string first = await Text(conversation.AskAsync("Who is there?", Short));
         conversation.Messages.RemoveAt(1);
-        ConversationReply again = conversation.ReplyAsync(Short);
+        ChatReply again = conversation.ReplyAsync(Short);
         Assert.Equal(first, await Text(again));
         Assert.Equal(again.Statistics!.PromptTokens - 1, again.Statistics.ReusedTokens);
     }
@@ -114,7 +114,7 @@ public sealed class ConversationTests : IDisposable
     {
         using MeKiModel model = MeKiModel.Load(Demo);
         using Conversation conversation = new(model, Plain);
-        ConversationReply reply = conversation.AskAsync("A", Short);
+        ChatReply reply = conversation.AskAsync("A", Short);
         await Text(reply);
         Assert.Throws<InvalidOperationException>(() => reply.GetAsyncEnumerator());
     }
@@ -144,12 +144,12 @@ public sealed class ConversationTests : IDisposable
         saved.Save(_folder["talk.json"]);
         File.Delete(_folder["talk.json.session"]);
         Assert.Contains("there is no such file", loaded.Load(_folder["talk.json"]), StringComparison.Ordinal);
-        ConversationReply reply = loaded.AskAsync("And now?", Short);
+        ChatReply reply = loaded.AskAsync("And now?", Short);
         Assert.Equal(await Text(saved.AskAsync("And now?", Short)), await Text(reply));
         Assert.Equal(0, reply.Statistics!.ReusedTokens);
     }
 
-    private static async Task<string> Text(ConversationReply reply)
+    private static async Task<string> Text(ChatReply reply)
     {
         StringBuilder text = new();
         await foreach (ReplyEvent part in reply)

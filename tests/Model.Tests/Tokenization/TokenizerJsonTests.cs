@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using MeKi.Model.Gguf;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Tests.Tokenization;
@@ -85,6 +86,20 @@ public sealed class TokenizerJsonTests : IDisposable
         File.WriteAllText(PathOf("tokenizer_config.json"), """{"add_bos_token":true,"bos_token":"<tool>"}""");
         data = Read(json);
         Assert.Equal((TinyTokenizer.Tool, true), (data.BosId, data.AddBos));
+    }
+
+    [Fact]
+    public void A_token_that_the_template_appends_stands_behind_texts_that_become_embeddings_and_behind_no_other()
+    {
+        var json = TinyTokenizer.Json();
+        json["post_processor"] = JsonNode.Parse(
+            """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"<|end|>","type_id":0}}]}""");
+        BytePairData data = Read(json);
+        Assert.Equal((null, false, TinyTokenizer.End), (data.BosId, data.AddBos, data.AppendedId));
+        Assert.DoesNotContain(TinyTokenizer.End, new BytePairTokenizer(data).Encode("a"));
+        GgufMetadata metadata = new("");
+        GgufTokenizer.Write(data, metadata);
+        Assert.Equal(TinyTokenizer.End, GgufTokenizer.Load(metadata).AppendedId);
     }
 
     [Fact]
@@ -240,8 +255,9 @@ public sealed class TokenizerJsonTests : IDisposable
         static json => json["post_processor"] = JsonNode.Parse("""{"type":"BertProcessing"}"""));
 
     [Fact]
-    public void TemplateThatAppends() => AssertFault("$.post_processor.single: adds other tokens", static json => json["post_processor"] =
-        JsonNode.Parse("""{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"<|end|>"}}]}"""));
+    public void A_template_that_appends_two_tokens_is_refused() => AssertFault("$.post_processor.single: adds other tokens", static json =>
+        json["post_processor"] = JsonNode.Parse(
+            """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"<|end|>"}},{"SpecialToken":{"id":"<|end|>"}}]}"""));
 
     [Fact]
     public void UnknownTokenWhereABytesIsMissing() => AssertFault("$.model: the byte 97 has no token", static json =>

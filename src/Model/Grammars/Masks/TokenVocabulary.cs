@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Text;
 using MeKi.Model.Tokenization;
@@ -7,7 +9,7 @@ namespace MeKi.Model.Grammars.Masks;
 /// <summary>A tokenizer's vocabulary as masks need it.</summary>
 internal sealed class TokenVocabulary
 {
-    private static readonly ConditionalWeakTable<Tokenizer, TokenVocabulary> s_known = [];
+    private static readonly ConditionalWeakTable<Tokenizer, ConcurrentDictionary<string, TokenVocabulary>> s_known = [];
 
     private readonly ReadOnlyMemory<byte>[] _texts;
 
@@ -36,13 +38,18 @@ internal sealed class TokenVocabulary
     public TokenTrie Trie { get; }
 
     /// <summary>The vocabulary of a tokenizer, made once.</summary>
-    public static TokenVocabulary Of(Tokenizer tokenizer) => s_known.GetValue(tokenizer, static tokenizer =>
-    {
-        ReadOnlyMemory<byte>[] texts = new ReadOnlyMemory<byte>[tokenizer.VocabularySize];
-        for (int id = 0; id < texts.Length; id++)
-            texts[id] = tokenizer.IsEndOfText(id) ? default : tokenizer.TokenBytes(id).ToArray();
-        return new(texts, tokenizer.EosIds);
-    });
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="shown">Control tokens that have texts all the same; null for none.</param>
+    public static TokenVocabulary Of(Tokenizer tokenizer, IReadOnlyDictionary<int, string>? shown = null) =>
+        s_known.GetOrCreateValue(tokenizer).GetOrAdd(string.Join(',', (shown ?? ImmutableDictionary<int, string>.Empty).Keys.Order()), _ =>
+        {
+            ReadOnlyMemory<byte>[] texts = new ReadOnlyMemory<byte>[tokenizer.VocabularySize];
+            for (int id = 0; id < texts.Length; id++)
+                texts[id] = tokenizer.IsEndOfText(id) ? default : tokenizer.TokenBytes(id).ToArray();
+            foreach ((int id, string text) in shown ?? ImmutableDictionary<int, string>.Empty)
+                texts[id] = Encoding.UTF8.GetBytes(text);
+            return new(texts, tokenizer.EosIds);
+        });
 
     /// <summary>The bytes of a token.</summary>
     public ReadOnlySpan<byte> Bytes(int token) => _texts[token].Span;
