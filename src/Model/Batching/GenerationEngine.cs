@@ -321,11 +321,9 @@ internal sealed class GenerationEngine : IDisposable
             _inPass.Clear();
         foreach ((EngineRequest request, _) in parts)
         {
-            if (request.Text.Unchanged < request.Session!.Position)
-            {
-                request.Session.Cut(request.Text.Unchanged);
-                KvMemory.Cut(request, request.Text.Unchanged);
-            }
+            int cut = request.Text.TakeCut();
+            request.Session!.Cut(cut);
+            KvMemory.Cut(request, cut);
             _memory.Note(request);
             request.Session.EndPass();
         }

@@ -19,7 +19,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
     private readonly List<int> _tokens;
     private readonly int _capacity, _keep;
     private ExceptionDispatchInfo? _maskFailure;
-    private int _mask;
+    private int _mask, _cut = int.MaxValue;
 
     /// <param name="model">The model, which has a tokenizer.</param>
     /// <param name="prompt">Its tokens, at least one.</param>
@@ -32,7 +32,6 @@ internal sealed class Continuation : IThreadPoolWorkItem
         _pieces = new(_tokenizer.CreateDecoder(continues: true), options.StopStrings);
         _tokens = [.. prompt];
         _keep = options.KeepTokens < 0 ? prompt.Length : Math.Min(options.KeepTokens, prompt.Length);
-        Unchanged = prompt.Length;
     }
 
     /// <summary>The tokens so far, those of the prompt first. Those that were not passed on yet are to be passed on together, and of the last the logits are
@@ -42,8 +41,14 @@ internal sealed class Continuation : IThreadPoolWorkItem
     /// <summary>How many tokens.</summary>
     public int Count => _tokens.Count;
 
-    /// <summary>How many of the first tokens stand where they stood before the last <see cref="Accept"/>: of what was passed on, all behind is void.</summary>
-    public int Unchanged { get; private set; }
+    /// <summary>Behind how many tokens all that was passed on is void, since the last <see cref="Accept"/>; <see cref="int.MaxValue"/> for nothing. Asked for
+    /// once.</summary>
+    public int TakeCut()
+    {
+        int cut = _cut;
+        _cut = int.MaxValue;
+        return cut;
+    }
 
     /// <summary>Of how many of the last tokens the logits are wanted.</summary>
     public int Wanted { get; } = 1;
@@ -62,7 +67,6 @@ internal sealed class Continuation : IThreadPoolWorkItem
     /// <exception cref="InvalidLogitsException">They are not numbers that a token could be chosen from.</exception>
     public void Accept(Span<float> logits)
     {
-        Unchanged = Count;
         if (_options.MaxTokens == 0)
         {
             Reason = FinishReason.Length;
@@ -85,7 +89,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
         if (isFull)
         {
             _tokens.RemoveRange(_keep, Dropped);
-            Unchanged = _keep;
+            _cut = _keep;
         }
         _tokens.Add(token);
         AskForMask();

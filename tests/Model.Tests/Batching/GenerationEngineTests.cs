@@ -45,7 +45,7 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using MeKiModel model = MeKiModel.Load(SharedMaterial.Path($"foreign/{family}.gguf"), new() { Threads = 1 });
         Random random = new(1);
-        int[] prompt = [.. Enumerable.Range(0, 600).Select(_ => random.Next(model.Tokenizer!.VocabularySize))];
+        int[] prompt = [.. Enumerable.Range(0, 480).Select(_ => random.Next(model.Tokenizer!.VocabularySize))];
         await Statistics(model.GenerateAsync(prompt, Greedy));
         // What windows have let go of, the tree has.
         Assert.InRange((await Statistics(model.GenerateAsync([.. prompt[..400], 5, 6], Greedy))).ReusedTokens, 256, 400);
@@ -196,7 +196,7 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         using MeKiModel model = MeKiModel.Load(tiny.Converted, new() { Threads = 2, MaxKvBytes = 80 * block });
         string[] expected = new string[20];
         for (int i = 0; i < expected.Length; i++)
-            expected[i] = await Requests.Run(sizes.CreateSession().GenerateAsync(Requests.Prompt(model, i, 120), Requests.Options(i)));
+            expected[i] = await Requests.Run(sizes.CreateSession().GenerateAsync(Requests.Prompt(model, i, 60), Short(i)));
         int next = -1, finished = 0, cancelled = 0;
         await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => Task.Run(async () =>
         {
@@ -211,6 +211,8 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         model.Dispose();
         Assert.True(SpinWait.SpinUntil(() => model.EngineCounters.KvBytes == 0, Patience));
 
+        static GenerationOptions Short(int i) => Requests.Options(i) with { MaxTokens = 4 + i % 10 };
+
         async Task One(int i)
         {
             using CancellationTokenSource stop = new();
@@ -220,7 +222,7 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
                 stop.CancelAfter(random.Next(3));
             try
             {
-                TextGeneration generation = model.GenerateAsync(Requests.Prompt(model, i % 20, 120), Requests.Options(i % 20), cancellationToken: stop.Token);
+                TextGeneration generation = model.GenerateAsync(Requests.Prompt(model, i % 20, 60), Short(i % 20), cancellationToken: stop.Token);
                 string text = await Requests.Run(generation, () => ++pieces == after ? stop.CancelAsync() : Task.CompletedTask);
                 Assert.Equal(expected[i % 20], text);
                 Interlocked.Increment(ref finished);
