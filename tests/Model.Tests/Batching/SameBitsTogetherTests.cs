@@ -72,13 +72,13 @@ public sealed class SameBitsTogetherTests(TinyModel tiny) : IClassFixture<TinyMo
         for (int i = 0; i < Count; i++)
         {
             using MeKiSession session = model.CreateSession();
-            alone[i] = await Requests.Run(session.GenerateAsync(Requests.Prompt(model, i, Longest), Requests.Options(i)));
+            alone[i] = await Requests.Run(session.GenerateAsync(Requests.Prompt(model, i, longest), Requests.Options(i)));
         }
         return alone;
     }
 
     private static Task<string[]> Together(MeKiModel model, int longest) => Task.WhenAll(Enumerable.Range(0, Count).Select(i => Task.Run(() =>
-        Requests.Run(model.GenerateAsync(Requests.Prompt(model, i, Longest), Requests.Options(i))))));
+        Requests.Run(model.GenerateAsync(Requests.Prompt(model, i, longest), Requests.Options(i))))));
 
     private delegate TextGeneration Generate(
         ReadOnlySpan<int> prompt, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default);
