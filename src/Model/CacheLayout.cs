@@ -28,6 +28,20 @@ internal sealed class CacheLayout
     /// <summary>The layers that hold keys and values, in order.</summary>
     public IReadOnlyList<CachedLayer> Layers { get; }
 
+    /// <summary>Bytes of a page of every layer.</summary>
+    public long BlockBytes => Layers.Sum(layer => layer.Pages.PageBytes);
+
+    /// <summary>The most bytes that a sequence of so many positions holds, whose tokens come some at a time.</summary>
+    public long BytesOf(int positions)
+    {
+        long bytes = 0;
+        for (int i = 0; i < Layers.Count; i++)
+            bytes += Layers[i].Pages.PageBytes * Math.Min(PagesOf(positions), PagesOf(Layers[i].Window) + 1);
+        return bytes;
+
+        static long PagesOf(int positions) => ((long)positions + KvPage.Positions - 1) / KvPage.Positions;
+    }
+
     /// <summary>Bytes that a position adds.</summary>
     public long BytesPerPosition => Layers.Sum(layer => layer.Pages.BytesPerPosition);
 }

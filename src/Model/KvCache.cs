@@ -12,12 +12,14 @@ internal sealed class KvCache : IDisposable
     private readonly LayerCache[] _pages;     // of the layout's layers
     private readonly LayerCache?[] _ofLayer;  // of the model's
 
-    public KvCache(CacheLayout layout)
-        : this(layout, (layer, memory) => new(memory), 0)
+    /// <param name="layout">What it holds.</param>
+    /// <param name="meter">Counts the pages' bytes; null where nobody does.</param>
+    public KvCache(CacheLayout layout, KvMeter? meter = null)
+        : this(layout, (layer, memory) => new(memory), 0, meter)
     {
     }
 
-    private KvCache(CacheLayout layout, Func<int, PageAllocator, LayerCache> pages, int length)
+    private KvCache(CacheLayout layout, Func<int, PageAllocator, LayerCache> pages, int length, KvMeter? meter = null)
     {
         (_layout, Length) = (layout, length);
         _pages = new LayerCache[layout.Layers.Count];
@@ -25,7 +27,7 @@ internal sealed class KvCache : IDisposable
         // Pages that go together share memory.
         foreach (IGrouping<(KvLayout, int), int> alike in Enumerable.Range(0, _pages.Length).GroupBy(i => (layout.Layers[i].Pages, layout.Layers[i].Window)))
         {
-            PageAllocator memory = new(alike.Key.Item1, alike.Count());
+            PageAllocator memory = new(alike.Key.Item1, alike.Count(), meter);
             foreach (int i in alike)
                 _ofLayer[layout.Layers[i].Index] = _pages[i] = pages(i, memory);
         }
@@ -67,6 +69,39 @@ internal sealed class KvCache : IDisposable
     /// next token would see.
     /// </summary>
     public KvCache Fork(int length) => Holds(length) ? new(_layout, (i, memory) => _pages[i].Fork(length, memory), length) : new(_layout);
+
+    /// <summary>The pages of the same positions, one of each layer that holds pages; null where one has let go of its page.</summary>
+    /// <param name="block">How many pages come before them.</param>
+    public KvPage[]? Block(int block) => Array.Exists(_pages, pages => pages.FirstPage > block) ? null : Array.ConvertAll(_pages, pages => pages.Page(block));
+
+    /// <summary>Begins an empty cache as others were: with pages that are shared, and behind them a copy of a page's first positions.</summary>
+    /// <param name="blocks">The pages of the first positions, as <see cref="Block"/> gives them.</param>
+    /// <param name="last">Likewise the pages behind them; null for none.</param>
+    /// <param name="positions">How many of their positions; less than all.</param>
+    /// <param name="isCopied">Whether they are copied; else shared.</param>
+    public void Begin(IReadOnlyList<KvPage[]> blocks, KvPage[]? last, int positions, bool isCopied)
+    {
+        int length = blocks.Count * KvPage.Positions + positions;
+        for (int i = 0; i < _pages.Length; i++)
+        {
+            int first = _layout.Layers[i].FirstPage(length);
+            _pages[i].LetGo(first * KvPage.Positions);
+            for (int block = first; block < blocks.Count; block++)
+                _pages[i].Share(blocks[block][i]);
+            if (last is not null && isCopied)
+                _pages[i].AddCopy(last[i], positions);
+            else if (last is not null)
+                _pages[i].Share(last[i]);
+        }
+        Length = length;
+    }
+
+    /// <summary>Lets go of the pages of the same positions for others that have the same bits.</summary>
+    public void Exchange(int block, KvPage[] others)
+    {
+        for (int i = 0; i < _pages.Length; i++)
+            _pages[i].Exchange(block, others[i]);
+    }
 
     /// <summary>Lets go of all pages.</summary>
     public void Dispose()

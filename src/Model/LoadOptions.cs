@@ -43,6 +43,18 @@ public sealed record LoadOptions
     public KvFormat ValueFormat { get; init => field = Known(value, nameof(ValueFormat)); } = KvFormat.F16;
 
     /// <summary>
+    /// The most bytes of keys and values that generations without a session may hold together, those included that are kept after their end for prompts that
+    /// begin alike; at least 1. Who comes when they are taken waits; a text whose keys and values alone are more ends there (<see
+    /// cref="Generation.FinishReason.ContextFull"/>). Null for a quarter of what the process may use; for a small model that of sixteen contexts.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public long? MaxKvBytes
+    {
+        get;
+        init => field = value is not < 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxKvBytes), value, $"{nameof(MaxKvBytes)} must be 1 or more.");
+    }
+
+    /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
     /// the model (<see cref="LoadReport.Warnings"/>) or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
     /// </summary>

@@ -2,6 +2,7 @@ using MeKi.Kernels;
 using MeKi.Kernels.Operations;
 using MeKi.Kernels.Processors;
 using MeKi.Model.Architectures;
+using MeKi.Model.Batching;
 using MeKi.Model.Chat;
 using MeKi.Model.Checkpoints;
 using MeKi.Model.Embeddings;
@@ -18,6 +19,7 @@ namespace MeKi.Model;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly TrainingFormLayer[]? _trainingForm;
+    private readonly Lazy<GenerationEngine> _engine;
 
     private LoadedModel(WeightSource source, RecordStore? rows, TextFiles text, LoadOptions options, Action<int, int> loaded)
     {
@@ -26,6 +28,7 @@ internal sealed class LoadedModel : IDisposable
         Config = (options.WithoutMeKi ? source.Config.WithoutBranch() : source.Config) with { SuppressedTokens = text.Tokenizer?.SuppressedIds ?? [] };
         Kv = new(Config, options.KeyFormat, options.ValueFormat);
         (Source, Rows, Tokenizer, Sampling, Logger) = (source, rows, text.Tokenizer, text.Sampling, options.Logger);
+        _engine = new(() => new(this, options.MaxKvBytes));
         Tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(Tokenizer?.Warnings ?? []);
         // That there is none matters only to whoever chats.
@@ -73,6 +76,9 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>How sessions keep keys and values.</summary>
     public CacheLayout Kv { get; }
+
+    /// <summary>What generates.</summary>
+    public GenerationEngine Engine => _engine.Value;
 
     /// <summary>The instruction set whose kernels compute.</summary>
     public string Kernels { get; }
@@ -146,6 +152,8 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Ends the threads and closes the files.</summary>
     public void Dispose()
     {
+        if (_engine.IsValueCreated)
+            Engine.Dispose();
         Pool.Dispose();
         Rows?.Dispose();
         Source.Dispose();

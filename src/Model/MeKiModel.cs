@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Batching;
 using MeKi.Model.Chat;
 using MeKi.Model.Embeddings;
 using MeKi.Model.Generation;
@@ -40,6 +41,9 @@ public sealed class MeKiModel : IDisposable
 
     /// <summary>What the row store has read since the model was loaded; zero for a model without one.</summary>
     public StoreCounters StoreCounters => _loaded.Rows?.Counters ?? default;
+
+    /// <summary>What the model's generations do now and have done, those in sessions included.</summary>
+    public EngineCounters EngineCounters => _loaded.Engine.Counters;
 
     /// <summary>What loading made of the weights.</summary>
     public LoadReport LoadReport { get; }

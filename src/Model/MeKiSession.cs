@@ -11,15 +11,15 @@ namespace MeKi.Model;
 public sealed class MeKiSession : IDisposable
 {
     private readonly LoadedModel _model;
-    private readonly Pass _pass;
+    private readonly Pass? _pass;
     private readonly KvCache _cache;
     private readonly List<int> _tokens;
     private readonly SessionGate _gate;
 
     // The files are held open; the cache is the session's from now on.
-    private MeKiSession(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens)
+    private MeKiSession(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens, Pass? pass)
     {
-        (_model, _pass, _cache, _tokens) = (model, model.CreatePass(), cache, [.. tokens]);
+        (_model, _pass, _cache, _tokens) = (model, pass, cache, [.. tokens]);
         _gate = new(Free);
     }
 
@@ -43,8 +43,11 @@ public sealed class MeKiSession : IDisposable
     internal static MeKiSession Create(LoadedModel model)
     {
         using LoadedModel.Hold hold = model.HoldOpen();
-        return new(model, new(model.Kv), []);
+        return new(model, new(model.Kv), [], model.CreatePass());
     }
+
+    /// <summary>Starts a sequence that only generates.</summary>
+    internal static MeKiSession OfGeneration(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens) => new(model, cache, tokens, null);
 
     /// <summary>Continues a saved one.</summary>
     /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
@@ -53,7 +56,7 @@ public sealed class MeKiSession : IDisposable
     {
         using LoadedModel.Hold hold = model.HoldOpen();
         (KvCache cache, int[] tokens) = SessionFile.Read(path, model.DescribeSession(0), model.Config);
-        return new(model, cache, tokens);
+        return new(model, cache, tokens, model.CreatePass());
     }
 
     /// <summary>Appends tokens and computes the logits of the last of them.</summary>
@@ -74,7 +77,7 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public void Forward(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        using Use use = new(this, SessionUser.Call);
+        using Use use = new(this);
         int before = Position;
         try
         {
@@ -87,24 +90,15 @@ public sealed class MeKiSession : IDisposable
         }
     }
 
-    /// <summary>Likewise for a pass of a generation: where it ends early, the batches that are complete stay.</summary>
-    internal void ForwardInGeneration(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
-    {
-        using Use use = new(this, SessionUser.Pass);
-        Append(tokens, logits, progress, cancellationToken);
-    }
-
     /// <summary>Says which token will be appended next, so that its rows are read while the caller does something else. A hint: it may be wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Prefetch(int token) => Prefetch(token, SessionUser.Call);
-
-    internal void Prefetch(int token, SessionUser user)
+    public void Prefetch(int token)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_model.Config.VocabularySize, nameof(token));
-        using Use use = new(this, user);
-        _pass.Branch?.Rows.Prefetch([token]);
+        using Use use = new(this);
+        Own.Branch?.Rows.Prefetch([token]);
     }
 
     /// <summary>
@@ -115,11 +109,9 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public void Truncate(int length) => Truncate(length, SessionUser.Call);
-
-    internal void Truncate(int length, SessionUser user)
+    public void Truncate(int length)
     {
-        using Use use = new(this, user);
+        using Use use = new(this);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
         Cut(length);
     }
@@ -132,14 +124,10 @@ public sealed class MeKiSession : IDisposable
     /// <returns>How many tokens were kept; pass those after them to <see cref="Forward"/>.</returns>
     /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
-    public int Reuse(ReadOnlySpan<int> prompt) => Reuse(prompt, SessionUser.Call);
-
-    internal int Reuse(ReadOnlySpan<int> prompt, SessionUser user)
+    public int Reuse(ReadOnlySpan<int> prompt)
     {
-        using Use use = new(this, user);
-        int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
-        Cut(kept);
-        return kept;
+        using Use use = new(this);
+        return Keep(prompt);
     }
 
     /// <summary>Starts a second session with the first tokens of this one. Both hold the pages of their common keys and values; who writes to a page that is
@@ -150,9 +138,9 @@ public sealed class MeKiSession : IDisposable
     /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
     public MeKiSession Fork(int length)
     {
-        using Use use = new(this, SessionUser.Call);
+        using Use use = new(this);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        return new(_model, _cache.Fork(Math.Min(length, _cache.Length)), Tokens[..length]);
+        return new(_model, _cache.Fork(Math.Min(length, _cache.Length)), Tokens[..length], _model.CreatePass());
     }
 
     /// <summary>
@@ -206,7 +194,7 @@ public sealed class MeKiSession : IDisposable
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using Use use = new(this, SessionUser.Call);
+        using Use use = new(this);
         CatchUp(CancellationToken.None);
         SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
     }
@@ -225,6 +213,41 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Throws what a call would throw now.</summary>
     internal void ThrowIfInUse() => _gate.ThrowIfInUse();
 
+    /// <summary>Takes the session for a pass of its generation: its memory stays until <see cref="EndPass"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The session is disposed.</exception>
+    internal void BeginPass() => _gate.Enter(SessionUser.Generation, SessionUser.Pass);
+
+    internal void EndPass() => _gate.Leave(SessionUser.Pass, SessionUser.Generation);
+
+    /// <summary>The keys and values; in a pass.</summary>
+    internal KvCache Cache => _cache;
+
+    /// <summary><see cref="Reuse"/>, in a pass.</summary>
+    internal int Keep(ReadOnlySpan<int> prompt)
+    {
+        int kept = Math.Min(Tokens.CommonPrefixLength(prompt), Math.Max(prompt.Length - 1, 0));
+        Cut(kept);
+        return kept;
+    }
+
+    /// <summary>Takes note of the tokens whose keys and values a pass has added.</summary>
+    /// <param name="tokens">The whole sequence: those the session has, and more.</param>
+    internal void Follow(ReadOnlySpan<int> tokens)
+    {
+        if (_cache.Length > _tokens.Count)
+            _tokens.AddRange(tokens[_tokens.Count.._cache.Length]);
+    }
+
+    /// <summary><see cref="Truncate"/>, in a pass.</summary>
+    internal void Cut(int length)
+    {
+        if (length < _cache.Length)
+            _cache.Truncate(length);
+        CollectionsMarshal.SetCount(_tokens, Math.Min(length, _tokens.Count));
+    }
+
+    private Pass Own => _pass ?? throw new InvalidOperationException("The session only generates.");
+
     private void Append(ReadOnlySpan<int> tokens, Span<float> logits, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         Check(tokens, logits);
@@ -240,7 +263,7 @@ public sealed class MeKiSession : IDisposable
             Span<float> of = wanted == 0 ? [] : logits.Slice((first + n - wanted - unwanted) * vocabulary, wanted * vocabulary);
             try
             {
-                _pass.Run(batch, [new(_cache, n, wanted)], next, of, cancellationToken);
+                Own.Run(batch, [new(_cache, n, wanted)], next, of, cancellationToken);
             }
             catch
             {
@@ -259,15 +282,8 @@ public sealed class MeKiSession : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             int n = Math.Min(BatchTokens, _tokens.Count - _cache.Length);
-            _pass.Run(Tokens.Slice(_cache.Length, n), [new(_cache, n, 0)], [], [], cancellationToken);
+            Own.Run(Tokens.Slice(_cache.Length, n), [new(_cache, n, 0)], [], [], cancellationToken);
         }
-    }
-
-    private void Cut(int length)
-    {
-        if (length < _cache.Length)
-            _cache.Truncate(length);
-        CollectionsMarshal.SetCount(_tokens, length);
     }
 
     private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
@@ -282,24 +298,23 @@ public sealed class MeKiSession : IDisposable
 
     private void Free()
     {
-        _pass.Branch?.Rows.Dispose();
+        _pass?.Branch?.Rows.Dispose();
         _cache.Dispose();
     }
 
-    /// <summary>The session and the model's files, held for one call or one pass of a generation.</summary>
+    /// <summary>The session and the model's files, held for one call.</summary>
     private readonly ref struct Use
     {
         private readonly MeKiSession _session;
-        private readonly SessionUser _user;
         private readonly LoadedModel.Hold _files;
 
-        public Use(MeKiSession session, SessionUser user)
+        public Use(MeKiSession session)
         {
-            (_session, _user) = (session, user);
+            _session = session;
             _files = session._model.HoldOpen();
             try
             {
-                session._gate.Enter(Before, user);
+                session._gate.Enter(SessionUser.Nobody, SessionUser.Call);
             }
             catch
             {
@@ -308,11 +323,9 @@ public sealed class MeKiSession : IDisposable
             }
         }
 
-        private SessionUser Before => _user == SessionUser.Pass ? SessionUser.Generation : SessionUser.Nobody;
-
         public void Dispose()
         {
-            _session._gate.Leave(_user, Before);
+            _session._gate.Leave(SessionUser.Call, SessionUser.Nobody);
             _files.Dispose();
         }
     }

@@ -14,12 +14,18 @@ internal sealed unsafe class KvPage
 
     private readonly KvLayout _layout;
     private readonly ArenaPiece _memory;
+    private readonly KvMeter? _meter;
     private int _references = 1;
 
     /// <summary>A page, referenced once.</summary>
     /// <param name="layout">What it holds.</param>
     /// <param name="memory">Zeros, <see cref="KvLayout.PageBytes"/>; the page's from now on.</param>
-    internal KvPage(KvLayout layout, ArenaPiece memory) => (_layout, _memory) = (layout, memory);
+    /// <param name="meter">Counts the page as long as somebody holds it.</param>
+    internal KvPage(KvLayout layout, ArenaPiece memory, KvMeter? meter)
+    {
+        (_layout, _memory, _meter) = (layout, memory, meter);
+        meter?.Add(layout.PageBytes);
+    }
 
     /// <summary>Whether several sequences hold the page.</summary>
     public bool IsShared => Volatile.Read(ref _references) > 1;
@@ -33,8 +39,10 @@ internal sealed unsafe class KvPage
     /// <summary>Takes a sequence away; the last one frees the memory.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
-            _memory.Dispose();
+        if (Interlocked.Decrement(ref _references) > 0)
+            return;
+        _memory.Dispose();
+        _meter?.Add(-_layout.PageBytes);
     }
 
     /// <summary>The keys of a head.</summary>

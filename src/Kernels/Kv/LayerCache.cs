@@ -68,6 +68,34 @@ internal sealed unsafe class LayerCache(PageAllocator memory) : IDisposable
         return fork;
     }
 
+    /// <summary>Adds another sequence's page of the next positions, which both hold from now on.</summary>
+    public void Share(KvPage page)
+    {
+        page.AddReference();
+        _pages.Add(page);
+    }
+
+    /// <summary>Adds a copy of the first positions of another sequence's page.</summary>
+    public void AddCopy(KvPage page, int positions)
+    {
+        KvPage copy = memory.Page(FirstPage + _pages.Count);
+        foreach ((int offset, int length) in Layout.Parts(positions))
+            page.Bytes.Slice(offset, length).CopyTo(copy.Bytes[offset..]);
+        _pages.Add(copy);
+    }
+
+    /// <summary>Lets go of a page for another that has the same bits.</summary>
+    /// <param name="index">How many pages come before it in the layer; one that went already is left.</param>
+    /// <param name="page">The other, which both hold from now on.</param>
+    public void Exchange(int index, KvPage page)
+    {
+        if (index < FirstPage)
+            return;
+        page.AddReference();
+        _pages[index - FirstPage].Release();
+        _pages[index - FirstPage] = page;
+    }
+
     /// <summary>
     /// Stores one reserved position's keys and values, [KV heads · head dimension] each. Different positions may be stored by different threads.
     /// </summary>

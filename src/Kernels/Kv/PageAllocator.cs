@@ -9,8 +9,9 @@ namespace MeKi.Kernels.Kv;
 /// </summary>
 /// <param name="layout">What a page holds.</param>
 /// <param name="layers">Layers that take their pages here.</param>
+/// <param name="meter">Counts the pages' bytes; null where nobody does.</param>
 /// <exception cref="ArgumentOutOfRangeException">There are no kernels for the layout.</exception>
-internal sealed class PageAllocator(KvLayout layout, int layers)
+internal sealed class PageAllocator(KvLayout layout, int layers, KvMeter? meter = null)
 {
     private readonly Arena _first = new(checked(layers * layout.Checked().PageBytes), hugePages: false);
     private readonly Arena _later = new(checked(layers * layout.PageBytes), hugePages: true);
@@ -21,5 +22,5 @@ internal sealed class PageAllocator(KvLayout layout, int layers)
     /// <summary>A page of zeros.</summary>
     /// <param name="index">How many pages come before it in its layer.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public KvPage Page(int index) => new(layout, (index == 0 ? _first : _later).Allocate(layout.PageBytes));
+    public KvPage Page(int index) => new(layout, (index == 0 ? _first : _later).Allocate(layout.PageBytes), meter);
 }

@@ -1,14 +1,16 @@
-using System.Diagnostics;
+using MeKi.Model.Batching;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Generation;
 
 /// <summary>
-/// A continuation of a prompt, piece by piece. It is generated each time that it is enumerated, in the session that was given, which holds the prompt and what
-/// was generated afterwards, or in one of its own; <see cref="Statistics"/> tells how it went.
+/// A continuation of a prompt, piece by piece. It is generated each time that it is enumerated, together with all others of the model, in the session that was
+/// given, which holds the prompt and what was generated afterwards, or in memory of the model's own; <see cref="Statistics"/> tells how it went.
 /// </summary>
 public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
 {
+    private static readonly Action<object?> s_cancel = static request => ((EngineRequest)request!).Cancel();
+
     private readonly LoadedModel _model;
     private readonly MeKiSession? _session;
     private readonly int[] _prompt;
@@ -22,8 +24,9 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
     {
         if (prompt.Length == 0)
             throw new ArgumentException("The prompt has no tokens, and the model has none to start a text with.", nameof(prompt));
-        if (prompt.Length > model.Config.ContextLength)
-            throw new ContextOverflowException(prompt.Length, 0, model.Config.ContextLength);
+        int capacity = session?.ContextLength ?? model.Engine.Capacity;
+        if (prompt.Length > capacity)
+            throw new ContextOverflowException(prompt.Length, 0, capacity);
         if (prompt is [int first, int second, ..] && first == second && first == model.RequiredTokenizer.BosId && model.Logger is { } logger)
             GenerationLog.TwoBeginnings(logger, first);
         (_model, _session, _prompt, _options, _progress, _cancellation) = (model, session, prompt, options, progress, cancellationToken);
@@ -65,81 +68,42 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
 
     private async IAsyncEnumerator<TextPiece> RunAsync(CancellationToken enumeration)
     {
-        // The third reason to stop: the consumer leaves.
-        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(_cancellation, enumeration);
-        MeKiSession session = _session ?? MeKiSession.Create(_model);
-        session.BeginGeneration();
-        Stopwatch prefill = new(), decode = new();
+        _session?.BeginGeneration();
+        EngineRequest? request = null;
         FinishReason reason = FinishReason.Abandoned;
-        int generated = 0, passes = 0, reused = 0;
-        int keep = _options.KeepTokens < 0 ? _prompt.Length : Math.Min(_options.KeepTokens, _prompt.Length);
-        Task forward = Task.CompletedTask;
+        int given = 0;
         try
         {
-            Tokenizer tokenizer = _model.RequiredTokenizer;
-            TokenChoice choice = new(_options, _model);
-            PieceAssembler pieces = new(tokenizer.CreateDecoder(continues: true).Showing(_options.ShownTokens), _options.StopStrings);
-            float[] logits = new float[_model.Config.VocabularySize];
-            Task<int> prompt = Task.Run(() => Prefill(session, logits, prefill, left.Token), CancellationToken.None);
-            await Heed(prompt, enumeration).ConfigureAwait(false);
-            reused = await prompt.ConfigureAwait(false);
-            while (generated < _options.MaxTokens)
+            GenerationEngine engine = _model.Engine;
+            Continuation text = new(_model, _prompt, _options, _session?.ContextLength ?? engine.Capacity);
+            EngineRequest added = new(engine, text, _session, _progress);
+            // The third reason to stop is that the consumer leaves.
+            using CancellationTokenRegistration stop = _cancellation.UnsafeRegister(s_cancel, added), leave = enumeration.UnsafeRegister(s_cancel, added);
+            engine.Add(added);
+            request = added;
+            while (await request.WaitAsync().ConfigureAwait(false))
             {
-                ThrowIfCancelled(enumeration);
-                int token = choice.Next(session.Tokens, logits, _options.MaxTokens - generated);
-                if (tokenizer.IsEndOfText(token))
+                while (request.TryTake(out TextPiece piece))
                 {
-                    reason = FinishReason.EndOfSequence;
-                    break;
-                }
-                bool full = session.Position == session.ContextLength && !(_options.ContextShift && Dropped(session, keep) > 0);
-                bool last = ++generated == _options.MaxTokens || full;
-                if (!last)
-                    session.Prefetch(token, SessionUser.Pass);
-                pieces.Push(choice.Describe(token));
-                if (!last && !pieces.Stopped)
-                {
-                    passes++;
-                    forward = Task.Run(() => Decode(session, keep, token, logits, decode, left.Token), CancellationToken.None);
-                    choice.Prepare(_options.MaxTokens - generated);
-                }
-                if (pieces.TryTake(out TextPiece piece))
+                    ThrowIfCancelled(enumeration);
+                    given += piece.Tokens.Count;
                     yield return piece;
-                if (last || pieces.Stopped)
-                {
-                    reason = pieces.Stopped ? FinishReason.StopString : generated == _options.MaxTokens ? FinishReason.Length : FinishReason.ContextFull;
-                    break;
                 }
-                await Heed(forward, enumeration).ConfigureAwait(false);
             }
-            if (_options.MaxTokens == 0)
-                reason = FinishReason.Length;
-            if (pieces.TryFinish(out TextPiece rest))
-                yield return rest;
+            if (text.Reason is null)
+                ThrowIfCancelled(enumeration);
+            (reason, given) = (text.Reason ?? reason, text.Generated);
         }
         finally
         {
-            // The consumer may leave at a piece: the pass in progress still uses the session.
-            await left.CancelAsync().ConfigureAwait(false);
-            await forward.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            session.EndGeneration();
-            if (_session is null)
-                session.Dispose();
-            Statistics = new(_prompt.Length, generated, prefill.Elapsed, passes, decode.Elapsed, reason, reused);
-        }
-    }
-
-    // A pass knows the token that stands for all reasons to stop; the caller knows his own.
-    private async Task Heed(Task pass, CancellationToken enumeration)
-    {
-        try
-        {
-            await pass.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            ThrowIfCancelled(enumeration);
-            throw;
+            if (request is not null)
+            {
+                request.Cancel();
+                await request.Ended.ConfigureAwait(false);
+            }
+            _session?.EndGeneration();
+            Statistics = new(_prompt.Length, given, request?.PrefillTime ?? default, request?.DecodePasses ?? 0, request?.DecodeTime ?? default, reason,
+                Math.Max(request?.Reused ?? 0, 0));
         }
     }
 
@@ -147,35 +111,5 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
     {
         _cancellation.ThrowIfCancellationRequested();
         enumeration.ThrowIfCancellationRequested();
-    }
-
-    // How many tokens a shift drops: of those behind the kept ones the older half, as llama.cpp does.
-    private static int Dropped(MeKiSession session, int keep) => (session.Position - keep) / 2;
-
-    private int Prefill(MeKiSession session, float[] logits, Stopwatch time, CancellationToken cancellationToken)
-    {
-        time.Start();
-        int reused = session.Reuse(_prompt, SessionUser.Pass);
-        session.ForwardInGeneration(_prompt.AsSpan(reused), logits, _progress, cancellationToken);
-        time.Stop();
-        return reused;
-    }
-
-    private static void Decode(MeKiSession session, int keep, int token, float[] logits, Stopwatch time, CancellationToken cancellationToken)
-    {
-        time.Start();
-        if (session.Position == session.ContextLength)
-            Shift(session, keep, cancellationToken);
-        session.ForwardInGeneration([token], logits, null, cancellationToken);
-        time.Stop();
-    }
-
-    // The tokens that stay behind the kept ones are computed anew where they stand now: their values, not only their keys' angles, came from tokens that are
-    // gone.
-    private static void Shift(MeKiSession session, int keep, CancellationToken cancellationToken)
-    {
-        int[] rest = session.Tokens[(keep + Dropped(session, keep))..].ToArray();
-        session.Truncate(keep, SessionUser.Pass);
-        session.ForwardInGeneration(rest, [], null, cancellationToken);
     }
 }

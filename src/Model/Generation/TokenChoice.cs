@@ -28,6 +28,9 @@ internal sealed class TokenChoice
         _allowed = new ulong[_constraint?.Words ?? 0];
     }
 
+    /// <summary>Whether <see cref="Prepare"/> has something to find.</summary>
+    public bool HasMask => _constraint is not null;
+
     /// <summary>Chooses the next token.</summary>
     /// <param name="tokens">The session's so far.</param>
     /// <param name="logits">[V]; changed.</param>

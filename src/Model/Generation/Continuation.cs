@@ -1,0 +1,143 @@
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using MeKi.Model.Tokenization;
+
+namespace MeKi.Model.Generation;
+
+/// <summary>
+/// One generation, whoever computes it: tokens to pass on come out, their logits go in, pieces of text come out. For one thread at a time; what a grammar allows
+/// next is found meanwhile on another.
+/// </summary>
+internal sealed class Continuation : IThreadPoolWorkItem
+{
+    private const int NotAsked = 0, Asked = 1, Begun = 2, Found = 3;
+
+    private readonly GenerationOptions _options;
+    private readonly Tokenizer _tokenizer;
+    private readonly TokenChoice _choice;
+    private readonly PieceAssembler _pieces;
+    private readonly List<int> _tokens;
+    private readonly int _capacity, _keep;
+    private ExceptionDispatchInfo? _maskFailure;
+    private int _mask, _cut = int.MaxValue;
+
+    /// <param name="model">The model, which has a tokenizer.</param>
+    /// <param name="prompt">Its tokens, at least one.</param>
+    /// <param name="options">How tokens are chosen, and where the text ends.</param>
+    /// <param name="capacity">Tokens that there is room for; the prompt has no more.</param>
+    public Continuation(LoadedModel model, ReadOnlySpan<int> prompt, GenerationOptions options, int capacity)
+    {
+        (_options, _tokenizer, _capacity) = (options, model.RequiredTokenizer, capacity);
+        _choice = new(options, model);
+        _pieces = new(_tokenizer.CreateDecoder(continues: true).Showing(options.ShownTokens), options.StopStrings);
+        _tokens = [.. prompt];
+        _keep = options.KeepTokens < 0 ? prompt.Length : Math.Min(options.KeepTokens, prompt.Length);
+    }
+
+    /// <summary>The tokens so far, those of the prompt first. Those that were not passed on yet are to be passed on together, and of the last the logits are
+    /// wanted.</summary>
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>How many tokens.</summary>
+    public int Count => _tokens.Count;
+
+    /// <summary>Behind how many tokens all that was passed on is void, since the last <see cref="Accept"/>; <see cref="int.MaxValue"/> for nothing. Asked for
+    /// once.</summary>
+    public int TakeCut()
+    {
+        int cut = _cut;
+        _cut = int.MaxValue;
+        return cut;
+    }
+
+    /// <summary>Of how many of the last tokens the logits are wanted.</summary>
+    public int Wanted { get; } = 1;
+
+    /// <summary>Tokens that were generated.</summary>
+    public int Generated { get; private set; }
+
+    /// <summary>Why it ended; null while it goes on.</summary>
+    public FinishReason? Reason { get; private set; }
+
+    /// <summary>Whether the caller's code is asked for each token.</summary>
+    public bool HasProcessor => _options.LogitsProcessor is not null;
+
+    /// <summary>Takes the logits of the last tokens and chooses what follows them.</summary>
+    /// <param name="logits">[<see cref="Wanted"/> × V]; changed.</param>
+    /// <exception cref="InvalidLogitsException">They are not numbers that a token could be chosen from.</exception>
+    public void Accept(Span<float> logits)
+    {
+        if (_options.MaxTokens == 0)
+        {
+            Reason = FinishReason.Length;
+            return;
+        }
+        AwaitMask();
+        int token = _choice.Next(Tokens, logits, _options.MaxTokens - Generated);
+        if (_tokenizer.IsEndOfText(token))
+        {
+            Reason = FinishReason.EndOfSequence;
+            return;
+        }
+        bool isFull = Count == _capacity, isLast = ++Generated == _options.MaxTokens || (isFull && !(_options.ContextShift && Dropped > 0));
+        _pieces.Push(_choice.Describe(token));
+        if (_pieces.Stopped || isLast)
+        {
+            Reason = _pieces.Stopped ? FinishReason.StopString : Generated == _options.MaxTokens ? FinishReason.Length : FinishReason.ContextFull;
+            return;
+        }
+        if (isFull)
+        {
+            _tokens.RemoveRange(_keep, Dropped);
+            _cut = _keep;
+        }
+        _tokens.Add(token);
+        AskForMask();
+    }
+
+    /// <summary>Gives the next piece of text, if there is one: at most one after each <see cref="Accept"/>, and another at the end.</summary>
+    public bool TryTake(out TextPiece piece) => _pieces.TryTake(out piece);
+
+    /// <summary>Gives what is left of a text that has ended, if there is any.</summary>
+    public bool TryFinish(out TextPiece piece) => _pieces.TryFinish(out piece);
+
+    // The tokens that stay behind the kept ones are computed anew where they stand now: their values, not only their keys' angles, came from tokens that are
+    // gone. Of those behind the kept ones the older half goes, as in llama.cpp.
+    private int Dropped => (Count - _keep) / 2;
+
+    private void AskForMask()
+    {
+        if (!_choice.HasMask)
+            return;
+        Volatile.Write(ref _mask, Asked);
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    // Whoever comes first finds it: no pool thread may have come to it yet.
+    private void AwaitMask()
+    {
+        if (Interlocked.CompareExchange(ref _mask, NotAsked, Asked) is Begun or Found)
+        {
+            SpinWait spin = default;
+            while (Volatile.Read(ref _mask) != Found)
+                spin.SpinOnce();
+        }
+        Volatile.Write(ref _mask, NotAsked);
+        _maskFailure?.Throw();
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (Interlocked.CompareExchange(ref _mask, Begun, Asked) != Asked)
+            return;
+        try
+        {
+            _choice.Prepare(_options.MaxTokens - Generated);
+        }
+        catch (Exception failure)
+        {
+            _maskFailure = ExceptionDispatchInfo.Capture(failure);
+        }
+        Volatile.Write(ref _mask, Found);
+    }
+}
