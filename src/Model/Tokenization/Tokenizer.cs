@@ -69,15 +69,16 @@ public abstract class Tokenizer
     internal abstract TokenizerData Data { get; }
 
     /// <summary>Loads a tokenizer without its model.</summary>
-    /// <param name="path">A <c>.gguf</c> file, a <c>tokenizer.json</c>, or a folder that has a <c>model.gguf</c> or a <c>tokenizer.json</c>.</param>
+    /// <param name="path">A <c>.gguf</c> file, a <c>tokenizer.json</c>, SentencePiece's <c>tokenizer.model</c>, or a folder that has one of these; of several
+    /// the first of <c>model.gguf</c>, <c>tokenizer.json</c>, <c>tokenizer.model</c>.</param>
     /// <exception cref="ModelFileException">The file is missing, damaged or has a tokenizer of a kind that is not supported.</exception>
     public static Tokenizer Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
-            path = Path.Combine(path, File.Exists(Path.Combine(path, ModelFiles.ModelName)) ? ModelFiles.ModelName : TokenizerJson.FileName);
-        if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
-            return TokenizerJson.Load(path);
+            path = File.Exists(Path.Combine(path, ModelFiles.ModelName)) ? Path.Combine(path, ModelFiles.ModelName) : TokenizerFolder.PathIn(path);
+        if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".model", StringComparison.OrdinalIgnoreCase))
+            return TokenizerFolder.Load(path);
         using GgufFile file = GgufFile.Open(path);
         return GgufTokenizer.Load(file.Metadata);
     }
