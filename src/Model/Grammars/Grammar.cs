@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using MeKi.Model.Grammars.Calls;
 using MeKi.Model.Grammars.Gbnf;
 using MeKi.Model.Grammars.Masks;
 using MeKi.Model.Grammars.Matching;
@@ -7,7 +8,9 @@ using MeKi.Model.Grammars.Networks;
 using MeKi.Model.Grammars.Regexes;
 using MeKi.Model.Grammars.Schemas;
 using MeKi.Model.Grammars.Schemas.Matching;
+using MeKi.Model.Replies;
 using MeKi.Model.Tokenization;
+using Microsoft.Extensions.AI;
 
 namespace MeKi.Model.Grammars;
 
@@ -77,6 +80,38 @@ public sealed class Grammar
         // What cannot be enforced must be found now, not in an answer.
         SchemaExplorer.Explore(root);
         return new((vocabulary, isOffered) => new JsonStart(root, isOffered, vocabulary is null ? Encoding.UTF8.GetByteCount : vocabulary.Tokens), warnings);
+    }
+
+    /// <summary>
+    /// A reply with tool calls as the model's family writes them: free text until a call begins, and then a tool that there is, with arguments that are valid
+    /// against its schema. Calls end the reply. Reasoning may come before. Where calls are required, nothing but reasoning does.
+    /// </summary>
+    /// <param name="format">How the model writes.</param>
+    /// <param name="tools">The tools.</param>
+    /// <param name="mode">Whether tools may be called, must be, which; null for <see cref="ChatToolMode.Auto"/>.</param>
+    /// <param name="allowMultiple">Whether a reply may have more than one call.</param>
+    /// <param name="opensReasoning">Whether the prompt ends within reasoning (<see cref="ReplyFormat.OpensReasoning"/>).</param>
+    /// <exception cref="GrammarException">The format has no tool calls, a tool's schema cannot be enforced, or a tool that must be called is
+    /// missing.</exception>
+    /// <exception cref="ArgumentException">Two tools have one name.</exception>
+    public static Grammar ForToolCalls(
+        ReplyFormat format, IEnumerable<AIFunctionDeclaration> tools, ChatToolMode? mode = null, bool allowMultiple = true, bool opensReasoning = false)
+    {
+        ArgumentNullException.ThrowIfNull(format);
+        ArgumentNullException.ThrowIfNull(tools);
+        string? only = (mode as RequiredChatToolMode)?.RequiredFunctionName;
+        CallRules rules = new(mode is not NoneChatToolMode, mode is RequiredChatToolMode, allowMultiple, opensReasoning);
+        OfferedTool[] offered = [.. tools.Where(tool => rules.IsAllowed && (only is null || tool.Name == only))
+            .Select(static tool => new OfferedTool(tool.Name, tool.JsonSchema))];
+        if (rules.IsRequired && offered.Length == 0)
+            throw new GrammarException("tools", "", only is null ? "there is none, and one must be called" : $"{UntrustedText.Quote(only)} is none of them");
+        if (offered.DistinctBy(static tool => tool.Name).Count() < offered.Length)
+            throw new ArgumentException("Two tools have one name.", nameof(tools));
+        rules = rules with { IsAllowed = offered.Length > 0 };
+        if (rules.IsAllowed)
+            CallScripts.Check(format, offered);
+        return new((vocabulary, isOffered) => CallScripts.Write(format, offered, rules, vocabulary, isOffered),
+            [.. offered.SelectMany(static tool => tool.Warnings)]);
     }
 
     /// <summary>

@@ -10,6 +10,18 @@ internal class JsonCalls : CallSyntax
 {
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 128 };
 
+    /// <summary>Whether the model writes a list of calls behind one marker.</summary>
+    public bool IsList { get; init; }
+
+    /// <summary>The member that numbers the calls, where the model writes one.</summary>
+    public string? NumberKey { get; init; }
+
+    /// <summary>The member that names the tool.</summary>
+    public string NameKey { get; init; } = "name";
+
+    /// <summary>The member that has the arguments.</summary>
+    public string ArgumentsKey { get; init; } = "arguments";
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         if (!SkipAny(ref text, Openers, out string? opener))

@@ -12,6 +12,12 @@ internal sealed class MarkedCalls : JsonCalls
 
     public override string[] Inner => [Separator];
 
+    /// <summary>Stands before a tool's name.</summary>
+    public string BeforeName { get; init; } = "";
+
+    /// <summary>Whether the arguments stand in a block of code.</summary>
+    public bool IsFenced { get; init; }
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         string? opener = null;

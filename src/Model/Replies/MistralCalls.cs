@@ -5,6 +5,12 @@ internal sealed class MistralCalls : JsonCalls
 {
     public override string[] Inner => ["[CALL_ID]", "[ARGS]"];
 
+    /// <summary>Whether the model writes a name and its arguments, and not a list.</summary>
+    public bool IsNamed { get; init; }
+
+    /// <summary>Whether it names its calls between the two.</summary>
+    public bool HasId { get; init; }
+
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
         if (!text.Take(Openers[0]))

@@ -36,9 +36,7 @@ internal sealed class OfferedTools(IReadOnlyDictionary<string, JsonElement>? sch
     /// </summary>
     public string ToJson(string tool, string parameter, ReadOnlySpan<char> value)
     {
-        Kinds kinds = Kinds.None;
-        if (schemas is not null && schemas.TryGetValue(tool, out JsonElement root) && Member(Member(root, "properties"), parameter) is { } schema)
-            kinds = KindsOf(schema, root, 0);
+        Kinds kinds = KindsOf(tool, parameter);
         if (kinds == Kinds.String)
             return ReplyCursor.Quoted(value);
         ReadOnlySpan<char> word = value.Trim();
@@ -62,6 +60,13 @@ internal sealed class OfferedTools(IReadOnlyDictionary<string, JsonElement>? sch
         }
         return ReplyCursor.Quoted(value);
     }
+
+    /// <summary>Whether an argument that comes as bare text is that text, or may be: the schema says so, or says nothing.</summary>
+    public bool MayBeText(string tool, string parameter) => KindsOf(tool, parameter) is var kinds && (kinds == Kinds.None || kinds.HasFlag(Kinds.String));
+
+    private Kinds KindsOf(string tool, string parameter) =>
+        schemas is not null && schemas.TryGetValue(tool, out JsonElement root) && Member(Member(root, "properties"), parameter) is { } schema
+            ? KindsOf(schema, root, 0) : Kinds.None;
 
     private static Kinds KindsOf(JsonElement schema, JsonElement root, int depth)
     {

@@ -36,24 +36,31 @@ internal static class ReplyFamilies
             ParameterNameEnds = ["</arg_key>", "<arg_value>"],
             ParameterClose = "</arg_value>",
         }),
-        ("mistral", ["[TOOL_CALLS]"], new MistralCalls { Openers = ["[TOOL_CALLS]"], Closers = ["[/TOOL_CALLS]"] }),
-        ("deepseek", ["<｜tool▁call▁begin｜>"], new MarkedCalls
-        {
-            Openers = ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>"],
-            Separator = "<｜tool▁sep｜>",
-            Closers = ["<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"],
-        }),
+        ("mistral", ["[CALL_ID]"], Mistral(isNamed: true, hasId: true)),
+        ("mistral", ["[ARGS]"], Mistral(isNamed: true)),
+        ("mistral", ["[TOOL_CALLS]"], Mistral()),
+        ("deepseek", ["tool['type'] + '<｜tool▁sep｜>'"], DeepSeek(isFenced: true)),
+        ("deepseek", ["<｜tool▁call▁begin｜>"], DeepSeek()),
         ("kimi", ["<|tool_call_argument_begin|>"], new MarkedCalls
         {
             Openers = ["<|tool_calls_section_begin|>", "<|tool_call_begin|>"],
             Separator = "<|tool_call_argument_begin|>",
+            BeforeName = "functions.",
             Closers = ["<|tool_call_end|>", "<|tool_calls_section_end|>"],
         }),
-        ("command-r", ["<|START_ACTION|>"], new JsonCalls { Openers = ["<|START_ACTION|>"], Closers = ["<|END_ACTION|>"] }),
+        ("command-r", ["<|START_ACTION|>"], new JsonCalls
+        {
+            Openers = ["<|START_ACTION|>"],
+            Closers = ["<|END_ACTION|>"],
+            IsList = true,
+            NumberKey = "tool_call_id",
+            NameKey = "tool_name",
+            ArgumentsKey = "parameters",
+        }),
         ("lfm2", ["<|tool_call_start|>", "<|tool_list_start|>"], new PythonCalls { Openers = ["<|tool_call_start|>"], Closers = ["<|tool_call_end|>"] }),
         ("granite", ["<|tool_call|>"], Lists()),
         ("phi", ["<|/tool|>", "functools["], Lists()),
-        ("nemotron", ["<TOOLCALL>"], new JsonCalls { Openers = ["<TOOLCALL>"], Closers = ["</TOOLCALL>"] }),
+        ("nemotron", ["<TOOLCALL>"], new JsonCalls { Openers = ["<TOOLCALL>"], Closers = ["</TOOLCALL>"], IsList = true }),
         ("hermes", ["<tool_call>"], Hermes),
         ("llama-3", ["<|python_tag|>", "ipython", "{\"name\": function name"], new PythonCalls
         {
@@ -61,6 +68,7 @@ internal static class ReplyFamilies
             StartOpeners = ["{"],
             Between = $"{ReplySpace.Characters};,",
             IsMethod = true,
+            ArgumentsKey = "parameters",
         }),
     ];
 
@@ -92,6 +100,19 @@ internal static class ReplyFamilies
         Openers = ["<|tool_call|>", "<tool_call>", "functools"],
         NextOpeners = ["{"],
         Closers = ["<|/tool_call|>", "</tool_call>"],
+        IsList = true,
+    };
+
+    private static MistralCalls Mistral(bool isNamed = false, bool hasId = false) =>
+        new() { Openers = ["[TOOL_CALLS]"], Closers = ["[/TOOL_CALLS]"], IsList = !isNamed, IsNamed = isNamed, HasId = hasId };
+
+    private static MarkedCalls DeepSeek(bool isFenced = false) => new()
+    {
+        Openers = ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>"],
+        Separator = "<｜tool▁sep｜>",
+        BeforeName = isFenced ? "function<｜tool▁sep｜>" : "",
+        IsFenced = isFenced,
+        Closers = ["<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"],
     };
 
     // <function=name><parameter=key>value</parameter></function>

@@ -40,6 +40,8 @@ public sealed class ReplyFormat
     /// <summary>Whether the model marks reasoning.</summary>
     internal bool Reasons => _reasoning.Length > 0;
 
+    internal IReadOnlyList<ReasoningMarks> Reasoning => _reasoning;
+
     internal bool IsPlain { get; }
 
     internal ReplyMarkers Markers { get; }

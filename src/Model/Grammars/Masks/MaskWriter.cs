@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MeKi.Model.Grammars.Calls;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Networks;
 using MeKi.Model.Grammars.Texts;
@@ -17,6 +18,9 @@ internal sealed class MaskWriter(TokenTrie trie)
     private int _most;
 
     public TokenTrie Trie => trie;
+
+    /// <summary>Words of 64 bits of a mask.</summary>
+    public int Words => _bits.Length;
 
     /// <summary>Whether a token was left out because the text would become too long.</summary>
     public bool WasCut { get; private set; }
@@ -87,6 +91,18 @@ internal sealed class MaskWriter(TokenTrie trie)
         return true;
     }
 
+    /// <summary>Adds the tokens that may follow in free text.</summary>
+    public void AddFree(TextMask mask)
+    {
+        Or(mask.Stay);
+        foreach ((int node, MatchState state) in mask.Exits)
+        {
+            if (Allows(state))
+                Set(trie.TokensAt(node));
+            Walk(trie, node, state);
+        }
+    }
+
     /// <summary>Adds tokens that are known.</summary>
     public void Or(ReadOnlySpan<ulong> bits)
     {
@@ -109,6 +125,9 @@ internal sealed class MaskWriter(TokenTrie trie)
         WasCut = true;
         return false;
     }
+
+    /// <summary>Whether so many tokens more are few enough.</summary>
+    public bool Allows(int rest) => rest <= _most;
 
     private void Clear(ReadOnlySpan<int> tokens)
     {

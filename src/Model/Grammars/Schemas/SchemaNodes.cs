@@ -13,6 +13,9 @@ internal static class SchemaNodes
     /// <summary>Every value.</summary>
     public static Literal True { get; } = new(new(0, "") { IsPlain = true }, true);
 
+    /// <summary>Every object.</summary>
+    public static Literal Object { get; } = new(new(NextId(), "") { Types = JsonTypes.Object }, true);
+
     /// <summary>No value.</summary>
     public static Literal False { get; } = True.Not;
 

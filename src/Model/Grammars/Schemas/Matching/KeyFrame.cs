@@ -20,6 +20,9 @@ internal sealed class KeyFrame : TextFrame
         Array.Fill(_rests, -1);
     }
 
+    /// <summary>How many arrays and objects are open around the key's object.</summary>
+    public int Depth => _open.Level.Depth;
+
     /// <inheritdoc/>
     public override bool NeedsText => true;
 

@@ -50,6 +50,12 @@ internal sealed class ObjectState : JsonState
     private ObjectState(OpenObject open, Place at, Blanks blanks)
         : base(open.Level.Limits, open.Level.Depth + 1, blanks) => (_open, _at) = (open, at);
 
+    /// <summary>How many arrays and objects are open around it.</summary>
+    public int Depth => _open.Level.Depth;
+
+    /// <summary>Whether a property must follow.</summary>
+    public bool IsBehindComma => _at == Place.Comma;
+
     /// <inheritdoc/>
     public override int Rest => _at == Place.Comma ? Math.Min(Costs.Add(1, Key()!.Rest), _open.RestWithProperty - 1) : _open.Rest;
 
