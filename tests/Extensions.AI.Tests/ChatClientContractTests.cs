@@ -257,6 +257,8 @@ public sealed class ChatClientContractTests(TalkingModel talking)
         ChatResponse second = await _client.GetResponseAsync(messages, TalkingModel.Short());
         int[] known = [.. before.PromptTokens, .. before.Tokens.Select(token => token.Id)];
         Assert.Equal(known, ((ChatReply)second.RawRepresentation!).PromptTokens.Take(known.Length));
+        // The last token of an answer is chosen and not computed.
+        Assert.Equal(known.Length - 1, second.Usage!.CachedInputTokenCount);
     }
 
     [Fact]
