@@ -50,8 +50,19 @@ internal static class FixedMath
     /// <summary>e^x of each value, in place; zero below −708, infinity above 709.</summary>
     public static void Exp(Span<double> x)
     {
-        int i = 0;
-        for (; i + Vector<double>.Count <= x.Length; i += Vector<double>.Count)
+        int i = 0, width = Vector<double>.Count;
+        // Four at once: each is a chain of dependent steps.
+        for (; i + 4 * width <= x.Length; i += 4 * width)
+        {
+            Span<double> some = x.Slice(i, 4 * width);
+            Vector<double> a = Exp(new Vector<double>(some)), b = Exp(new Vector<double>(some[width..]));
+            Vector<double> c = Exp(new Vector<double>(some[(2 * width)..])), d = Exp(new Vector<double>(some[(3 * width)..]));
+            a.CopyTo(some);
+            b.CopyTo(some[width..]);
+            c.CopyTo(some[(2 * width)..]);
+            d.CopyTo(some[(3 * width)..]);
+        }
+        for (; i + width <= x.Length; i += width)
             Exp(new Vector<double>(x[i..])).CopyTo(x[i..]);
         for (; i < x.Length; i++)
             x[i] = Exp(x[i]);

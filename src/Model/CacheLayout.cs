@@ -28,6 +28,17 @@ internal sealed class CacheLayout
     /// <summary>The layers that hold keys and values, in order.</summary>
     public IReadOnlyList<CachedLayer> Layers { get; }
 
+    /// <summary>How many of so many tokens, appended behind a position, can be forgotten again while all others stay.</summary>
+    public int Revocable(int position, int most)
+    {
+        for (int i = 0; i < Layers.Count && most > 0; i++)
+        {
+            while (most > 0 && Layers[i].FirstPage(position + most) != Layers[i].FirstPage(position))
+                most--;
+        }
+        return Math.Max(most, 0);
+    }
+
     /// <summary>Bytes of a page of every layer.</summary>
     public long BlockBytes => Layers.Sum(layer => layer.Pages.PageBytes);
 

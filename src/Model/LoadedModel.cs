@@ -190,8 +190,8 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             rows = source.Config.HasTable ? source.OpenTable(options.Rows) : null;
-            string tokenizer = Path.Combine(path, TokenizerJson.FileName);
-            TextFiles text = new(File.Exists(tokenizer) ? TokenizerJson.Load(tokenizer) : null,
+            string tokenizer = TokenizerFolder.PathIn(path);
+            TextFiles text = new(File.Exists(tokenizer) ? TokenizerFolder.Load(tokenizer) : null,
                 ChatTemplateFiles.OfFolder(path), SamplingDefaults.OfFolder(path, source.Warnings));
             return new(source, rows, text, options, loaded);
         }

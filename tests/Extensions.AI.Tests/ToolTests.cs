@@ -61,7 +61,10 @@ public sealed class ToolTests(TalkingModel talking)
     [Fact]
     public async Task An_answer_of_a_form_may_be_a_call_or_come_behind_reasoning()
     {
-        ChatOptions form = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(System.Text.Json.JsonElement.Parse("""{"enum": [{"a": 1}, {"b": 2}]}""")) };
+        ChatOptions form = new()
+        {
+            ResponseFormat = ChatResponseFormat.ForJsonSchema(System.Text.Json.JsonElement.Parse("""{"enum": [{"a": 1}, {"b": 2}]}""")),
+        };
         Assert.IsType<FunctionCallContent>(Assert.Single((await Said(
             "<tool_call>{\"name\": \"time\", \"arguments\": {\"utc\": true}}</tool_call>", form.Clone())).Messages[0].Contents));
         ChatResponse thought = await Said("<think>Hm.</think>{\"a\": 1}", form.Clone());

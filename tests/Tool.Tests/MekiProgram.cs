@@ -100,6 +100,27 @@ internal static partial class MekiProgram
         }
     }
 
+    /// <summary>Runs the program, talks with it over its standard streams, and gives what came of it; its standard input is closed then.</summary>
+    public static async Task<ProgramResult> Converse(Func<Process, CancellationToken, Task> talk, params string[] arguments)
+    {
+        using Process process = Process.Start(Start(Host, [Program, .. arguments]))!;
+        using CancellationTokenSource patience = new(Patience);
+        try
+        {
+            Task<string> errors = process.StandardError.ReadToEndAsync(patience.Token);
+            await talk(process, patience.Token);
+            process.StandardInput.Close();
+            string output = await process.StandardOutput.ReadToEndAsync(patience.Token);
+            await process.WaitForExitAsync(patience.Token);
+            return new(process.ExitCode, output, (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+
     /// <summary>Sends a signal to a process. It fails if the process has ended, which its exit code tells.</summary>
     // Not the program kill: it may take longer to start than what it is to interrupt.
     public static void Signal(Process process, int signal) => _ = Kill(process.Id, signal);

@@ -183,7 +183,7 @@ internal sealed class ChatLoop(Conversation conversation, ChatInput input, Gener
         using IDisposable interrupts = TerminationSignals.Intercept(stop.Cancel);
         ChatReply reply = ask(stop.Token);
         TextOutput output = new(cancellation);
-        bool dimmed = false;
+        bool dimmed = false, thinks = false;
         try
         {
             await foreach (ReplyEvent part in reply.ConfigureAwait(false))
@@ -191,8 +191,8 @@ internal sealed class ChatLoop(Conversation conversation, ChatInput input, Gener
                 if (part is ReplyReasoning && thinking != "show")
                     continue;
                 bool dim = part is ReplyReasoning && StageProgress.TakesEscapeSequences && !Console.IsOutputRedirected;
-                string before = dim == dimmed ? "" : dim ? "\u001b[2m" : "\u001b[0m\n";
-                dimmed = dim;
+                string before = (dim == dimmed ? "" : dim ? "\u001b[2m" : "\u001b[0m") + (thinks && part is not ReplyReasoning ? "\n" : "");
+                (dimmed, thinks) = (dim, part is ReplyReasoning);
                 await output.WriteAsync(before + part switch
                 {
                     ReplyText text => text.Text,
@@ -215,5 +215,6 @@ internal sealed class ChatLoop(Conversation conversation, ChatInput input, Gener
     private string Stats() => _last is not { } run ? "nothing was answered yet" : string.Create(CultureInfo.InvariantCulture,
         $"{run.PromptTokens} tokens of prompt, {run.ReusedTokens} of them computed before | prefill {run.PrefillTokensPerSecond:f1} tokens/s"
         + $" | {run.GeneratedTokens} generated, {run.DecodeTokensPerSecond:f1} tokens/s"
+        + $"{(run.DraftedTokens > 0 ? $" | {run.AcceptedTokens} of {run.DraftedTokens} guesses right" : "")}"
         + $" | {conversation.Position} of {conversation.Model.Config.ContextLength} in the context");
 }

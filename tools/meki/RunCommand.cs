@@ -147,6 +147,7 @@ internal static class RunCommand
 
     private static string Facts(GenerationStatistics run, StoreCounters rows) => string.Create(CultureInfo.InvariantCulture,
         $"{run.PromptTokens}+{run.GeneratedTokens} tokens | prefill {run.PrefillTokensPerSecond:f1} tokens/s | decode {run.DecodeTokensPerSecond:f1} tokens/s"
+        + $"{(run.DraftedTokens > 0 ? $" | {run.AcceptedTokens} of {run.DraftedTokens} guesses right" : "")}"
         + $" | resident {Environment.WorkingSet / 1e6:f0} MB"
         + $" | {rows.RowsRead} rows, {rows.BytesRead / 1e3:f1} kB read from storage | waited {rows.WaitTime.TotalMilliseconds:f2} ms for rows");
 }

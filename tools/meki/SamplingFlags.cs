@@ -38,6 +38,9 @@ internal sealed class SamplingFlags
 
     private readonly NumberOption<float> _tau = Amount("--mirostat-ent", [], "The surprise that Mirostat aims at, in bits.", 0, 1000, "5");
     private readonly NumberOption<float> _eta = Amount("--mirostat-lr", [], "How fast Mirostat learns.", 0, 1000, "0.1");
+    private readonly NumberOption<int> _lookup = new("--lookup", [],
+        "Guess up to so many tokens at once from the text so far; the same text, in fewer passes where it repeats itself. 0 is off.", 0, 15, 0);
+
     private readonly NumberOption<int> _seed = new("--seed", ["-s"], "Make sampling repeatable.", int.MinValue, int.MaxValue);
     private readonly Option<string?> _samplers = new("--samplers")
     {
@@ -73,7 +76,7 @@ internal sealed class SamplingFlags
     public void AddTo(Command command) => Array.ForEach<Option>(
         [
             _tokens, _temperature, _topK, _topP, _minP, _typical, _nSigma, _xtc, _xtcThreshold, _repeat, _frequency, _presence, _recent,
-            _dry, _dryBase, _dryLength, _dryRecent, _mirostat, _tau, _eta, _samplers, _bias, _seed,
+            _dry, _dryBase, _dryLength, _dryRecent, _mirostat, _tau, _eta, _samplers, _bias, _seed, _lookup,
         ],
         command.Add);
 
@@ -103,6 +106,7 @@ internal sealed class SamplingFlags
         LogitBias = parsed.GetValue(_bias) is { Length: > 0 } biases
             ? biases.GroupBy(each => each.Key).ToDictionary(each => each.Key, each => each.Last().Value) : null,
         Seed = parsed.GetValue(_seed),
+        PromptLookup = _lookup.Of(parsed),
     };
 
     private static NumberOption<float> Amount(string name, string[] aliases, string description, float least, float most, string fallback) =>

@@ -123,6 +123,8 @@ internal sealed class EngineRequest
         }
         DecodeTime += time;
         DecodePasses += hasLogits ? 1 : 0;
+        if (hasLogits)
+            Text.Lookup.Computed(time);
     }
 
     /// <summary>Gives the caller what text there is.</summary>

@@ -245,6 +245,7 @@ internal sealed class GenerationEngine : IDisposable
     private void Preempt(EngineRequest request)
     {
         _memory.Release(request, hasEnded: false);
+        request.Text.DropGuesses();
         lock (_lock)
         {
             _live.Remove(request);

@@ -92,6 +92,19 @@ public sealed class ChatReply : IAsyncEnumerable<ReplyEvent>
         });
     }
 
+    /// <summary>Likewise for a prompt that is tokens already, whatever the request's messages are.</summary>
+    internal static ChatReply OfTokens(LoadedModel model, MeKiSession session, KnownText prompt, ChatRequest request, IProgress<WorkProgress>? progress,
+        Action<KnownText?, ChatMessage> completed, CancellationToken cancellationToken)
+    {
+        ReplyFormat format = ReplyFormat.FromTemplate((request.Template ?? model.ChatTemplate.Value).Source);
+        if (!request.Tools.Any())
+            format = format.WithoutCalls();
+        GenerationOptions options = (request.Options ?? new()) with { ShownTokens = format.ControlTokens(model.RequiredTokenizer) };
+        ReplyParser parser = new(format, prompt.Text,
+            request.Tools.OfType<AIFunctionDeclaration>().ToDictionary(function => function.Name, function => function.JsonSchema));
+        return new(prompt, session.GenerateAsync([.. prompt.Tokens], options, progress, cancellationToken), parser, options.StopStrings.Count > 0, completed);
+    }
+
     private async IAsyncEnumerator<ReplyEvent> RunAsync(CancellationToken cancellationToken)
     {
         StringBuilder text = new(_prompt.Text);

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using MeKi.Model.Files;
 using MeKi.Model.Generation;
@@ -58,6 +59,10 @@ public sealed class Conversation : IDisposable
     /// <summary>Variables of the template, such as <c>enable_thinking</c>.</summary>
     public JsonObject Variables { get; } = [];
 
+    /// <summary>The tokens of the last prompt and its reply, without the one that ended the reply. Empty before the first reply, and where a stop string cut the
+    /// text within a token.</summary>
+    public IReadOnlyList<int> Tokens => _known.Tokens;
+
     /// <summary>Tokens of the conversation in the KV cache.</summary>
     public int Position => _session.Position;
 
@@ -91,6 +96,23 @@ public sealed class Conversation : IDisposable
     public ChatReply ReplyAsync(
         GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
         ChatReply.Of(Model.Loaded, _session, _known, Request() with { Options = options ?? new() }, progress, Complete, cancellationToken);
+
+    /// <summary>
+    /// Gives the model's reply to a prompt that is tokens already, whatever the messages are: it is taken apart and becomes a message as any other. What prompt
+    /// and conversation begin with in common is not computed again, so <see cref="Tokens"/> and what is new make the next prompt.
+    /// </summary>
+    /// <param name="prompt">Token ids, at least one, those that begin and end turns among them; copied.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="progress">Told how far the prompt is.</param>
+    /// <param name="cancellationToken">Ends the reply after the token in progress.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token id is outside the vocabulary.</exception>
+    /// <exception cref="ArgumentException">The prompt has no tokens.</exception>
+    /// <exception cref="ContextOverflowException">The prompt is longer than the model's context.</exception>
+    /// <exception cref="InvalidOperationException">A reply is in progress.</exception>
+    public ChatReply ReplyAsync(
+        ReadOnlySpan<int> prompt, GenerationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        ChatReply.OfTokens(Model.Loaded, _session, new(Spell(prompt), prompt.ToArray()), Request() with { Options = options ?? new() }, progress, Complete,
+            cancellationToken);
 
     /// <summary>The prompt that the next reply continues.</summary>
     /// <exception cref="ChatTemplateException">The template refuses the messages.</exception>
@@ -163,4 +185,14 @@ public sealed class Conversation : IDisposable
     }
 
     private ChatRequest Request() => new() { Messages = Messages, Tools = Tools, Variables = Variables, Template = Template };
+
+    // With the names of control tokens, which a parser looks for.
+    private string Spell(ReadOnlySpan<int> tokens)
+    {
+        TokenDecoder decoder = _tokenizer.CreateDecoder();
+        StringBuilder text = new();
+        foreach (int token in tokens)
+            text.Append(decoder.Append(token)).Append(_tokenizer.KindOf(token) == TokenKind.Control ? _tokenizer.TokenText(token) : "");
+        return text.Append(decoder.Finish()).ToString();
+    }
 }

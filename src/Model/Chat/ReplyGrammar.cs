@@ -22,7 +22,7 @@ internal static class ReplyGrammar
         if (request.Options?.Grammar is { } own)
         {
             return form is null && request.ToolMode is not RequiredChatToolMode ? own
-                : throw new ArgumentException("A grammar says what the reply is, and so does a response format or a tool that must be called: give one of them.",
+                : throw new ArgumentException("A grammar says what the reply is, and so does a response format or a tool that must be called: give one.",
                     nameof(request));
         }
         bool isAny = request.ToolMode is NoneChatToolMode ? prompt.Format.Calls is null : tools.Length == 0 && request.ToolMode is not RequiredChatToolMode;

@@ -72,8 +72,8 @@ public static class Converter
         string checkpoint, string folder, ConverterOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         using HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(checkpoint);
-        string tokenizerPath = Path.Combine(checkpoint, TokenizerJson.FileName);
-        Tokenizer? tokenizer = File.Exists(tokenizerPath) ? TokenizerJson.Load(tokenizerPath) : null;
+        string tokenizerPath = TokenizerFolder.PathIn(checkpoint);
+        Tokenizer? tokenizer = File.Exists(tokenizerPath) ? TokenizerFolder.Load(tokenizerPath) : null;
         tokenizer?.CheckFits(source.Config, source.Path);
         TrainingFormLayer[]? trainingForm = TrainingFormLayer.Load(source, source.Config, null);
         GgufMetadata metadata = new(Path.Combine(folder, ModelFiles.ModelName));

@@ -76,6 +76,15 @@ internal readonly struct JsonPlace(string file, string place, JsonElement elemen
     public float Number() =>
         element.ValueKind == JsonValueKind.Number && element.TryGetSingle(out float value) ? value : throw Fault("is not a number", "Correct it");
 
+    /// <summary>The fields of an object, in order.</summary>
+    public IEnumerable<(string Name, JsonPlace Value)> Members()
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+            throw Fault("is not an object");
+        var (source, path) = (file, place);
+        return element.EnumerateObject().Select(member => (member.Name, new JsonPlace(source, $"{path}.{UntrustedText.Quote(member.Name)}", member.Value)));
+    }
+
     public IEnumerable<JsonPlace> Items()
     {
         if (element.ValueKind != JsonValueKind.Array)

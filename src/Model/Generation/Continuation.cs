@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using MeKi.Kernels.Kv;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Generation;
@@ -17,6 +18,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
     private readonly TokenChoice _choice;
     private readonly PieceAssembler _pieces;
     private readonly List<int> _tokens;
+    private readonly CacheLayout _layout;
     private readonly int _capacity, _keep;
     private ExceptionDispatchInfo? _maskFailure;
     private int _mask, _cut = int.MaxValue;
@@ -31,6 +33,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
         _choice = new(options, model);
         _pieces = new(_tokenizer.CreateDecoder(continues: true).Showing(options.ShownTokens), options.StopStrings);
         _tokens = [.. prompt];
+        (_layout, Lookup) = (model.Kv, new(options.PromptLookup, prompt));
         _keep = options.KeepTokens < 0 ? prompt.Length : Math.Min(options.KeepTokens, prompt.Length);
     }
 
@@ -51,7 +54,10 @@ internal sealed class Continuation : IThreadPoolWorkItem
     }
 
     /// <summary>Of how many of the last tokens the logits are wanted.</summary>
-    public int Wanted { get; } = 1;
+    public int Wanted { get; private set; } = 1;
+
+    /// <summary>The guesses, which are the last of <see cref="Tokens"/>, as many as <see cref="Wanted"/> less one.</summary>
+    public PromptLookup Lookup { get; }
 
     /// <summary>Tokens that were generated.</summary>
     public int Generated { get; private set; }
@@ -72,27 +78,22 @@ internal sealed class Continuation : IThreadPoolWorkItem
             Reason = FinishReason.Length;
             return;
         }
-        AwaitMask();
-        int token = _choice.Next(Tokens, logits, _options.MaxTokens - Generated);
-        if (_tokenizer.IsEndOfText(token))
+        int vocabulary = logits.Length / Wanted, guesses = Wanted - 1, known = Count - guesses;
+        for (int row = 0; ; row++, known++)
         {
-            Reason = FinishReason.EndOfSequence;
-            return;
+            _cut = row < guesses ? known : int.MaxValue;
+            if (!Choose(logits.Slice(row * vocabulary, vocabulary), known))
+                break;
         }
-        bool isFull = Count == _capacity, isLast = ++Generated == _options.MaxTokens || (isFull && !(_options.ContextShift && Dropped > 0));
-        _pieces.Push(_choice.Describe(token));
-        if (_pieces.Stopped || isLast)
-        {
-            Reason = _pieces.Stopped ? FinishReason.StopString : Generated == _options.MaxTokens ? FinishReason.Length : FinishReason.ContextFull;
-            return;
-        }
-        if (isFull)
-        {
-            _tokens.RemoveRange(_keep, Dropped);
-            _cut = _keep;
-        }
-        _tokens.Add(token);
-        AskForMask();
+        if (Reason is not null)
+            CollectionsMarshal.SetCount(_tokens, known);
+    }
+
+    /// <summary>Forgets guesses that were not passed on.</summary>
+    public void DropGuesses()
+    {
+        CollectionsMarshal.SetCount(_tokens, Count - Wanted + 1);
+        Guess(0);
     }
 
     /// <summary>Gives the next piece of text, if there is one: at most one after each <see cref="Accept"/>, and another at the end.</summary>
@@ -100,6 +101,51 @@ internal sealed class Continuation : IThreadPoolWorkItem
 
     /// <summary>Gives what is left of a text that has ended, if there is any.</summary>
     public bool TryFinish(out TextPiece piece) => _pieces.TryFinish(out piece);
+
+    // Chooses the token behind the known ones. True where it was guessed: then the logits behind it are there.
+    private bool Choose(Span<float> logits, int known)
+    {
+        AwaitMask();
+        int token = _choice.Next(Tokens[..known], logits, _options.MaxTokens - Generated);
+        if (_tokenizer.IsEndOfText(token))
+        {
+            Reason = FinishReason.EndOfSequence;
+            return false;
+        }
+        bool isFull = known == _capacity, isLast = ++Generated == _options.MaxTokens || (isFull && !(_options.ContextShift && Dropped > 0));
+        _pieces.Push(_choice.Describe(token));
+        if (_pieces.Stopped || isLast)
+        {
+            Reason = _pieces.Stopped ? FinishReason.StopString : Generated == _options.MaxTokens ? FinishReason.Length : FinishReason.ContextFull;
+            return false;
+        }
+        if (Lookup.Take(token))
+            return true;
+        CollectionsMarshal.SetCount(_tokens, known);
+        if (isFull)
+        {
+            _tokens.RemoveRange(_keep, Dropped);
+            _cut = _keep;
+        }
+        _tokens.Add(token);
+        Guess(isFull ? 0 : Room());
+        AskForMask();
+        return false;
+    }
+
+    private void Guess(int most)
+    {
+        Lookup.Guess(most);
+        _tokens.AddRange(Lookup.Batch[1..]);
+        Wanted = Lookup.Batch.Length;
+    }
+
+    // Behind the last guess one more token is chosen. Passes may have to end where pages do.
+    private int Room()
+    {
+        int most = Math.Min(Math.Min(_options.PromptLookup, _options.MaxTokens - Generated - 1), _capacity - Count);
+        return _layout.Revocable(Count, Math.Min(most, KvPage.Positions - 1 - (Count - 1) % KvPage.Positions));
+    }
 
     // The tokens that stay behind the kept ones are computed anew where they stand now: their values, not only their keys' angles, came from tokens that are
     // gone. Of those behind the kept ones the older half goes, as in llama.cpp.

@@ -24,6 +24,13 @@ public sealed record GenerationOptions : SamplingOptions
     public int? LogProbabilities { get; init => field = Checked(value, value is null or >= 0, nameof(LogProbabilities), "0 or more"); }
 
     /// <summary>
+    /// The most tokens that a pass guesses from the text so far, 0 to 15; 0, the default, guesses none. Where the text repeats what stood before, as a summary,
+    /// a quotation or changed code does, several tokens then take one pass. No token changes, and where guesses do not pay none are made. A guess takes the
+    /// memory of its logits, four bytes for each entry of the vocabulary.
+    /// </summary>
+    public int PromptLookup { get; init => field = Checked(value, value is >= 0 and < 16, nameof(PromptLookup), "from 0 to 15"); }
+
+    /// <summary>
     /// Whether the names of control tokens in a prompt's text, such as <c>&lt;|im_end|&gt;</c>, become those tokens. By default they are plain text, so that
     /// text from users cannot end its turn or begin another's. For a chat template say true and keep such names out of what users wrote, or put the tokens
     /// together with <see cref="Tokenization.Tokenizer.Encode(string, bool, bool)"/>.

@@ -23,7 +23,8 @@ public enum FinishReason
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="GeneratedTokens">Tokens generated.</param>
 /// <param name="PrefillTime">Time of the forward pass over the prompt.</param>
-/// <param name="DecodePasses">Forward passes over generated tokens: one for each that the next one was sampled after.</param>
+/// <param name="DecodePasses">Forward passes over generated tokens: one for each that the next one was sampled after, but for those of
+/// <see cref="AcceptedTokens"/>.</param>
 /// <param name="DecodeTime">Their time, that of context shifts included.</param>
 /// <param name="Reason">Why it ended.</param>
 /// <param name="ReusedTokens">Tokens of the prompt that the session held already.</param>
@@ -33,6 +34,12 @@ public sealed record GenerationStatistics(
     /// <summary>Prompt tokens per second, of those that were computed.</summary>
     public double PrefillTokensPerSecond => PrefillTime > TimeSpan.Zero ? (PromptTokens - ReusedTokens) / PrefillTime.TotalSeconds : 0;
 
-    /// <summary>Generated tokens per second: forward passes over their time.</summary>
-    public double DecodeTokensPerSecond => DecodeTime > TimeSpan.Zero ? DecodePasses / DecodeTime.TotalSeconds : 0;
+    /// <summary>Generated tokens per second: tokens that the next one was sampled after, over the time of the passes.</summary>
+    public double DecodeTokensPerSecond => DecodeTime > TimeSpan.Zero ? (DecodePasses + AcceptedTokens) / DecodeTime.TotalSeconds : 0;
+
+    /// <summary>Tokens that <see cref="GenerationOptions.PromptLookup"/> guessed.</summary>
+    public int DraftedTokens { get; init; }
+
+    /// <summary>Those of them that were right: each spared a pass.</summary>
+    public int AcceptedTokens { get; init; }
 }

@@ -17,7 +17,7 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
     public void Push(GeneratedToken token)
     {
         _tokens.Add(token);
-        _certain = Add(decoder.Append(token.Id), flush: false);
+        _certain += Add(decoder.Append(token.Id), flush: false);
     }
 
     /// <summary>Gives the text that has become certain, if there is any.</summary>

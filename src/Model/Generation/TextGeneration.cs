@@ -103,7 +103,11 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
             }
             _session?.EndGeneration();
             Statistics = new(_prompt.Length, given, request?.PrefillTime ?? default, request?.DecodePasses ?? 0, request?.DecodeTime ?? default, reason,
-                Math.Max(request?.Reused ?? 0, 0));
+                Math.Max(request?.Reused ?? 0, 0))
+            {
+                DraftedTokens = request?.Text.Lookup.Guessed ?? 0,
+                AcceptedTokens = request?.Text.Lookup.Right ?? 0,
+            };
         }
     }
 

@@ -91,7 +91,7 @@ internal ref struct Candidates
             Count = Fewest(masses, p * total);
             return;
         }
-        double target = p * MassOfAll();
+        double target = p * MassOfAll(out _);
         if (!_isWhole)
         {
             KeepFewest(Masses(), Distances(), target, float.PositiveInfinity, byLogit: true);
@@ -142,14 +142,25 @@ internal ref struct Candidates
     {
         if (p >= 1)
             return;
-        Keep(float.MinValue);
-        Span<double> masses = Masses(), surprises = _buffers.ReserveKeys(Count);
-        double total = FixedSum.Of(masses), entropy = Entropy(masses, total), logTotal = FixedMath.Log(total);
-        for (int i = 0; i < Count; i++)
-            surprises[i] = Math.Abs(logTotal - (_buffers.Logits[i] - _max) - entropy);
-        // More than p, and not at least p as in top-p: so it is defined, and so llama.cpp has it.
-        KeepFewest(masses, surprises, Math.BitIncrement(p * total), float.PositiveInfinity, byLogit: false);
-        Changed();
+        double total = MassOfAll(out double mean);
+        // As in top-p, of a whole vocabulary only what is near is looked at one by one: what is farther surprises more than all of it.
+        for (float nats = 10; ; nats *= 2)
+        {
+            Candidates near = this;
+            bool isAll = !_isWhole || nats > CandidateBuffers.Bins / CandidateBuffers.BinsOfNat;
+            near.Keep(isAll ? float.MinValue : _max - nats);
+            Span<double> surprises = near.Distances();
+            for (int i = 0; i < surprises.Length; i++)
+                surprises[i] = Math.Abs(surprises[i] + mean);
+            float within = isAll ? float.PositiveInfinity : Math.Max(0, (float)(nats + mean - 0.01));
+            // More than p, and not at least p as in top-p: so it is defined, and so llama.cpp has it.
+            if (near.KeepFewest(near.Masses(), surprises, Math.BitIncrement(p * total), within, byLogit: false))
+            {
+                this = near;
+                Changed();
+                return;
+            }
+        }
     }
 
     /// <summary>Leaves out those of a probability of the threshold or more, but for the least likely of them.</summary>
@@ -198,7 +209,7 @@ internal ref struct Candidates
     public void AtMostSurprise(double bits)
     {
         // exp(logit − max) ≥ total · 2^−bits
-        double least = FixedMath.Log(MassOfAll()) - bits * FixedMath.Log(2);
+        double least = FixedMath.Log(MassOfAll(out _)) - bits * FixedMath.Log(2);
         int best = Likeliest();
         (int token, float logit) = (Token(best), Logits[best]);
         Keep(Below(Math.Min(least, 0)));
@@ -219,8 +230,18 @@ internal ref struct Candidates
     /// <returns>Its token.</returns>
     public readonly int Draw(double uniform, out double probability)
     {
-        Span<double> masses = Masses();
-        double total = FixedSum.Of(masses), left = uniform * total;
+        double total = MassOfAll(out _), left = uniform * total;
+        Span<double> masses = stackalloc double[Block];
+        // First the block, then in it.
+        int first = 0;
+        for (; first + Block < Count; first += Block)
+        {
+            double mass = FixedSum.Of(MassesFrom(first, masses));
+            if (left < mass)
+                break;
+            left -= mass;
+        }
+        masses = MassesFrom(first, masses);
         int drawn = 0;
         for (; drawn < masses.Length - 1; drawn++)
         {
@@ -229,15 +250,15 @@ internal ref struct Candidates
                 break;
         }
         probability = masses[drawn] / total;
-        return Token(drawn);
+        return Token(first + drawn);
     }
 
     private readonly Span<double> Masses()
     {
         Span<double> masses = _buffers.Masses.AsSpan(0, Count);
         ReadOnlySpan<float> logits = Logits;
-        for (int i = 0; i < masses.Length; i++)
-            masses[i] = logits[i] - _max;
+        TensorPrimitives.ConvertTruncating(logits, masses);
+        TensorPrimitives.Subtract(masses, _max, masses);
         FixedMath.Exp(masses);
         return masses;
     }
@@ -259,20 +280,39 @@ internal ref struct Candidates
         return total;
     }
 
-    private readonly double MassOfAll()
+    // And how far logits are from the largest, on the average by their probabilities; 0 or less.
+    private readonly double MassOfAll(out double mean)
     {
+        // Beyond, a probability is 0.
+        const double Farthest = -1000;
         ReadOnlySpan<float> logits = Logits;
-        Span<double> some = stackalloc double[Block];
-        double total = 0;
-        for (int first = 0; first < logits.Length; first += some.Length)
+        Span<double> some = stackalloc double[Block], distances = stackalloc double[Block];
+        double total = 0, sum = 0;
+        for (int first = 0; first < logits.Length; first += Block)
         {
-            some = some[..Math.Min(some.Length, logits.Length - first)];
-            for (int i = 0; i < some.Length; i++)
-                some[i] = logits[first + i] - _max;
+            some = some[..Math.Min(Block, logits.Length - first)];
+            distances = distances[..some.Length];
+            TensorPrimitives.ConvertTruncating(logits.Slice(first, some.Length), distances);
+            TensorPrimitives.Subtract(distances, _max, distances);
+            TensorPrimitives.Max(distances, Farthest, distances);
+            distances.CopyTo(some);
             FixedMath.Exp(some);
             total += FixedSum.Of(some);
+            TensorPrimitives.Multiply(some, distances, some);
+            sum += FixedSum.Of(some);
         }
+        mean = sum / total;
         return total;
+    }
+
+    private readonly Span<double> MassesFrom(int first, Span<double> masses)
+    {
+        ReadOnlySpan<float> logits = Logits[first..];
+        masses = masses[..Math.Min(masses.Length, logits.Length)];
+        TensorPrimitives.ConvertTruncating(logits[..masses.Length], masses);
+        TensorPrimitives.Subtract(masses, _max, masses);
+        FixedMath.Exp(masses);
+        return masses;
     }
 
     /// <summary>A logit that is surely less than what lies so far from the largest.</summary>
@@ -347,7 +387,7 @@ internal ref struct Candidates
         {
             float logit = LargestLogits.Logit(each);
             (_buffers.Logits[kept], _buffers.Tokens[kept++]) = (logit, LargestLogits.Token(each));
-            target -= FixedMath.Exp(logit - _max);
+            target -= FixedMath.Exp((double)logit - _max);
             if (target <= 0)
                 break;
         }

@@ -58,6 +58,9 @@ internal static class CharacterClasses
         return (char)(FirstStandIn + (int)Rune.GetUnicodeCategory(rune) + (isCased ? Cased : 0));
     }
 
+    /// <summary>The category of a character or of what it stands in for.</summary>
+    public static UnicodeCategory CategoryOf(char c) => char.IsSurrogate(c) ? (UnicodeCategory)((c - FirstStandIn) % Cased) : char.GetUnicodeCategory(c);
+
     /// <summary>What a regular expression is given for a character: itself, but for a stand-in a letter or sign of the same category.</summary>
     public static char ForRegex(char c) => char.IsSurrogate(c) ? Legible[(c - FirstStandIn) % Cased] : c;
 
@@ -83,7 +86,7 @@ internal static class CharacterClasses
 
     private static CharacterClass ClassOf(char c)
     {
-        UnicodeCategory category = char.IsSurrogate(c) ? (UnicodeCategory)((c - FirstStandIn) % Cased) : char.GetUnicodeCategory(c);
+        UnicodeCategory category = CategoryOf(c);
         if (char.IsSurrogate(c) && c >= FirstStandIn + 2 * Cased)
             return 0;
         CharacterClass result = category switch

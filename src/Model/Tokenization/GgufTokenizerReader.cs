@@ -15,6 +15,9 @@ internal sealed class GgufTokenizerReader(GgufMetadata metadata, List<string> wa
     // llama.cpp knows by the model's name that these take the white space behind them, and by these texts which of its tokens do not.
     private static readonly string[] s_phi3 = ["phi-3", "phi3"], s_phi3Exceptions = ["<unk>", "<s>", "<|endoftext|>"];
 
+    // Ways of splitting in which spaces are U+2581 and characters merge, not bytes; all but the first are Gemma 4's.
+    private static readonly string[] s_overCharacters = ["sarvam-moe", Gemma4, "granite-embed-multi-311m"];
+
     private readonly Utf8Strings _tokens = metadata.Contains(ModelKey) ? metadata.GetTexts(Tokens) : new([], []);
 
     /// <exception cref="ModelFileException">See <see cref="GgufTokenizer.Load"/>.</exception>
@@ -24,7 +27,8 @@ internal sealed class GgufTokenizerReader(GgufMetadata metadata, List<string> wa
         TokenKind[] kinds = ReadKinds();
         TokenizerData data = model switch
         {
-            ByteLevelBpe when metadata.TryGet<string>(Pre, out string? pre) && pre == Gemma4 => ReadGemma4(kinds),
+            ByteLevelBpe when metadata.TryGet<string>(Pre, out string? pre) && Array.IndexOf(s_overCharacters, pre) is >= 0 and int way
+                => ReadGemma4(kinds) with { TakesLineFeedsWhole = way > 0, AddBos = way > 0 || metadata.GetOr(AddBos, false) },
             ByteLevelBpe => ReadBytePair(kinds),
             SentencePiece => ReadSentencePiece(kinds),
             Gemma4 => ReadGemma4(kinds),

@@ -3,34 +3,35 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
-/// <summary>What the files beside a <c>tokenizer.json</c> say of its special tokens. Each may be absent.</summary>
+/// <summary>What the files beside a <c>tokenizer.json</c> or <c>tokenizer.model</c> say of its special tokens. Each may be absent.</summary>
 internal sealed class SpecialTokenFiles(string folder, List<string> warnings)
 {
     /// <summary>The rows of the embedding table, or 0 when no file says.</summary>
     public int VocabularySize() => Read("config.json", static root => root.TryField("vocab_size") is JsonPlace size ? size.Id() : 0);
 
     /// <summary>The BOS token and whether every sequence begins with it.</summary>
-    /// <param name="vocabulary">The vocabulary.</param>
+    /// <param name="idOf">Finds a token by its text; -1 where there is none.</param>
     /// <param name="size">How many ids there are.</param>
     /// <param name="leading">The token that the post-processor puts first, if any.</param>
-    public (int? Id, bool Add) ReadBos(JsonVocabulary vocabulary, int size, JsonPlace? leading)
+    /// <param name="own">The token that begins sequences where no file here says anything else.</param>
+    public (int? Id, bool Add) ReadBos(Func<string, int> idOf, int size, JsonPlace? leading, int? own = null)
     {
-        int? first = leading is JsonPlace name ? IdOf(vocabulary, name) : null;
+        int? first = leading is JsonPlace name ? IdOf(idOf, name) : null;
         var (declared, add) = Read("tokenizer_config.json", root =>
-            (TokenNamed(root, "bos_token", vocabulary), root.TryField("add_bos_token") is null ? (bool?)null : root.Flag("add_bos_token")));
+            (TokenNamed(root, "bos_token", idOf), root.TryField("add_bos_token") is null ? (bool?)null : root.Flag("add_bos_token")));
         int? id = first ?? declared ?? new[] { "generation_config.json", "config.json" }
-            .SelectMany(file => IdsIn(file, "bos_token_id", size)).Cast<int?>().FirstOrDefault();
-        return (id, id is not null && (add ?? first is not null));
+            .SelectMany(file => IdsIn(file, "bos_token_id", size)).Cast<int?>().FirstOrDefault() ?? own;
+        return (id, id is not null && (add ?? (own ?? first) is not null));
     }
 
     /// <summary>The id of a token that the post-processor names.</summary>
-    public static int IdOf(JsonVocabulary vocabulary, JsonPlace name) => vocabulary.IdOf(name.Text()) is >= 0 and int id ? id
+    public static int IdOf(Func<string, int> idOf, JsonPlace name) => idOf(name.Text()) is >= 0 and int id ? id
         : throw name.Fault($"the token {UntrustedText.Quote(name.Text())} is not in the vocabulary");
 
     /// <summary>The end tokens that the files declare, the principal one first.</summary>
-    public int[] ReadEos(JsonVocabulary vocabulary, int size) =>
+    public int[] ReadEos(Func<string, int> idOf, int size) =>
     [
-        .. (Read("tokenizer_config.json", root => TokenNamed(root, "eos_token", vocabulary)) is int id ? [id] : Array.Empty<int>()),
+        .. (Read("tokenizer_config.json", root => TokenNamed(root, "eos_token", idOf)) is int id ? [id] : Array.Empty<int>()),
         .. IdsIn("generation_config.json", "eos_token_id", size),
         .. IdsIn("config.json", "eos_token_id", size),
     ];
@@ -62,12 +63,12 @@ internal sealed class SpecialTokenFiles(string folder, List<string> warnings)
     }) ?? [];
 
     // A token is given by its text, or by an object that has it as "content".
-    private int? TokenNamed(JsonPlace root, string field, JsonVocabulary vocabulary)
+    private int? TokenNamed(JsonPlace root, string field, Func<string, int> idOf)
     {
         if (root.TryField(field) is not JsonPlace token)
             return null;
         string text = (token.Element.ValueKind == JsonValueKind.Object ? token.Field("content") : token).Text();
-        if (vocabulary.IdOf(text) is >= 0 and int id)
+        if (idOf(text) is >= 0 and int id)
             return id;
         warnings.Add($"tokenizer_config.json, {token.Place}: the token {UntrustedText.Quote(text)} is not in the vocabulary and is ignored");
         return null;

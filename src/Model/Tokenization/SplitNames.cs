@@ -57,6 +57,32 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
         + "|[\uFF01\u2026\u201C\u201D\u2018\u2019\u2014\uFF1A\uFF1B\uFF0C\u3001-\u303F\uFE30-\uFE4F]+"
         + "|[\u3105-\u312F]+|[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+";
 
+    // Digits by three from the right, as thousands are written.
+    private const string Thousands = @"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", DecimalThousands = @"\d{1,3}(?=(?:\d{3})*(?!\d))";
+    private const string BoundedThousands = @"\d{1,3}(?=(?:\d{3})*\b)";
+
+    private const string AsianScripts = "[\u4E00-\u9FFF\u3400-\u4DBF\uF900-\uFAFF\u3040-\u309F\u30A0-\u30FF\uFF65-\uFF9F\u2F00-\u2FDF\u0E40-\u0E7F"
+        + "\u0E80-\u0EFF\u1780-\u17FF\u1000-\u109F\uAA60-\uAA7F\uA9E0-\uA9FF\uAC00-\uD7AF\u1100-\u11FF]+";
+
+    // U+1401 stands for the letters without case beyond the basic plane, most of which are Han.
+    private const string Han = "[\u2E80-\u2E99\u2E9B-\u2EF3\u2F00-\u2FD5\u3005\u3007\u3021-\u3029\u3038-\u303B\u3400-\u4DBF\u4E00-\u9FFF"
+        + "\uF900-\uFA6D\uFA70-\uFAD9\u1401]";
+
+    private const string NotHan = "(?!" + Han + ")", KimiLead = @"[^\r\n\p{L}\p{N}]?";
+    private const string KimiCapital = "(?:" + NotHan + @"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])", KimiSmall = "(?:" + NotHan + Small + ")";
+    private const string Kimi = Han + "+|" + KimiLead + KimiCapital + "*" + KimiSmall + "+" + Contractions + "|" + KimiLead + KimiCapital + "+" + KimiSmall + "*"
+        + Contractions + @"|\p{N}{1,3}" + Signs;
+
+    private const string Spark = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+";
+
+    private const string Jais2 = Words + @"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)"
+        + @"|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}";
+
+    private const string ExaoneMoe = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}"
+        + @"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+";
+
+    private const string Ufakzeka = @"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + Signs;
+
     private const string NotBloom = " ?[^(\\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+";
 
     private static readonly SplitNames[] s_known =
@@ -71,9 +97,19 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
         new(["qwen2", "deepseek-r1-qwen", "stablelm2", "hunyuan", "megrez", "solar-open", "grok-2", "kormo", "f2llmv2", "bailingmoe", "bailingmoe2",
             "llada-moe"], [Qwen2]),
         new(["qwen35"], [Qwen35]),
+        new(["ufakzeka"], [Ufakzeka]),
+        new(["jais-2"], [Jais2]),
+        new(["kimi-k2"], [Kimi]),
+        new(["afmoe"], [Thousands, AsianScripts, DeepSeek3]),
+        new(["tiny_aya", "cohere2moe"], [BoundedThousands, Gpt4o]),
+        new(["superbpe"], [@"\p{N}+", DecimalThousands]),
+        new(["exaone-moe"], [ExaoneMoe]),
+        new(["spark2_5"], [@"\p{N}{1,3}", EastAsian3, Spark, @"\p{N}"]),
+        new(["chameleon"], ["<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", @"([\t\n]|    |  )", @"\p{N}", @"[\p{P}!-/:-@\[-`{-~]", Gpt2],
+            AddBos: true),
         new(["deepseek-llm"], [LineBreak, CasedLetter, WideSigns, @"\s+$", EastAsian, @"\p{N}+"]),
         new(["deepseek-coder"], [LineBreak, @"\s?\p{L}+", @"\s?\p{P}+", EastAsian, @"\p{N}"]),
-        new(["deepseek-v3", "hunyuan-dense", "joyai-llm"], [@"\p{N}{1,3}", EastAsian3, DeepSeek3]),
+        new(["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"], [@"\p{N}{1,3}", EastAsian3, DeepSeek3]),
         new(["falcon"], [Punctuation, Gpt2, ThreeDigits]),
         new(["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], [Gpt4o]),
         new(["granite-embed-multi-97m"], [Gpt4o], IgnoreMerges: true),
@@ -107,6 +143,10 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
         [@"\s?\p{P}+"] = new(static () => new RunScanner(CharacterClass.Punctuation, spaced: true)),
         [@"[\p{P}\$\+<=>\^~\|]+"] = new(static () => new RunScanner(CharacterClass.Punctuation, "$+<=>^~|")),
         [Punctuation] = new(static () => new RunScanner(CharacterClass.Punctuation, "$+<=>^~|`")),
+        [Thousands] = new(static () => new ThousandsScanner(decimals: false, bounded: false)),
+        [DecimalThousands] = new(static () => new ThousandsScanner(decimals: true, bounded: false)),
+        [BoundedThousands] = new(static () => new ThousandsScanner(decimals: true, bounded: true)),
+        [AsianScripts] = new(static () => new RunScanner(0, AsianScripts[1..^2])),
         [ThreeDigits] = new(static () => new RunScanner(0, "0-9", least: 3, most: 3)),
         [LineBreak] = new(static () => new RunScanner(0, LineBreak[1..^1], most: 1)),
         [CasedLetter] = new(static () => new RunScanner(0, CasedLetters, spaced: true)),

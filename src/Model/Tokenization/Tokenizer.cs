@@ -14,7 +14,7 @@ public abstract class Tokenizer
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
-        foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>(), .. data.AppendedId is int last ? [last] : Array.Empty<int>()])
+        foreach (int id in data.EosIds.Concat(new[] { data.BosId, data.AppendedId }.OfType<int>()))
         {
             if ((uint)id >= (uint)data.Tokens.Count)
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");
@@ -69,15 +69,16 @@ public abstract class Tokenizer
     internal abstract TokenizerData Data { get; }
 
     /// <summary>Loads a tokenizer without its model.</summary>
-    /// <param name="path">A <c>.gguf</c> file, a <c>tokenizer.json</c>, or a folder that has a <c>model.gguf</c> or a <c>tokenizer.json</c>.</param>
+    /// <param name="path">A <c>.gguf</c> file, a <c>tokenizer.json</c>, SentencePiece's <c>tokenizer.model</c>, or a folder that has one of these; of several
+    /// the first of <c>model.gguf</c>, <c>tokenizer.json</c>, <c>tokenizer.model</c>.</param>
     /// <exception cref="ModelFileException">The file is missing, damaged or has a tokenizer of a kind that is not supported.</exception>
     public static Tokenizer Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
-            path = Path.Combine(path, File.Exists(Path.Combine(path, ModelFiles.ModelName)) ? ModelFiles.ModelName : TokenizerJson.FileName);
-        if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
-            return TokenizerJson.Load(path);
+            path = File.Exists(Path.Combine(path, ModelFiles.ModelName)) ? Path.Combine(path, ModelFiles.ModelName) : TokenizerFolder.PathIn(path);
+        if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".model", StringComparison.OrdinalIgnoreCase))
+            return TokenizerFolder.Load(path);
         using GgufFile file = GgufFile.Open(path);
         return GgufTokenizer.Load(file.Metadata);
     }

@@ -61,14 +61,14 @@ internal static class TokenizerJson
             ? ReadSentencePiece(stages, model, vocabulary, texts, kinds, merges)
             : ReadBytePair(root, stages, model, vocabulary, texts, kinds, merges);
         var (leading, appended) = TokenizerJsonStages.ReadAddedTokens(stages.TryField("post_processor"));
-        var (bos, addBos) = folder.ReadBos(vocabulary, kinds.Length, leading);
+        var (bos, addBos) = folder.ReadBos(vocabulary.IdOf, kinds.Length, leading);
         return data with
         {
-            EosIds = EndTokens.Find(folder.ReadEos(vocabulary, kinds.Length), texts, kinds, warnings),
+            EosIds = EndTokens.Find(folder.ReadEos(vocabulary.IdOf, kinds.Length), texts, kinds, warnings),
             IgnoreMerges = model.Flag("ignore_merges"),
             BosId = bos,
             AddBos = addBos,
-            AppendedId = appended is JsonPlace last ? SpecialTokenFiles.IdOf(vocabulary, last) : null,
+            AppendedId = appended is JsonPlace last ? SpecialTokenFiles.IdOf(vocabulary.IdOf, last) : null,
             SuppressedIds = folder.ReadSuppressed(kinds.Length),
             LeftStrippingIds = vocabulary.LeftStripping,
             RightStrippingIds = vocabulary.RightStripping,

@@ -1,6 +1,7 @@
 using System.Text;
 using MeKi.Model.Chat;
 using MeKi.Model.Generation;
+using MeKi.Model.Grammars;
 using MeKi.Model.Replies;
 using MeKi.Model.Templates;
 using MeKi.Model.Tests.Files;
@@ -147,6 +148,39 @@ public sealed class ConversationTests : IDisposable
         ChatReply reply = loaded.AskAsync("And now?", Short);
         Assert.Equal(await Text(saved.AskAsync("And now?", Short)), await Text(reply));
         Assert.Equal(0, reply.Statistics!.ReusedTokens);
+    }
+
+    [Fact]
+    public async Task From_tokens_a_conversation_goes_on_as_from_messages()
+    {
+        using MeKiModel model = MeKiModel.Load(Demo);
+        using Conversation messages = new(model, Plain), tokens = new(model, Plain);
+        Assert.Empty(tokens.Tokens);
+        ChatReply expected = messages.AskAsync("Who is there?", Short);
+        ChatReply actual = tokens.ReplyAsync(model.Tokenizer!.Encode(Turn("Who is there?"), addSpecial: false), Short);
+        Assert.Equal(await Text(expected), await Text(actual));
+        Assert.Equal(messages.Tokens, tokens.Tokens);
+        Assert.Equal(expected.Message.Text, Assert.Single(tokens.Messages).Text);
+
+        int[] next = model.Tokenizer.Encode("\n" + Turn("And now?"), addSpecial: false);
+        (expected, actual) = (messages.AskAsync("And now?", Short), tokens.ReplyAsync([.. tokens.Tokens, .. next], Short));
+        Assert.Equal(await Text(expected), await Text(actual));
+        Assert.Equal(expected.Statistics!.ReusedTokens, actual.Statistics!.ReusedTokens);
+        Assert.True(actual.Statistics.ReusedTokens > 0);
+        Assert.Throws<ArgumentException>(() => tokens.ReplyAsync([]));
+
+        static string Turn(string text) => $"user:{text}\nassistant:";
+    }
+
+    [Fact]
+    public async Task Thoughts_that_a_prompt_of_tokens_began_are_thoughts()
+    {
+        using MeKiModel model = MeKiModel.Load(Demo);
+        using Conversation conversation = new(model, ChatTemplate.Parse("{{ messages[0].content }}<think>\n{# </think> #}"));
+        ChatReply reply = conversation.ReplyAsync(
+            model.Tokenizer!.Encode("Well?<think>\n", addSpecial: false), Short with { Grammar = Grammar.FromRegex("aha</think>so") });
+        Assert.Equal("so", await Text(reply));
+        Assert.Equal("aha", Assert.IsType<TextReasoningContent>(reply.Message.Contents[0]).Text);
     }
 
     private static async Task<string> Text(ChatReply reply)

@@ -35,6 +35,16 @@ public class SplitScannerTests
     [InlineData("deepseek-llm", "a 我们 b12  \n", "a| |我们| b|12|  |\n")]
     [InlineData("deepseek-coder", "a !我们 b12", "a| !|我们| b|1|2")]
     [InlineData("deepseek-v3", "_abc 12345我x", "_abc| |123|45|我|x")]
+    [InlineData("kimi-k2", "HelloWORLDfoo's 日本ABC//\n/x 1234", "Hello|WORLDfoo's| |日本|ABC|//\n|/x| |123|4")]
+    [InlineData("kimi-k2", "\U00020000\U00020001日a", "\U00020000\U00020001日|a")]
+    [InlineData("afmoe", "ab1234567 12 日本 x", "ab|1|234|567| |12| |日本| x")]
+    [InlineData("tiny_aya", "1234567 1234x", "1|234|567| |123|4|x")]
+    [InlineData("superbpe", "a b 1234567 c", "a b |1|234|567| c")]
+    [InlineData("exaone-moe", "one two 12!\n\nx", "one two| |1|2|!\n|\n|x")]
+    [InlineData("jais-2", "a       b", "a|    |  | b")]
+    [InlineData("spark2_5", "a.b 12\n\nx", "a|.b| |1|2|\n|\n|x")]
+    [InlineData("chameleon", "a  b!12", "a|  |b|!|1|2")]
+    [InlineData("ufakzeka", "Ankara'da 12", "Ankara|'da| |1|2")]
     [InlineData("falcon", "a--b 12345", "a|--|b| |123|45")]
     [InlineData("gpt-2", "\U0001D49C\U0001D4D1 \U0001D7CF😀", "\U0001D49C\U0001D4D1| \U0001D7CF|😀")]
     [InlineData("deepseek-llm", "\U00010400\U00010428 \U0001D49C\U00020000a", "\U00010400\U00010428| \U0001D49C\U00020000|a")]
@@ -76,7 +86,7 @@ public class SplitScannerTests
         Assert.Equal(SplitNames.All.Count(), SplitNames.All.Distinct().Count());
         Assert.Superset(new HashSet<string>([
             "qwen2", "qwen35", "llama-bpe", "llama3", "gpt-2", "smollm", "smaug-bpe", "refact", "starcoder", "deepseek-llm", "deepseek-coder", "falcon", "mpt",
-            "command-r", "tekken", "gpt-4o", "olmo", "default"]), SplitNames.All.ToHashSet());
+            "command-r", "tekken", "gpt-4o", "olmo", "default", "kimi-k2", "afmoe"]), SplitNames.All.ToHashSet());
     }
 
     private static string BeyondTheBasicPlane()
