@@ -7,8 +7,9 @@ namespace MeKi.Model.Chat;
 
 /// <summary>A request as the text that the model continues, and how its reply is read.</summary>
 /// <param name="Text">The prompt.</param>
-/// <param name="Format">How the model writes reasoning and calls.</param>
-internal sealed record ChatPrompt(string Text, ReplyFormat Format)
+/// <param name="Format">How the model writes reasoning and, where it was told of tools, calls.</param>
+/// <param name="Template">What made the text.</param>
+internal sealed record ChatPrompt(string Text, ReplyFormat Format, ChatTemplate Template)
 {
     private const string System = "system", Developer = "developer";
 
@@ -36,7 +37,7 @@ internal sealed record ChatPrompt(string Text, ReplyFormat Format)
         string text = Rendered(template, new() { Messages = messages, Tools = tools, Variables = Variables(template, format, request) });
         if (request.Effort == ReasoningEffort.None && format.OpenAtEnd(text) is { } open)
             text += $"{(text.EndsWith('\n') ? "" : "\n")}\n{open.Closes[0]}\n\n";
-        return new(text, tools is null || request.ToolMode is NoneChatToolMode ? format.WithoutCalls() : format);
+        return new(text, tools is null ? format.WithoutCalls() : format, template);
     }
 
     private static bool Mentions(ChatTemplate template, string name) => template.Source.Contains(name, StringComparison.Ordinal);

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using MeKi.Model.Generation;
-using MeKi.Model.Grammars;
 using MeKi.Model.Replies;
 using MeKi.Model.Tokenization;
 using Microsoft.Extensions.AI;
@@ -73,7 +72,7 @@ public sealed class ChatReply : IAsyncEnumerable<ReplyEvent>
             known = model.Chats.Find(prompt.Text);
         KnownText text = known.To(prompt.Text, tokenizer);
         GenerationOptions options = request.Options ?? new() { MaxTokens = model.Config.ContextLength };
-        if (GrammarOf(model, request) is { } grammar)
+        if (ReplyGrammar.Of(model, request, prompt) is { } grammar)
         {
             // What has a form is completed before the context ends.
             int room = Math.Max(model.Config.ContextLength - text.Tokens.Count + 1, 0);
@@ -83,7 +82,7 @@ public sealed class ChatReply : IAsyncEnumerable<ReplyEvent>
         TextGeneration generation = session is null
             ? TextGeneration.Of(model, null, [.. text.Tokens], options, progress, cancellationToken)
             : session.GenerateAsync([.. text.Tokens], options, progress, cancellationToken);
-        ReplyParser parser = new(prompt.Format, prompt.Text,
+        ReplyParser parser = new(request.ToolMode is NoneChatToolMode ? prompt.Format.WithoutCalls() : prompt.Format, prompt.Text,
             request.Tools.OfType<AIFunctionDeclaration>().ToDictionary(function => function.Name, function => function.JsonSchema));
         return new(text, generation, parser, options.StopStrings.Count > 0, (reply, message) =>
         {
@@ -104,18 +103,6 @@ public sealed class ChatReply : IAsyncEnumerable<ReplyEvent>
         ReplyParser parser = new(format, prompt.Text,
             request.Tools.OfType<AIFunctionDeclaration>().ToDictionary(function => function.Name, function => function.JsonSchema));
         return new(prompt, session.GenerateAsync([.. prompt.Tokens], options, progress, cancellationToken), parser, options.StopStrings.Count > 0, completed);
-    }
-
-    private static Grammar? GrammarOf(LoadedModel model, ChatRequest request)
-    {
-        Grammar? own = request.Options?.Grammar;
-        if (request.ResponseFormat is null or ChatResponseFormatText)
-            return own;
-        if (own is not null)
-            throw new ArgumentException("A response format and a grammar both say what the answer is: give one of them.", nameof(request));
-        return request.ResponseFormat is ChatResponseFormatJson json
-            ? model.Chats.GrammarOf("schema", json.Schema?.GetRawText() ?? "{\"type\":\"object\"}", Grammar.FromJsonSchema)
-            : throw new NotSupportedException($"The response format {request.ResponseFormat.GetType().Name} is not known; text and JSON are.");
     }
 
     private async IAsyncEnumerator<ReplyEvent> RunAsync(CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Json;
 using MeKi.Model.Grammars.Calls;
 using MeKi.Model.Grammars.Gbnf;
 using MeKi.Model.Grammars.Masks;
@@ -95,7 +96,12 @@ public sealed class Grammar
     /// missing.</exception>
     /// <exception cref="ArgumentException">Two tools have one name.</exception>
     public static Grammar ForToolCalls(
-        ReplyFormat format, IEnumerable<AIFunctionDeclaration> tools, ChatToolMode? mode = null, bool allowMultiple = true, bool opensReasoning = false)
+        ReplyFormat format, IEnumerable<AIFunctionDeclaration> tools, ChatToolMode? mode = null, bool allowMultiple = true, bool opensReasoning = false) =>
+        ForReply(format, tools, mode, allowMultiple, opensReasoning, null);
+
+    /// <summary>Likewise; where an answer has a form, what is neither reasoning nor a call is JSON of a schema.</summary>
+    internal static Grammar ForReply(
+        ReplyFormat format, IEnumerable<AIFunctionDeclaration> tools, ChatToolMode? mode, bool allowMultiple, bool opensReasoning, JsonElement? answer)
     {
         ArgumentNullException.ThrowIfNull(format);
         ArgumentNullException.ThrowIfNull(tools);
@@ -110,8 +116,9 @@ public sealed class Grammar
         rules = rules with { IsAllowed = offered.Length > 0 };
         if (rules.IsAllowed)
             CallScripts.Check(format, offered);
-        return new((vocabulary, isOffered) => CallScripts.Write(format, offered, rules, vocabulary, isOffered),
-            [.. offered.SelectMany(static tool => tool.Warnings)]);
+        OfferedTool? form = answer is JsonElement schema ? new(schema) : null;
+        return new((vocabulary, isOffered) => CallScripts.Write(format, offered, form, rules, vocabulary, isOffered),
+            [.. offered.SelectMany(static tool => tool.Warnings), .. form?.Warnings ?? []]);
     }
 
     /// <summary>

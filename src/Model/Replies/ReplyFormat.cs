@@ -79,7 +79,8 @@ public sealed class ReplyFormat
     {
         Dictionary<int, string> tokens = [];
         string[] texts = [.. _reasoning.SelectMany(marks => marks.Opens.Concat(marks.Closes)), .. Calls?.Markers ?? []];
-        foreach (string marker in texts.SelectMany(text => text.EndsWith('>') || text.EndsWith(']') ? [text] : new[] { text, text[..(text.LastIndexOf('>') + 1)] }))
+        foreach (string marker in texts.SelectMany(text =>
+            text.EndsWith('>') || text.EndsWith(']') ? [text] : new[] { text, text[..(text.LastIndexOf('>') + 1)] }))
         {
             if (marker.Length > 0 && tokenizer.TryGetId(marker, out int id) && tokenizer.KindOf(id) == TokenKind.Control && !tokenizer.IsEndOfText(id))
                 tokens[id] = marker;

@@ -14,7 +14,7 @@ public abstract class Tokenizer
     {
         if (data.Kinds.Count != data.Tokens.Count)
             throw new InvalidTokenizerException("token kinds", $"there are {data.Kinds.Count} for {data.Tokens.Count} tokens");
-        foreach (int id in (int[])[.. data.EosIds, .. data.BosId is int bos ? [bos] : Array.Empty<int>(), .. data.AppendedId is int last ? [last] : Array.Empty<int>()])
+        foreach (int id in data.EosIds.Concat(new[] { data.BosId, data.AppendedId }.OfType<int>()))
         {
             if ((uint)id >= (uint)data.Tokens.Count)
                 throw new InvalidTokenizerException($"special token {id}", $"is outside the vocabulary of {data.Tokens.Count} tokens");

@@ -19,6 +19,7 @@ internal sealed class CallScripts
 {
     private readonly Script _script;
     private readonly ToolArguments[] _tools;
+    private readonly ToolArguments? _form;
     private readonly CallRules _rules;
     private readonly Func<string, int> _tokens;
     private readonly OfferedTools _offered;
@@ -27,9 +28,9 @@ internal sealed class CallScripts
     // How many tokens a token of JSON takes in this spelling, at most.
     private int _unit = 1;
 
-    private CallScripts(ToolArguments[] tools, CallRules rules, Func<string, int> tokens)
+    private CallScripts(ToolArguments[] tools, ToolArguments? form, CallRules rules, Func<string, int> tokens)
     {
-        (_script, _tools, _rules, _tokens) = (new(tokens), tools, rules, tokens);
+        (_script, _tools, _form, _rules, _tokens) = (new(tokens), tools, form, rules, tokens);
         _offered = new(tools.ToDictionary(static tool => tool.Tool.Name, static tool => tool.Tool.Schema));
         _end = _script.End();
     }
@@ -63,12 +64,13 @@ internal sealed class CallScripts
 
     /// <summary>Writes the script.</summary>
     public static TextStart Write(
-        ReplyFormat format, IReadOnlyList<OfferedTool> tools, CallRules rules, TokenVocabulary? vocabulary, bool isOffered)
+        ReplyFormat format, IReadOnlyList<OfferedTool> tools, OfferedTool? form, CallRules rules, TokenVocabulary? vocabulary, bool isOffered)
     {
         ToolArguments[] arguments = [.. tools.Select(tool => tool.In(vocabulary, isOffered))];
-        CallScripts writer = new(arguments, rules, vocabulary is null ? Encoding.UTF8.GetByteCount : vocabulary.Tokens);
+        ToolArguments? answer = form?.In(vocabulary, isOffered);
+        CallScripts writer = new(arguments, answer, rules, vocabulary is null ? Encoding.UTF8.GetByteCount : vocabulary.Tokens);
         return new ScriptStart(writer.Reply(format),
-            () => Costs.Add(writer._script.MostRest, Costs.Times(writer._unit, arguments.Select(static tool => tool.MostCost).DefaultIfEmpty(0).Max())));
+            () => Costs.Add(writer._script.MostRest, Costs.Times(writer._unit, arguments.Append(answer).Max(static tool => tool?.MostCost ?? 0))));
     }
 
     private static bool IsName(string name) =>
@@ -82,17 +84,20 @@ internal sealed class CallScripts
         // What begins a reply, and what follows reasoning.
         ScriptNode fresh = _script.Any(), free = _script.Any();
         (string, ScriptNode?)[] closes = [.. format.Reasoning.SelectMany(static marks => marks.Closes).Select(close => (close, (ScriptNode?)fresh))];
-        ScriptNode thinking = closes.Length == 0 ? free : _script.Text(closes, isFinal: !_rules.IsRequired);
+        ScriptNode thinking = closes.Length == 0 ? free : _script.Text(closes, isFinal: !_rules.IsRequired && _form is null);
         string[] opens = [.. format.Reasoning.SelectMany(static marks => marks.Opens)];
         (List<(string Opener, ScriptNode Next)> calls, string[] alone, ScriptNode? bare) = Calls(format.Calls);
-        if (_rules.IsRequired)
+        if (_rules.IsRequired || _form is not null)
         {
-            foreach ((string opener, ScriptNode next) in calls)
+            foreach ((string opener, ScriptNode next) in _rules.IsAllowed ? calls : [])
                 fresh.Free.Add(_script.Spelt(Script.Space + opener, next));
             foreach (string open in opens)
                 fresh.Free.Add(_script.Spelt(Script.Space + open, thinking));
-            if (bare is not null)
+            // A call without a marker looks like an answer of a form.
+            if (bare is not null && _form is null)
                 fresh.Free.Add(_script.Spelt(Script.Space.ToString(), bare));
+            if (_form is not null && !_rules.IsRequired)
+                fresh.Free.Add(_script.Spelt(Script.Space.ToString(), Plain(_form, _end)));
         }
         else
         {

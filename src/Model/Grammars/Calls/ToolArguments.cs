@@ -14,6 +14,16 @@ internal sealed class OfferedTool
     private readonly SchemaNode _schema;
     private readonly string _text;
 
+    /// <summary>No tool: what an answer may be.</summary>
+    /// <exception cref="GrammarException">The schema cannot be enforced, or allows no value.</exception>
+    public OfferedTool(JsonElement schema)
+    {
+        (Name, Schema, _text) = ("", schema, schema.GetRawText());
+        _schema = SchemaReader.Read(_text, out IReadOnlyList<string> warnings);
+        Warnings = warnings;
+        SchemaExplorer.Explore(_schema);
+    }
+
     /// <exception cref="GrammarException">The schema cannot be enforced, or allows no object.</exception>
     public OfferedTool(string name, JsonElement schema)
     {
