@@ -58,10 +58,9 @@ internal sealed record RowTableLayout : RecordLayout
 
     public override long RecordOffset(int token) => Offset + (long)token * RecordStride;
 
-    /// <summary>Decodes a record's rows of all layers, [layers × m].</summary>
-    public void Decode(ReadOnlySpan<byte> record, Span<float> rows) => Format.Decode(record, rows);
-
-    internal override void Decode(ReadOnlySpan<byte> record, int layer, Span<float> row) => Format.Decode(record.Slice(layer * RowBytes, RowBytes), row);
+    /// <summary>Decodes a record's rows of some layers, [layers × m].</summary>
+    internal override void Decode(ReadOnlySpan<byte> record, int layer, Span<float> rows) =>
+        Format.Decode(record.Slice(layer * RowBytes, rows.Length / Dimension * RowBytes), rows);
 
     private static string Requantise(int dimension) =>
         $"Quantise it to one of {string.Join(", ", BlockFormat.All.Where(each => dimension % each.BlockSize == 0).Select(each => each.Name))}";

@@ -48,7 +48,7 @@ public sealed class RowTableTests
                 for (int i = 0; i < tokens.Length; i++)
                 {
                     float[] expected = BlockByBlock(use.Format, table.Record(tokens[i]));
-                    store.Layout.Decode(lease.Record(i), rows);
+                    store.Layout.Decode(lease.Record(i), 0, rows);
                     AssertSameBits(expected, rows);
                     int layer = random.Next(use.Layers);
                     lease.Decode(i, layer, row);
@@ -122,7 +122,7 @@ public sealed class RowTableTests
             for (int round = 0; round < 300; round++)
             {
                 lease.Renew([round, 17]);
-                store.Layout.Decode(lease.Record(0), rows);
+                store.Layout.Decode(lease.Record(0), 0, rows);
                 lease.Decode(1, 2, rows.AsSpan(0, 256));
             }
             least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace MeKi.Kernels.Allocation;
 
 /// <summary>
@@ -8,9 +6,9 @@ namespace MeKi.Kernels.Allocation;
 /// being asked; most give nothing. Mapped files are not asked for: some formats gained by it, others lost (docs/lab/2026-11-28-redesign.md).
 /// </summary>
 /// <remarks>
-/// Linux, Documentation/admin-guide/mm/transhuge.rst; madvise(2), MADV_HUGEPAGE. The one place of the libraries that calls libc, for which .NET has no class.
+/// Linux, Documentation/admin-guide/mm/transhuge.rst; madvise(2), MADV_HUGEPAGE.
 /// </remarks>
-internal static unsafe partial class HugePages
+internal static unsafe class HugePages
 {
     /// <summary>
     /// Bytes of a huge page where ordinary ones have 4 KB; memory that begins at a multiple has no part that is too short for one before its end.
@@ -19,28 +17,13 @@ internal static unsafe partial class HugePages
 
     private const int Wish = 14; // MADV_HUGEPAGE
 
-    private static volatile bool s_unknown;
-
     /// <summary>Asks for huge pages where memory is touched from now on.</summary>
     /// <param name="address">The first byte.</param>
     /// <param name="length">Bytes. The system's pages that they begin and end in are meant as a whole.</param>
     /// <returns>Whether the system took the wish.</returns>
     public static bool Advise(byte* address, long length)
     {
-        if (!OperatingSystem.IsLinux() || s_unknown || length <= 0)
-            return false;
         nint page = Environment.SystemPageSize, first = (nint)address & -page, end = ((nint)address + (nint)length + page - 1) & -page;
-        try
-        {
-            return madvise(first, (nuint)(end - first), Wish) == 0;
-        }
-        catch (Exception failure) when (failure is DllNotFoundException or EntryPointNotFoundException)
-        {
-            s_unknown = true;
-            return false;
-        }
+        return length > 0 && MemoryAdvice.Give(first, end, Wish);
     }
-
-    [LibraryImport("libc")]
-    private static partial int madvise(nint address, nuint length, int advice);
 }

@@ -74,7 +74,13 @@ internal abstract class Architecture
     }
 
     /// <summary>Whether a tensor of a GGUF file is a table whose rows are read one by one, from storage.</summary>
-    public static bool IsTable(string name) => All.Any(each => each.Tensors.Any(spec => spec.IsTable && spec.Gguf.Name == name));
+    public static bool IsTable(string name) => Tables.Any(spec => spec.Gguf.Name == name);
+
+    /// <summary>Likewise in a checkpoint, whose text part may be one of several.</summary>
+    public static bool IsTableOfCheckpoint(string name) =>
+        Tables.Any(spec => spec.HuggingFace is { } table && name.EndsWith(table.Name["model".Length..], StringComparison.Ordinal));
+
+    private static IEnumerable<TensorSpec> Tables => All.SelectMany(each => each.Tensors).Where(spec => spec.IsTable);
 
     /// <summary>Finds the family of a GGUF file.</summary>
     /// <exception cref="ModelFileException">It is not one that runs.</exception>

@@ -18,6 +18,9 @@ internal abstract class Gemma : Architecture
     /// <summary>Likewise where <c>config.json</c> does not.</summary>
     public virtual int DefaultSharingLayers => 0;
 
+    /// <summary>Whether all layers of a model may see all positions: its GGUF file then tells of no window.</summary>
+    public virtual bool MayGoWithoutWindow => false;
+
     /// <summary>Whether of the heads of full layers a quarter turns, where <c>config.json</c> does not tell.</summary>
     public virtual bool TurnsInProportion => false;
 

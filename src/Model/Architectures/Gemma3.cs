@@ -26,6 +26,8 @@ internal sealed class Gemma3 : Gemma
 
     public override IReadOnlyList<TensorSpec> Tensors => field ??= [.. Decoder(), .. Closing()];
 
+    public override bool MayGoWithoutWindow => true;
+
     protected override bool NormsAddOne => true;
 
     public override void Layer(Pass p, LayerWeights w) => Blocks(p, w);

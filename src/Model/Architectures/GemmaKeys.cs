@@ -83,7 +83,9 @@ internal static class GemmaKeys
 
         public override void Read(GgufKeys gguf, ModelConfig config)
         {
-            int window = gguf.TryInt(Window) ?? throw gguf.Missing(Window);
+            int? window = gguf.TryInt(Window);
+            if (window is null && !Architecture(config).MayGoWithoutWindow)
+                throw gguf.Missing(Window);
             if (window <= 0)
                 throw gguf.Fault(Window, $"{window} is out of range", "The file is damaged");
             config.Windows = SlidingWindows.Read(gguf.Metadata, gguf.Architecture, config.Layers, Defaults.Period);

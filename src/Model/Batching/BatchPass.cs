@@ -16,6 +16,7 @@ internal sealed class BatchPass : IDisposable
     private readonly int[] _tokens = new int[Pass.MaxBatch];
     private Segment[] _segments = [];
     private float[] _logits = [];
+    private bool _isCapped;
 
     public BatchPass(LoadedModel model) => (_model, _pass) = (model, model.CreatePass());
 
@@ -38,6 +39,7 @@ internal sealed class BatchPass : IDisposable
     public void Run(ReadOnlySpan<(EngineRequest Request, int Count)> parts, ReadOnlySpan<int> next, CancellationToken cancellationToken)
     {
         int tokens = 0, wanted = 0;
+        _isCapped = false;
         if (_segments.Length < parts.Length)
             _segments = new Segment[parts.Length];
         for (int i = 0; i < parts.Length; i++)
@@ -48,6 +50,7 @@ internal sealed class BatchPass : IDisposable
             _segments[i] = new(cache, count, count == request.Pending ? request.Text.Wanted : 0);
             tokens += count;
             wanted += _segments[i].Wanted;
+            _isCapped |= _segments[i].Wanted > 0 && !request.Text.TakesUncapped;
         }
         int vocabulary = _model.Config.VocabularySize;
         if (_logits.Length < wanted * vocabulary)
@@ -55,7 +58,8 @@ internal sealed class BatchPass : IDisposable
         long start = Stopwatch.GetTimestamp();
         try
         {
-            _pass.Run(_tokens.AsSpan(0, tokens), _segments.AsSpan(0, parts.Length), next, _logits.AsSpan(0, wanted * vocabulary), cancellationToken);
+            _pass.Run(_tokens.AsSpan(0, tokens), _segments.AsSpan(0, parts.Length), next, _logits.AsSpan(0, wanted * vocabulary), cancellationToken,
+                _isCapped);
         }
         catch (Exception failure)
         {
@@ -115,7 +119,7 @@ internal sealed class BatchPass : IDisposable
             int wanted = _segments[i].Wanted;
             if (wanted == 0)
                 continue;
-            Choices.Choice choice = new(request, _logits, row * vocabulary, wanted * vocabulary, request.Text.Generated);
+            Choices.Choice choice = new(request, _logits, row * vocabulary, wanted * vocabulary, _isCapped, request.Text.Generated);
             row += wanted;
             // The caller's own code may compute: not within a region.
             if (request.Text.HasProcessor)
@@ -159,7 +163,7 @@ internal sealed class BatchPass : IDisposable
                 _choices[i].Make();
         }
 
-        public readonly record struct Choice(EngineRequest Request, float[] Logits, int First, int Length, int Before)
+        public readonly record struct Choice(EngineRequest Request, float[] Logits, int First, int Length, bool IsCapped, int Before)
         {
             public void Make()
             {
@@ -167,7 +171,7 @@ internal sealed class BatchPass : IDisposable
                     return;
                 try
                 {
-                    Request.Text.Accept(Logits.AsSpan(First, Length));
+                    Request.Text.Accept(Logits.AsSpan(First, Length), IsCapped);
                 }
                 catch (Exception failure)
                 {

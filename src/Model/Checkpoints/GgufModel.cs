@@ -148,6 +148,12 @@ internal sealed class GgufModel : WeightSource
         return BlockFormat.Find(GgmlTypeLayout.BlockType(tensor.Type)) ?? throw Undecodable(tensor);
     }
 
+    protected override void LetGo(string name)
+    {
+        GgufTensor tensor = _file.GetTensor(name);
+        tensor.File!.LetGo(tensor.Offset, tensor.ByteLength);
+    }
+
     protected override RowTable Table(string name)
     {
         GgufTensor tensor = _file.GetTensor(name);

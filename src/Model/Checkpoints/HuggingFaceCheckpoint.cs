@@ -34,13 +34,13 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
     protected override IEnumerable<string> Names => _folder.Tensors.Keys;
 
     /// <param name="path">The folder.</param>
-    /// <param name="copy">Whether to read its tensors into memory instead of mapping them.</param>
+    /// <param name="copy">Whether to read its tensors into memory instead of mapping them, but for a table whose rows are read one by one.</param>
     public static HuggingFaceCheckpoint Open(string path, bool copy = false)
     {
         string configPath = System.IO.Path.Combine(path, "config.json");
         return JsonPlace.Read(configPath, json =>
         {
-            SafetensorsFolder folder = SafetensorsFolder.Open(path, copy);
+            SafetensorsFolder folder = SafetensorsFolder.Open(path, copy, Architecture.IsTableOfCheckpoint);
             try
             {
                 return new HuggingFaceCheckpoint(folder, json, configPath);
@@ -100,6 +100,12 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
         }
         WeightMatrix whole = new(BlockFormat.Of(TypeOf(tensor)), padded ? (int)tensor.Shape[0] : rows, columns, tensor.File.Pointer + tensor.Offset);
         return padded ? whole.Take(rows) : whole;
+    }
+
+    protected override void LetGo(string name)
+    {
+        SafetensorsTensor tensor = _folder.Tensors[name];
+        tensor.File.LetGo(tensor.Offset, tensor.ByteLength);
     }
 
     protected override RowTable Table(string name)

@@ -57,7 +57,13 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>A tensor in panels: where the file has them, else packed anew, [rows × columns].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
-    public virtual PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool) => PanelMatrix.Pack(Matrix(spec, layer), pool, arena: _packed);
+    public virtual PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool)
+    {
+        PanelMatrix packed = PanelMatrix.Pack(Matrix(spec, layer), pool, arena: _packed);
+        // Of a stacked tensor the other parts are read once more, from the page cache.
+        LetGo(Locate(spec, Config, layer)!.Value.Name);
+        return packed;
+    }
 
     /// <summary>A tensor, decoded to float32, [length].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
@@ -83,6 +89,10 @@ internal abstract class WeightSource : IDisposable
 
     /// <summary>What is to be added to a tensor's values.</summary>
     protected virtual float OffsetOf(TensorSpec spec) => 0;
+
+    /// <summary>Takes a tensor that was packed out of the process's memory.</summary>
+    /// <param name="name">Its name; it is there.</param>
+    protected abstract void LetGo(string name);
 
     /// <summary>Opens the model's table of rows where it lies; see <see cref="ModelConfig.HasTable"/>.</summary>
     /// <exception cref="ModelFileException">It does not fit the model, or the file is another one by now.</exception>

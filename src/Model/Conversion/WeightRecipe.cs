@@ -79,7 +79,8 @@ public sealed class WeightRecipe
     {
         if (spec.StaysPrecise)
             return _base.BlockSize == 1 ? _base.Type : GgmlType.F16;
-        if (spec.Role == (config.TiedHead ? Role.Embedding : Role.Head))
+        // A table of rows is taken for an embedding, and a tied one for the head.
+        if (config.TiedHead ? spec.Role is Role.Embedding or Role.RowTable : spec.Role == Role.Head)
             return _mixture == Mixture.None ? _base.Type : columns % _base.BlockSize == 0 ? GgmlType.Q6_K : GgmlType.Q8_0;
         bool stacked = spec.Gguf.Part is not null;
         return _mixture switch

@@ -200,6 +200,16 @@ public sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes a part of a mapping out of the process's memory, until it is read once more: of weights that were packed one copy is enough. Does nothing to a
+    /// copy. A reference must be held.
+    /// </summary>
+    internal void LetGo(long offset, long length)
+    {
+        if (_copy is null)
+            MemoryAdvice.LetGoOfFile(Pointer + offset, length);
+    }
+
     /// <summary>Gives back the memory of a copy that nobody reads any more, while references go on being counted. Does nothing to a mapping.</summary>
     internal void FreeCopy()
     {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Model.Files;
 
@@ -35,12 +36,33 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="copy">Whether to read into memory instead of mapping.</param>
     /// <exception cref="ModelFileException">The file cannot be read or is not a sound safetensors file.</exception>
-    public static SafetensorsFile Open(string path, bool copy = false)
+    public static SafetensorsFile Open(string path, bool copy = false) => Open(path, copy, null);
+
+    /// <summary>Likewise.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="copy">Whether to read into memory instead of mapping.</param>
+    /// <param name="leaveOut">Tensors, by name, that a copy does without: their bytes must not be looked at. Null for none.</param>
+    internal static SafetensorsFile Open(string path, bool copy, Func<string, bool>? leaveOut)
     {
-        MappedFile file = MappedFile.Open(path, copy);
+        // Opened once: what is checked is what is read.
+        using SafeFileHandle handle = MappedFile.OpenHandle(path);
+        MappedFile file = MappedFile.OfHandle(path, handle, copy: false);
         try
         {
+            Dictionary<string, SafetensorsTensor> tensors = Read(file);
+            if (!copy)
+                return new(file, tensors);
+            MappedFile mapped = file;
+            file = MappedFile.OfHandle(path, handle, copy: true, later: true);
+            mapped.Dispose();
+            IEnumerable<SafetensorsTensor> left = tensors.Values.Where(tensor => leaveOut?.Invoke(tensor.Name) == true);
+            file.ReadCopy(handle, [.. left.Select(tensor => (tensor.Offset, tensor.ByteLength)).Order()]);
             return new(file, Read(file));
+        }
+        catch (IOException failure)
+        {
+            file.Dispose();
+            throw new ModelFileException(path, "", $"cannot be read ({failure.Message.TrimEnd('.')})", "Check the storage device", failure);
         }
         catch
         {

@@ -23,7 +23,7 @@ public sealed class SafetensorsFolder : IDisposable
         Tensors = tensors;
     }
 
-    /// <summary>The folder as it was given to <see cref="Open"/>.</summary>
+    /// <summary>The folder as it was given to <see cref="Open(string, bool)"/>.</summary>
     public string Path { get; }
 
     /// <summary>The opened files. Disposed with this object.</summary>
@@ -36,7 +36,13 @@ public sealed class SafetensorsFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="copy">Whether to read into memory instead of mapping.</param>
     /// <exception cref="ModelFileException">The folder has no weights, or one of its files cannot be read, is missing or is not sound.</exception>
-    public static SafetensorsFolder Open(string path, bool copy = false)
+    public static SafetensorsFolder Open(string path, bool copy = false) => Open(path, copy, null);
+
+    /// <summary>Likewise.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="copy">Whether to read into memory instead of mapping.</param>
+    /// <param name="leaveOut">Tensors, by name, that a copy does without: their bytes must not be looked at. Null for none.</param>
+    internal static SafetensorsFolder Open(string path, bool copy, Func<string, bool>? leaveOut)
     {
         ArgumentNullException.ThrowIfNull(path);
         if (!Directory.Exists(path))
@@ -51,8 +57,8 @@ public sealed class SafetensorsFolder : IDisposable
         try
         {
             if (!isSingle)
-                return new(path, files, OpenShards(path, index, copy, files));
-            files.Add(SafetensorsFile.Open(single, copy));
+                return new(path, files, OpenShards(path, index, name => SafetensorsFile.Open(name, copy, leaveOut), files));
+            files.Add(SafetensorsFile.Open(single, copy, leaveOut));
             return new(path, files, files[0].Tensors);
         }
         catch
@@ -70,7 +76,8 @@ public sealed class SafetensorsFolder : IDisposable
             file.Dispose();
     }
 
-    private static Dictionary<string, SafetensorsTensor> OpenShards(string folder, string index, bool copy, List<SafetensorsFile> files)
+    private static Dictionary<string, SafetensorsTensor> OpenShards(
+        string folder, string index, Func<string, SafetensorsFile> open, List<SafetensorsFile> files)
     {
         Dictionary<string, SafetensorsFile> shards = [];
         Dictionary<string, SafetensorsTensor> tensors = [];
@@ -78,7 +85,7 @@ public sealed class SafetensorsFolder : IDisposable
         {
             if (!shards.TryGetValue(shardName, out SafetensorsFile? shard))
             {
-                shard = SafetensorsFile.Open(System.IO.Path.Combine(folder, shardName), copy);
+                shard = open(System.IO.Path.Combine(folder, shardName));
                 files.Add(shard);
                 shards.Add(shardName, shard);
             }

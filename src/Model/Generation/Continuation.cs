@@ -68,10 +68,14 @@ internal sealed class Continuation : IThreadPoolWorkItem
     /// <summary>Whether the caller's code is asked for each token.</summary>
     public bool HasProcessor => _options.LogitsProcessor is not null;
 
+    /// <summary>Whether logits may come without the model's soft cap.</summary>
+    public bool TakesUncapped => _choice.TakesUncapped;
+
     /// <summary>Takes the logits of the last tokens and chooses what follows them.</summary>
     /// <param name="logits">[<see cref="Wanted"/> × V]; changed.</param>
+    /// <param name="isCapped">Whether they have the model's soft cap.</param>
     /// <exception cref="InvalidLogitsException">They are not numbers that a token could be chosen from.</exception>
-    public void Accept(Span<float> logits)
+    public void Accept(Span<float> logits, bool isCapped)
     {
         if (_options.MaxTokens == 0)
         {
@@ -82,7 +86,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
         for (int row = 0; ; row++, known++)
         {
             _cut = row < guesses ? known : int.MaxValue;
-            if (!Choose(logits.Slice(row * vocabulary, vocabulary), known))
+            if (!Choose(logits.Slice(row * vocabulary, vocabulary), isCapped, known))
                 break;
         }
         if (Reason is not null)
@@ -103,10 +107,10 @@ internal sealed class Continuation : IThreadPoolWorkItem
     public bool TryFinish(out TextPiece piece) => _pieces.TryFinish(out piece);
 
     // Chooses the token behind the known ones. True where it was guessed: then the logits behind it are there.
-    private bool Choose(Span<float> logits, int known)
+    private bool Choose(Span<float> logits, bool isCapped, int known)
     {
         AwaitMask();
-        int token = _choice.Next(Tokens[..known], logits, _options.MaxTokens - Generated);
+        int token = _choice.Next(Tokens[..known], logits, _options.MaxTokens - Generated, isCapped);
         if (_tokenizer.IsEndOfText(token))
         {
             Reason = FinishReason.EndOfSequence;

@@ -22,7 +22,8 @@ internal sealed class TokenChoice
         SamplingOptions sampling = options.Over(model.Sampling);
         // Logits beyond the tokenizer's tokens are padding: no token has them.
         (_options, _vocabulary) = (options, model.RequiredTokenizer.VocabularySize);
-        _sampler = new(sampling, sampling.DryMultiplier > 0 ? new(model.RequiredTokenizer, sampling.DrySequenceBreakers) : null);
+        _sampler = new(sampling, sampling.DryMultiplier > 0 ? new(model.RequiredTokenizer, sampling.DrySequenceBreakers) : null, model.Config.LogitCap);
+        TakesUncapped = options.LogProbabilities is null && options.LogitsProcessor is null && _sampler.TakesUncapped;
         _distribution = options.LogProbabilities is null ? null : new(_vocabulary);
         _constraint = options.Grammar?.Start(model.RequiredTokenizer, options.ShownTokens);
         _allowed = new ulong[_constraint?.Words ?? 0];
@@ -31,12 +32,16 @@ internal sealed class TokenChoice
     /// <summary>Whether <see cref="Prepare"/> has something to find.</summary>
     public bool HasMask => _constraint is not null;
 
+    /// <summary>Whether logits may come without the model's soft cap: their order tells enough.</summary>
+    public bool TakesUncapped { get; }
+
     /// <summary>Chooses the next token.</summary>
     /// <param name="tokens">The session's so far.</param>
     /// <param name="logits">[V]; changed.</param>
     /// <param name="left">How many tokens there may still be, this one included.</param>
+    /// <param name="isCapped">Whether the logits have the model's soft cap.</param>
     /// <exception cref="InvalidLogitsException">The logits hold a NaN or an infinity, or all are −∞.</exception>
-    public int Next(ReadOnlySpan<int> tokens, Span<float> logits, int left)
+    public int Next(ReadOnlySpan<int> tokens, Span<float> logits, int left, bool isCapped)
     {
         logits = logits[.._vocabulary];
         _distribution?.Set(logits);
@@ -44,7 +49,7 @@ internal sealed class TokenChoice
         if (!_isReady)
             Prepare(left);
         _isReady = false;
-        int token = _only >= 0 ? _only : _sampler.Sample(logits, tokens, _allowed);
+        int token = _only >= 0 ? _only : _sampler.Sample(logits, tokens, _allowed, isCapped);
         _constraint?.Accept(token);
         return token;
     }

@@ -1,5 +1,6 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Sampling;
 
 namespace MeKi.Model.Layers;
 
@@ -40,28 +41,29 @@ internal sealed class OutputHead
     /// <param name="tokens">How many.</param>
     /// <param name="h">Normalised, [n × d].</param>
     /// <param name="logits">Receives them, [n × V].</param>
-    public void Run(int tokens, ActivationMatrix h, Span<float> logits)
+    /// <param name="capped">Whether the soft cap is applied.</param>
+    public void Run(int tokens, ActivationMatrix h, Span<float> logits, bool capped = true)
     {
         Multiply(tokens, h, _linear.Weight, _logits);
         int vocabulary = _linear.Weight.Rows;
         for (int token = 0; token < tokens; token++)
-            Give(_logits.Row(token), logits.Slice(token * vocabulary, vocabulary), 0);
+            Give(_logits.Row(token), logits.Slice(token * vocabulary, vocabulary), 0, capped);
     }
 
     /// <summary>Computes the first part of a token's logits.</summary>
     /// <returns>How many there are.</returns>
-    public int RunFirst(ActivationMatrix h, Span<float> logits)
+    public int RunFirst(ActivationMatrix h, Span<float> logits, bool capped = true)
     {
         Multiply(1, h, _first, _firstLogits);
-        Give(_firstLogits.Row(0), logits, 0);
+        Give(_firstLogits.Row(0), logits, 0, capped);
         return _first.Rows;
     }
 
     /// <summary>Computes the others.</summary>
-    public void RunRest(ActivationMatrix h, Span<float> logits)
+    public void RunRest(ActivationMatrix h, Span<float> logits, bool capped = true)
     {
         Multiply(1, h, _rest, _restLogits);
-        Give(_restLogits.Row(0), logits[_first.Rows..], _first.Rows);
+        Give(_restLogits.Row(0), logits[_first.Rows..], _first.Rows, capped);
     }
 
     private void Multiply(int tokens, ActivationMatrix h, PanelMatrix weight, ActivationMatrix logits)
@@ -70,9 +72,9 @@ internal sealed class OutputHead
         _matMul.Run(tokens, (h, weight, logits));
     }
 
-    private void Give(Span<float> computed, Span<float> logits, int firstToken)
+    private void Give(Span<float> computed, Span<float> logits, int firstToken, bool capped)
     {
-        if (_cap > 0)
+        if (_cap > 0 && capped)
             Cap(computed);
         if (_linear.Scale == 1)
             computed.CopyTo(logits);
@@ -89,26 +91,14 @@ internal sealed class OutputHead
     {
         // Matrices of activations do not move.
         fixed (float* first = logits)
-            _each.Run((logits.Length + CapStep.Chunk - 1) / CapStep.Chunk, new CapStep(first, logits.Length, _cap));
+            _each.Run((logits.Length + SoftCap.Chunk - 1) / SoftCap.Chunk, new CapStep(first, logits.Length, _cap));
     }
 
-    /// <summary>c · tanh(x / c) of some logits, in float64: the same bits everywhere.</summary>
     private readonly unsafe struct CapStep(float* logits, int count, float cap) : ILoopStep
     {
-        public const int Chunk = 512;
-
         private readonly float* _logits = logits;
 
-        public void Invoke(int chunk)
-        {
-            Span<float> x = new(_logits + chunk * Chunk, Math.Min(Chunk, count - chunk * Chunk));
-            Span<double> power = stackalloc double[x.Length];
-            for (int i = 0; i < x.Length; i++)
-                power[i] = 2 * ((double)x[i] / cap);
-            FixedMath.Exp(power);
-            // tanh(y) = 1 − 2 / (e^2y + 1).
-            for (int i = 0; i < x.Length; i++)
-                x[i] = float.IsNaN(x[i]) ? x[i] : (float)(cap * (1 - 2 / (power[i] + 1)));
-        }
+        public void Invoke(int chunk) =>
+            SoftCap.Apply(new(_logits + chunk * SoftCap.Chunk, Math.Min(SoftCap.Chunk, count - chunk * SoftCap.Chunk)), cap);
     }
 }

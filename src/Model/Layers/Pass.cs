@@ -102,7 +102,9 @@ internal sealed class Pass
     /// guessed.</param>
     /// <param name="logits">Receives the logits of the wanted tokens, [wanted × V].</param>
     /// <param name="cancellationToken">Ends waiting for rows.</param>
-    public void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, Span<float> logits, CancellationToken cancellationToken)
+    /// <param name="capped">Whether logits get the model's soft cap, if it has one; without it their order is the same.</param>
+    public void Run(ReadOnlySpan<int> tokens, ReadOnlySpan<Segment> segments, ReadOnlySpan<int> next, Span<float> logits, CancellationToken cancellationToken,
+        bool capped = true)
     {
         RunLayers(tokens, segments, next, cancellationToken);
         if (logits.Length == 0)
@@ -110,12 +112,12 @@ internal sealed class Pass
         Exit();
         if (Count > 1 || next.Length > 0 || Branch is null || !_head.IsDivided)
         {
-            _head.Run(Count, H, logits);
+            _head.Run(Count, H, logits, capped);
             return;
         }
-        int first = _head.RunFirst(H, logits);
+        int first = _head.RunFirst(H, logits, capped);
         Branch.Rows.Prefetch([TensorPrimitives.IndexOfMax(logits[..first])]);
-        _head.RunRest(H, logits);
+        _head.RunRest(H, logits, capped);
     }
 
     /// <summary>Likewise, for what the head would see.</summary>
@@ -349,6 +351,7 @@ internal sealed class Pass
             to += segment.Wanted;
         }
         (Count, _segmentCount) = (to, left);
+        Branch?.Rows.Keep(_tokens.AsSpan(0, Count));
     }
 
     private void Reserve(LayerWeights w)

@@ -18,6 +18,12 @@ internal abstract class TokenRows : IDisposable
     /// <param name="cancellationToken">Ends waiting for the batch's rows.</param>
     public abstract void Begin(ReadOnlySpan<int> tokens, CancellationToken cancellationToken);
 
+    /// <summary>Of the batch only some tokens go on: the rows of the layers to come are asked for these.</summary>
+    /// <param name="tokens">Which tokens of the batch, in order.</param>
+    public virtual void Keep(ReadOnlySpan<int> tokens)
+    {
+    }
+
     /// <summary>
     /// Makes the batch's rows of a layer ready, on the thread that began it: a thread that waited within a region would keep all other sequences of the model
     /// from computing.

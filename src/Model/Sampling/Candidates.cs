@@ -64,18 +64,31 @@ internal ref struct Candidates
             throw new InvalidLogitsException(_max);
     }
 
+    /// <summary>Keeps and caps the k likeliest: those that <see cref="TopK"/> keeps of logits that are all capped.</summary>
+    public void Cap(float cap, int k)
+    {
+        bool isAll = k >= Count;
+        if (!isAll)
+        {
+            float last = k == 1 ? _max : LargestLogits.Logit(_buffers.Largest.Find(Logits, Tokens, k)[^1]);
+            // What becomes equal to the last of them has the same right to be kept.
+            Keep(SoftCap.LeastOfEqual(last, cap));
+        }
+        for (Span<float> logits = Logits; !logits.IsEmpty; logits = logits[Math.Min(SoftCap.Chunk, logits.Length)..])
+            SoftCap.Apply(logits[..Math.Min(SoftCap.Chunk, logits.Length)], cap);
+        Changed();
+        if (!isAll)
+            KeepLargest(k);
+    }
+
     public void TopK(int k)
     {
         if (k == 0 || k >= Count)
             return;
-        if (!_isSorted)
-        {
-            ReadOnlySpan<ulong> largest = _buffers.Largest.Find(Logits, Tokens, k);
-            for (int i = 0; i < largest.Length; i++)
-                (_buffers.Logits[i], _buffers.Tokens[i]) = (LargestLogits.Logit(largest[i]), LargestLogits.Token(largest[i]));
-            k = largest.Length;
-        }
-        (Count, _isWhole, _isSorted) = (k, false, true);
+        if (_isSorted)
+            (Count, _isWhole) = (k, false);
+        else
+            KeepLargest(k);
     }
 
     public void TopP(float p)
@@ -414,6 +427,14 @@ internal ref struct Candidates
         }
         kept = Keep(logits[i..], i, least, kept);
         (Count, _isWhole) = (kept, false);
+    }
+
+    private void KeepLargest(int k)
+    {
+        ReadOnlySpan<ulong> largest = _buffers.Largest.Find(Logits, Tokens, k);
+        for (int i = 0; i < largest.Length; i++)
+            (_buffers.Logits[i], _buffers.Tokens[i]) = (LargestLogits.Logit(largest[i]), LargestLogits.Token(largest[i]));
+        (Count, _isWhole, _isSorted) = (largest.Length, false, true);
     }
 
     // Without a branch: of many candidates nobody knows the next. A place that is not kept is written again.

@@ -16,6 +16,7 @@ internal sealed class TokenSampler
     private readonly float _temperature, _range, _exponent, _topP, _minP, _typicalP, _nSigma, _xtcProbability, _xtcThreshold;
     private readonly double _tau, _eta;
     private readonly int _topK;
+    private readonly float _cap;
     private readonly bool _isMirostat;
     private readonly Random _random;
     private readonly CandidateBuffers _buffers = new();
@@ -25,7 +26,8 @@ internal sealed class TokenSampler
 
     /// <param name="options">How to choose; what they leave open is as llama.cpp has it.</param>
     /// <param name="breakers">The sequence breakers of DRY in the tokenizer's tokens; without them a sequence may reach over anything.</param>
-    public TokenSampler(SamplingOptions options, DryBreakers? breakers = null)
+    /// <param name="cap">The model's soft cap; 0 where it has none.</param>
+    public TokenSampler(SamplingOptions options, DryBreakers? breakers = null, float cap = 0)
     {
         _order = [.. (options.Samplers ?? SamplingOptions.DefaultSamplers).Select(name => SamplerNames.TryParse(name, out SamplerKind kind) ? kind : default)];
         _penalties = new(options.RepetitionPenalty ?? 1, options.FrequencyPenalty ?? 0, options.PresencePenalty ?? 0, options.PenaltyWindow ?? 64);
@@ -38,16 +40,22 @@ internal sealed class TokenSampler
         (_xtcProbability, _xtcThreshold) = (options.XtcProbability ?? 0, options.XtcThreshold ?? 0.1f);
         (_isMirostat, _tau, _eta) = (options.Mirostat ?? false, options.MirostatTau ?? 5, options.MirostatEta ?? 0.1f);
         _mu = 2 * _tau;
+        TakesUncapped = _biases.All(bias => bias.Value == float.NegativeInfinity) && !_penalties.IsOn && !_dry.IsOn && (_temperature == 0 || BeginsWithTopK());
+        _cap = cap;
         _random = options.Seed is { } seed ? new(seed) : new();
     }
+
+    /// <summary>Whether the order of the logits is enough, and the likeliest are capped here: the choice is the same.</summary>
+    public bool TakesUncapped { get; }
 
     /// <summary>Chooses a token.</summary>
     /// <param name="logits">The last position's, [V]; changed.</param>
     /// <param name="history">The tokens so far, those of the prompt first.</param>
     /// <param name="allowed">A bit for each token that may be chosen, the lowest first; empty allows all.</param>
+    /// <param name="isCapped">Whether the logits have the model's soft cap; must be where not <see cref="TakesUncapped"/>.</param>
     /// <exception cref="InvalidLogitsException">The logits hold a NaN or an infinity, or all are −∞: no choice would mean anything.</exception>
     /// <exception cref="InvalidOperationException">The mask or the biases leave no token.</exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed = default)
+    public int Sample(Span<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed = default, bool isCapped = true)
     {
         float max = TensorPrimitives.Max<float>(logits);
         if (!float.IsFinite(max))
@@ -61,6 +69,8 @@ internal sealed class TokenSampler
                 throw new InvalidOperationException("No token is left to choose from: all are forbidden by a mask or a bias, or have no probability.");
         }
         Candidates candidates = new(_buffers, logits, max);
+        if (_cap > 0 && !isCapped)
+            candidates.Cap(_cap, _temperature == 0 ? 1 : _topK);
         bool isGreedy = _temperature == 0, isReduced = isGreedy || _isMirostat;
         foreach (SamplerKind kind in _order)
         {
@@ -76,6 +86,29 @@ internal sealed class TokenSampler
         if (_isMirostat)
             _mu -= _eta * (-FixedMath.Log(Math.Max(probability, 1e-300)) / FixedMath.Log(2) - _tau);
         return token;
+    }
+
+    // Whether the first sampler that does anything leaves k tokens.
+    private bool BeginsWithTopK()
+    {
+        foreach (SamplerKind kind in _isMirostat ? [] : _order)
+        {
+            if (kind == SamplerKind.TopK && _topK > 0)
+                return true;
+            bool isOff = kind switch
+            {
+                SamplerKind.Penalties or SamplerKind.Dry or SamplerKind.TopK => true,
+                SamplerKind.TopNSigma => _nSigma == 0,
+                SamplerKind.Typical => _typicalP >= 1,
+                SamplerKind.TopP => _topP >= 1,
+                SamplerKind.MinP => _minP == 0,
+                SamplerKind.Xtc => _xtcProbability <= 0 || _xtcThreshold > 0.5f,
+                _ => _temperature == 1 && _range == 0,
+            };
+            if (!isOff)
+                return false;
+        }
+        return false;
     }
 
     private void Apply(SamplerKind kind, ref Candidates candidates, ReadOnlySpan<int> history, int vocabulary)

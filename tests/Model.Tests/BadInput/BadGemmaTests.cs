@@ -64,6 +64,21 @@ public sealed class BadGemmaTests : IDisposable
     }
 
     [SharedFact("foreign/gemma4.json")]
+    public void Without_a_window_all_layers_of_Gemma_3_see_all_positions_and_others_are_refused()
+    {
+        GgufDraft draft = GgufDraft.Read(SharedMaterial.Path("foreign/gemma3.gguf"));
+        draft.Keys["gemma3.attention.sliding_window"] = (uint)draft.Keys["gemma3.context_length"];
+        draft.Keys["gemma3.rope.freq_base_swa"] = draft.Keys["gemma3.rope.freq_base"];
+        draft.Keys["gemma3.attention.sliding_window_pattern"] = 1u;
+        float[] wide = Logits(draft.Write(_folder["wide.gguf"]));
+        draft.Keys.Remove("gemma3.attention.sliding_window");
+        Assert.Equal(wide, Logits(draft.Write(_folder["none.gguf"])));
+        draft = GgufDraft.Read(SharedMaterial.Path("foreign/gemma4.gguf"));
+        draft.Keys.Remove("gemma4.attention.sliding_window");
+        Assert.Contains("'gemma4.attention.sliding_window'", Refused(draft), StringComparison.Ordinal);
+    }
+
+    [SharedFact("foreign/gemma4.json")]
     public void Suppressed_tokens_are_never_likely()
     {
         GgufDraft draft = GgufDraft.Read(SharedMaterial.Path("foreign/gemma4.gguf"));

@@ -1,6 +1,7 @@
 using MeKi.Model.Architectures;
 using MeKi.Model.Conversion;
 using MeKi.Model.Gguf;
+using MeKi.Model.Synthesis;
 using MeKi.Quant;
 using MeKi.Tests;
 
@@ -41,6 +42,20 @@ public class WeightRecipeTests
         GgufMetadata metadata = new("");
         Recipe(name).WriteTo(metadata);
         Assert.Equal(file.Metadata.GetInt("general.file_type"), metadata.GetInt("general.file_type"));
+    }
+
+    /// <summary>llama-quantize takes a table of rows for a token embedding, and leaves what makes rows in half precision.</summary>
+    [Theory]
+    [InlineData("q4_0", GgmlType.Q6_K)]
+    [InlineData("q4_k_m", GgmlType.Q6_K)]
+    [InlineData("q8_0", GgmlType.Q8_0)]
+    [InlineData("f16", GgmlType.F16)]
+    public void A_table_of_rows_has_the_format_of_the_embedding(string name, GgmlType expected)
+    {
+        List<BackboneTensor> tensors = BackboneTensor.List(SyntheticShape.Of("gemma4-e2b").Config(0), Recipe(name), panels: false);
+        foreach (string table in new[] { "token_embd.weight", "per_layer_token_embd.weight" })
+            Assert.Equal(expected, tensors.Single(tensor => tensor.Name == table).Type);
+        Assert.Equal(GgmlType.F16, tensors.Single(tensor => tensor.Name == "per_layer_model_proj.weight").Type);
     }
 
     /// <summary>The layers whose attn_v and ffn_down are Q6_K: the first and the last eighth, and every third between.</summary>

@@ -28,6 +28,20 @@ public sealed class MappedFileTest : IDisposable
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_was_let_go_is_read_once_more(bool copy)
+    {
+        byte[] bytes = new byte[100_001];
+        new Random(1).NextBytes(bytes);
+        using var file = MappedFile.Open(_folder.Add("bytes", bytes), copy);
+        Assert.Equal(bytes, file.Span(0, bytes.Length).ToArray());
+        foreach ((long offset, long length) in new (long, long)[] { (0, bytes.Length), (5000, 1), (4097, 50_000), (100_001, 0) })
+            file.LetGo(offset, length);
+        Assert.Equal(bytes, file.Span(0, bytes.Length).ToArray());
+    }
+
+    [Theory]
     [InlineData(-1, 1)]
     [InlineData(0, -1)]
     [InlineData(0, 11)]

@@ -50,6 +50,32 @@ public unsafe class HeadTests
         Assert.Equal((vocabulary + 7) / 8 * 3 / 4 * 8, first);
     }
 
+    [Fact]
+    public void The_soft_cap_may_be_left_out()
+    {
+        const int Vocabulary = 1003;
+        float[] weight = GC.AllocateArray<float>(Vocabulary * Columns, pinned: true);
+        Random random = new(12);
+        foreach (ref float value in weight.AsSpan())
+            value = random.NextSingle() - 0.5f;
+        using ComputePool pool = new(2);
+        PanelMatrix panels = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F32), Vocabulary, Columns, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(weight, 0)),
+            pool);
+        ActivationMatrix h = new(Columns);
+        h.Reserve(1);
+        foreach (ref float value in h.Row(0))
+            value = 20 * random.NextSingle();
+        float[] plain = new float[Vocabulary], uncapped = new float[Vocabulary], capped = new float[Vocabulary];
+        new OutputHead(new(panels), new(pool), new(pool), cap: 0, suppressed: [3]).Run(1, h, plain);
+        OutputHead head = new(new(panels), new(pool), new(pool), cap: 30, suppressed: [3]);
+        head.Run(1, h, uncapped, capped: false);
+        Assert.Equal(plain, uncapped);
+        head.Run(1, h, capped);
+        Assert.Equal(float.NegativeInfinity, capped[3]);
+        for (int i = 4; i < Vocabulary; i++)
+            Assert.Equal((float)(30 * Math.Tanh(plain[i] / 30.0)), capped[i], 2e-5f);
+    }
+
     // Three quarters of one panel are none.
     [Fact]
     [Trait("Fault", "18.17")]

@@ -1,6 +1,10 @@
+using MeKi.Model.Architectures;
+using MeKi.Model.Conversion;
+using MeKi.Model.Files;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
 using MeKi.Model.Tests.Gguf;
+using MeKi.Model.Tests.Reference;
 using MeKi.Quant;
 using MeKi.Store;
 using MeKi.Store.Tests;
@@ -139,6 +143,40 @@ public sealed class TableRowsTests : IDisposable
         using MeKiModel model = MeKiModel.Load(path, new() { CopyWeights = true });
         _ = PromptAndDecode(model);
         Assert.InRange(Environment.WorkingSet - before, long.MinValue, 1 << 30);
+    }
+
+    [SharedFact(File4)]
+    public void A_copied_folder_leaves_its_table_on_storage()
+    {
+        HuggingFaceFolder.Write(SharedMaterial.Path(File4), _folder["hf"]);
+        string path = Path.Combine(_folder["hf"], "model.safetensors");
+        string table = SafetensorsFile.Open(path).Tensors.Keys.Single(name => name.Contains("per_layer.weight", StringComparison.Ordinal));
+        using (SafetensorsFile copy = SafetensorsFile.Open(path, copy: true, Architecture.IsTableOfCheckpoint))
+        {
+            SafetensorsTensor left = copy.Tensors[table];
+            Assert.Equal(-1, copy.File.Span(left.Offset, (int)left.ByteLength).IndexOfAnyExcept((byte)0));
+        }
+        using MeKiModel mapped = MeKiModel.Load(_folder["hf"]), copied = MeKiModel.Load(_folder["hf"], new() { CopyWeights = true });
+        Assert.Equal(PromptAndDecode(mapped), PromptAndDecode(copied));
+    }
+
+    // Rows of 32 values in a format that has no panels: what multiplies them is encoded anew.
+    [SharedFact(File4)]
+    public void Folded_rows_of_an_embedding_that_is_encoded_anew_are_those_in_place()
+    {
+        BlockFormat format = BlockFormat.Of(GgmlType.Q5_1);
+        string path = Write(draft =>
+        {
+            DraftTensor embedding = draft.Tensors["token_embd.weight"];
+            float[] values = new float[embedding.Dimensions[0] * embedding.Dimensions[1]];
+            BlockFormat.Of(GgmlType.F32).Decode(embedding.Bytes, values);
+            byte[] blocks = new byte[format.RowBytes((int)embedding.Dimensions[0]) * embedding.Dimensions[1]];
+            format.Encode(values, blocks);
+            draft.Tensors["token_embd.weight"] = new(embedding.Dimensions, blocks, GgmlType.Q5_1);
+        });
+        Converter.Convert(path, _folder["folded"], new() { RowType = RowType.F32 });
+        using MeKiModel place = MeKiModel.Load(path), folded = MeKiModel.Load(_folder["folded"]);
+        Assert.Equal(PromptAndDecode(place), PromptAndDecode(folded));
     }
 
     [SharedFact(File4)]
