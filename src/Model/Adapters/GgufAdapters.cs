@@ -9,7 +9,8 @@ namespace MeKi.Model.Adapters;
 internal static class GgufAdapters
 {
     public const string AlphaKey = "adapter.lora.alpha", Lora = "lora", Shared = "meki.shared";
-    public const string NamesKey = "meki.adapter.names", SitesKey = "meki.adapter.sites", FactorsKey = "meki.adapter.factors", ScalesKey = "meki.adapter.scales";
+    public const string NamesKey = "meki.adapter.names", SitesKey = "meki.adapter.sites";
+    public const string FactorsKey = "meki.adapter.factors", ScalesKey = "meki.adapter.scales";
     public const string EndingA = ".lora_a", EndingB = ".lora_b", Weight = ".weight";
 
     private const int MostAdapters = 1 << 12;

@@ -6,8 +6,8 @@ using MeKi.Quant;
 namespace MeKi.Model.Adapters;
 
 /// <summary>
-/// One side of a low-rank product, [rows × columns], in the type that its file has. Adapters share a side where they refer to the same object. Those that lie in
-/// a file are valid as long as their <see cref="LoraFile"/> is open.
+/// One side of a low-rank product, [rows × columns], in the type that its file has. Adapters share a side where they refer to the same object. Those that lie
+/// in a file are valid as long as their <see cref="LoraFile"/> is open.
 /// </summary>
 internal sealed unsafe class LoraFactor
 {

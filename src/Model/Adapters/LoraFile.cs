@@ -51,12 +51,13 @@ internal sealed class LoraFile : IDisposable
     public static void CheckRank(long rank, LoraSite site, string path, string tensor)
     {
         if (rank < 1 || rank > site.Columns)
-            throw new ModelFileException(path, UntrustedText.Tensor(tensor), $"has rank {rank}, where a matrix of {site.Columns} inputs takes 1 to {site.Columns}",
-                "The adapter is damaged or of another model");
+            throw new ModelFileException(path, UntrustedText.Tensor(tensor),
+                $"has rank {rank}, where a matrix of {site.Columns} inputs takes 1 to {site.Columns}", "The adapter is damaged or of another model");
     }
 
     public static ModelFileException NoSuchMatrix(string path, string tensor, ModelConfig config) => new(path, UntrustedText.Tensor(tensor),
-        $"is for a matrix that this model ({config.Family}, {config.Layers} layers) does not have or does not adapt", "Take an adapter that was trained on this model");
+        $"is for a matrix that this model ({config.Family}, {config.Layers} layers) does not have or does not adapt",
+        "Take an adapter that was trained on this model");
 
     /// <summary>Closes the files.</summary>
     public void Dispose() => _file.Dispose();

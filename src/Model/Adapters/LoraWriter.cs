@@ -6,7 +6,9 @@ using MeKi.Quant;
 
 namespace MeKi.Model.Adapters;
 
-/// <summary>Writes adapters: as a PEFT folder, as a GGUF adapter, or several that share factors as one GGUF file. A file is there as a whole or not at all.</summary>
+/// <summary>
+/// Writes adapters: as a PEFT folder, as a GGUF adapter, or several that share factors as one GGUF file. A file is there as a whole or not at all.
+/// </summary>
 /// <param name="config">The model that they are for.</param>
 /// <param name="format">How factors are stored. Rows that are no whole blocks of it, B's of most ranks, become F16.</param>
 internal sealed class LoraWriter(ModelConfig config, BlockFormat format)
@@ -147,7 +149,10 @@ internal sealed class LoraWriter(ModelConfig config, BlockFormat format)
     {
         HashSet<LoraTarget> known = [.. targets];
         foreach (LoraTarget target in adapters.SelectMany(adapter => adapter.Pairs.Keys).Where(target => !known.Contains(target)))
-            throw new ModelFileException(path, "", $"the format has no name for the adapted matrix {target.Role} of layer {target.Layer}", "Choose another format");
+        {
+            throw new ModelFileException(path, "", $"the format has no name for the adapted matrix {target.Role} of layer {target.Layer}",
+                "Choose another format");
+        }
     }
 
     // Of parts with an A of their own, A is all of them one below the other and B has each at its rows and ranks.

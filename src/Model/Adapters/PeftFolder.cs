@@ -19,7 +19,10 @@ internal static class PeftFolder
     {
         string weights = Path.Combine(path, WeightsName);
         if (!File.Exists(weights) && File.Exists(Path.Combine(path, Pickled)))
-            throw new ModelFileException(path, "", $"has its weights in {Pickled}, a format that can run programs", "Save it again with safe_serialization=True");
+        {
+            throw new ModelFileException(path, "", $"has its weights in {Pickled}, a format that can run programs",
+                "Save it again with safe_serialization=True");
+        }
         return SafetensorsFile.Open(weights);
     }
 
