@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using MeKi.Kernels;
 using MeKi.Model.Layers;
 
@@ -133,7 +134,8 @@ public sealed class AdapterLibrary
         LoraAdapter adapter = file.Adapters.FirstOrDefault(each => each.Name == place.Name)
             ?? throw new ModelFileException(place.Key.Path, "", $"has no adapter {UntrustedText.Quote(place.Name)} any more", "It was exchanged; name another");
         Dictionary<(string, bool), PackedFactor>? shared = file.Adapters.Count > 1 ? _shared.GetValueOrDefault(place.Key) ?? (_shared[place.Key] = []) : null;
-        PackedAdapter packed = PackedAdapter.Pack(adapter, key.ToString(), _weights, _config, _pool, shared);
+        PackedAdapter packed = PackedAdapter.Pack(adapter, string.Create(CultureInfo.InvariantCulture,
+            $"{place.Key.Path}|{place.Name}|{place.Key.Length}|{place.Key.Written.Ticks}"), _weights, _config, _pool, shared);
         packed.LastUse = ++_uses;
         _held.Add(key, packed);
         _loads++;

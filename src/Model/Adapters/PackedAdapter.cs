@@ -62,7 +62,8 @@ internal sealed class PackedAdapter
     /// shared.</param>
     /// <exception cref="ModelFileException">A value is not finite.</exception>
     public static PackedAdapter Pack(
-        LoraAdapter adapter, string key, ModelWeights weights, ModelConfig config, ComputePool pool, Dictionary<(string Name, bool IsCodes), PackedFactor>? shared)
+        LoraAdapter adapter, string key, ModelWeights weights, ModelConfig config, ComputePool pool,
+        Dictionary<(string Name, bool IsCodes), PackedFactor>? shared)
     {
         LowRank?[] pairs = new LowRank?[Linear.Ids(config.Layers)];
         Dictionary<(LoraFactor Factor, bool IsCodes), PackedFactor> known = [];
