@@ -135,7 +135,6 @@ public sealed class AdapterFormatTests(TinyModel tiny) : IClassFixture<TinyModel
     [InlineData("init_lora_weights", "\"pissa_niter_4\"", "pissa")]
     [InlineData("target_modules", "[\"q_proj\"]", "is not among the modules")]
     [InlineData("target_modules", "\"(\"", "regular expression")]
-    [InlineData("target_modules", "\"(model|mo.*|.*)*x\"", "takes too long")]
     public void A_configuration_of_something_else_is_refused(string field, string value, string says)
     {
         Peft(rank: 4);
