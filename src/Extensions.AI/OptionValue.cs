@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MeKi.Model.Adapters;
 using MeKi.Model.Chat;
 
 namespace MeKi.Extensions.AI;
@@ -60,6 +61,24 @@ internal readonly struct OptionValue(string name, object given)
             foreach ((string token, JsonNode? bias) in Object)
                 biases[Id(token)] = Bias(bias);
             return biases;
+        }
+    }
+
+    /// <summary>Adapters: <c>NAME</c>, <c>NAME=SCALE</c>, a list of these, or names with scales.</summary>
+    public AdapterChoice[] Adapters
+    {
+        get
+        {
+            if (_json is JsonObject scales)
+                return [.. scales.Select(pair => new AdapterChoice(pair.Key, (float)Double(pair.Value)))];
+            try
+            {
+                return [.. (_json is JsonArray ? Texts : [Text(_json)]).Select(AdapterChoice.Parse)];
+            }
+            catch (FormatException failure)
+            {
+                throw Fault($"is no adapter: {failure.Message.TrimEnd('.')}");
+            }
         }
     }
 

@@ -123,6 +123,7 @@ internal sealed record AdditionalOptions(GenerationOptions Generation, JsonObjec
         ["logprobs"] = (options, value) => options with { LogProbabilities = !value.IsFlag ? value.Integer : value.Flag ? options.LogProbabilities ?? 0 : null },
         ["top_logprobs"] = (options, value) => options with { LogProbabilities = value.Integer },
         ["context_shift"] = (options, value) => options with { ContextShift = value.Flag },
+        ["adapter"] = (options, value) => options with { Adapters = value.Adapters },
         ["n_keep"] = (options, value) => options with { KeepTokens = value.Integer },
     };
 

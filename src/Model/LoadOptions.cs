@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Adapters;
 using MeKi.Store;
 using Microsoft.Extensions.Logging;
 
@@ -35,6 +36,26 @@ public sealed record LoadOptions
 
     /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
     public RowStoreOptions Rows { get; init => field = value ?? throw new ArgumentNullException(nameof(Rows)); } = new();
+
+    /// <summary>The adapters that sessions compute with unless they are told otherwise (<see cref="MeKiModel.DefaultAdapters"/>). The list is copied.</summary>
+    public IReadOnlyList<AdapterChoice> Adapters
+    {
+        get;
+        init => field = [.. value ?? throw new ArgumentNullException(nameof(Adapters))];
+    } = [];
+
+    /// <summary>Where the model's adapters lie (<see cref="AdapterLibrary"/>); null for the folder <c>adapters</c> beside the model.</summary>
+    public string? AdapterFolder { get; init; }
+
+    /// <summary>
+    /// The most bytes of adapters in memory, 0 or more. Those in use stay, whatever they take; of the others, who was not used for longest goes first.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
+    public long AdapterBytes
+    {
+        get;
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(AdapterBytes), value, $"{nameof(AdapterBytes)} must be 0 or more.");
+    } = 256 << 20;
 
     /// <summary>How sessions keep keys.</summary>
     public KvFormat KeyFormat { get; init => field = Known(value, nameof(KeyFormat)); } = KvFormat.F16;

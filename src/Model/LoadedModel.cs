@@ -1,6 +1,7 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Operations;
 using MeKi.Kernels.Processors;
+using MeKi.Model.Adapters;
 using MeKi.Model.Architectures;
 using MeKi.Model.Batching;
 using MeKi.Model.Chat;
@@ -40,6 +41,10 @@ internal sealed class LoadedModel : IDisposable
         {
             Weights = ModelWeights.Load(source, Config, Pool, loaded);
             _trainingForm = TrainingFormLayer.Load(source, Config, Pool);
+            Adapters = new(options.AdapterFolder ?? AdaptersOf(source.Path), options.AdapterBytes, Weights, Config, Pool);
+            DefaultAdapters = options.Adapters;
+            // What is wrong with them is said now.
+            Adapters.Acquire(DefaultAdapters)?.Dispose();
             if (options.CopyWeights && _trainingForm is null && Weights.Matrices.All(matrix => matrix.OwnedBytes > 0))
                 source.FreeCopies();
         }
@@ -68,6 +73,12 @@ internal sealed class LoadedModel : IDisposable
     public WeightSource Source { get; }
 
     public ModelWeights Weights { get; }
+
+    /// <summary>Its adapters on storage.</summary>
+    public AdapterLibrary Adapters { get; }
+
+    /// <summary>What sessions compute with that are not told otherwise.</summary>
+    public IReadOnlyList<AdapterChoice> DefaultAdapters { get; set; }
 
     /// <summary>Rows on storage, in a row file or in a table of the model's own; null for a model that reads none.</summary>
     public RecordStore? Rows { get; }
@@ -122,13 +133,16 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>What the file of a session says. The files must be held open.</summary>
-    public SessionHeader DescribeSession(int length) => new()
+    /// <param name="length">Tokens.</param>
+    /// <param name="adapters">What it is computed with besides the model; null for nothing.</param>
+    public SessionHeader DescribeSession(int length, AdapterSet? adapters = null) => new()
     {
         Identity = SessionIdentity.Of(Config, Weights, _trainingForm, Rows),
         VocabularySize = Config.VocabularySize,
         TokenizerSize = Tokenizer?.VocabularySize ?? 0,
         Kv = Kv,
         Length = length,
+        Adapters = adapters?.Identity ?? [],
     };
 
     /// <summary>Holds the files open until the result is disposed.</summary>
@@ -158,6 +172,9 @@ internal sealed class LoadedModel : IDisposable
         Rows?.Dispose();
         Source.Dispose();
     }
+
+    private static string AdaptersOf(string model) =>
+        Path.Combine(Directory.Exists(model) ? model : Path.GetDirectoryName(Path.GetFullPath(model))!, AdapterLibrary.FolderName);
 
     private static LoadedModel OpenGguf(string path, LoadOptions options, Action<int, int> loaded)
     {

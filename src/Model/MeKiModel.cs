@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Adapters;
 using MeKi.Model.Batching;
 using MeKi.Model.Chat;
 using MeKi.Model.Embeddings;
@@ -12,7 +13,7 @@ namespace MeKi.Model;
 
 /// <summary>
 /// A loaded language model: weights mapped from their file, rows read from storage as tokens are met. Immutable and safe for any number of threads; each
-/// <see cref="CreateSession"/> or generation is a sequence of its own.
+/// <see cref="CreateSession()"/> or generation is a sequence of its own.
 /// </summary>
 /// <remarks>A mapped model file that another process cuts short ends this process when the lost bytes are read; no check can prevent that.
 /// <see cref="LoadOptions.CopyWeights"/> does.</remarks>
@@ -111,19 +112,54 @@ public sealed class MeKiModel : IDisposable
         return Task.Run(() => Load(path, options, progress, cancellationToken), cancellationToken);
     }
 
-    /// <summary>Starts an empty sequence.</summary>
+    /// <summary>The model's adapters on storage.</summary>
+    public AdapterLibrary Adapters => _loaded.Adapters;
+
+    /// <summary>
+    /// The adapters that sessions compute with unless they are told otherwise: at first <see cref="LoadOptions.Adapters"/>. A change holds for sessions that
+    /// start after it. May be changed from any thread.
+    /// </summary>
+    /// <exception cref="ArgumentException">One is named twice, or a scale is not finite.</exception>
+    /// <exception cref="ModelFileException">One cannot be read, is damaged or of another model, or there is none of the name. Nothing has changed.</exception>
+    public IReadOnlyList<AdapterChoice> DefaultAdapters
+    {
+        get => _loaded.DefaultAdapters;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            AdapterChoice[] adapters = [.. value];
+            using LoadedModel.Hold hold = _loaded.HoldOpen();
+            _loaded.Adapters.Acquire(adapters)?.Dispose();
+            _loaded.DefaultAdapters = adapters;
+        }
+    }
+
+    /// <summary>Starts an empty sequence, with <see cref="DefaultAdapters"/>.</summary>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public MeKiSession CreateSession() => MeKiSession.Create(_loaded);
 
+    /// <summary>Starts an empty sequence that is computed with adapters.</summary>
+    /// <param name="adapters">The adapters; empty for none.</param>
+    /// <exception cref="ArgumentException">An adapter is named twice, or a scale is not finite.</exception>
+    /// <exception cref="ModelFileException">An adapter cannot be read, is damaged or of another model, or there is none of the name.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public MeKiSession CreateSession(IReadOnlyList<AdapterChoice> adapters)
+    {
+        ArgumentNullException.ThrowIfNull(adapters);
+        return MeKiSession.Create(_loaded, adapters);
+    }
+
     /// <summary>Loads a session that <see cref="MeKiSession.Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="SessionFileException">The file is missing, truncated, damaged or of another model, or its keys and values have other formats. The model
-    /// stays usable.</exception>
+    /// <param name="adapters">The adapters it was computed with; null for <see cref="DefaultAdapters"/>.</param>
+    /// <exception cref="ModelFileException">An adapter cannot be used.</exception>
+    /// <exception cref="SessionFileException">The file is missing, truncated, damaged, of another model or of other adapters, or its keys and values have other
+    /// formats. The model stays usable.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
-    public MeKiSession LoadSession(string path)
+    public MeKiSession LoadSession(string path, IReadOnlyList<AdapterChoice>? adapters = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return MeKiSession.Load(_loaded, path);
+        return MeKiSession.Load(_loaded, path, adapters);
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MeKi.Model.Adapters;
 using MeKi.Model.Generation;
 using MeKi.Model.Layers;
 
@@ -16,10 +17,12 @@ public sealed class MeKiSession : IDisposable
     private readonly List<int> _tokens;
     private readonly SessionGate _gate;
 
-    // The files are held open; the cache is the session's from now on.
-    private MeKiSession(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens, Pass? pass)
+    private AdapterSet? _adapters;
+
+    // The files are held open; the cache and the adapters are the session's from now on.
+    private MeKiSession(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens, Pass? pass, AdapterSet? adapters)
     {
-        (_model, _pass, _cache, _tokens) = (model, pass, cache, [.. tokens]);
+        (_model, _pass, _cache, _tokens, _adapters) = (model, pass, cache, [.. tokens], adapters);
         _gate = new(Free);
     }
 
@@ -38,25 +41,63 @@ public sealed class MeKiSession : IDisposable
     /// <summary>Bytes of keys and values held, those that are shared with other sessions included.</summary>
     public long KvCacheBytes => _cache.ByteLength;
 
+    /// <summary>The adapters it computes with; none where it is empty.</summary>
+    public IReadOnlyList<AdapterChoice> Adapters => _adapters?.Choices ?? [];
+
     /// <summary>Starts an empty sequence.</summary>
+    /// <exception cref="ModelFileException">An adapter cannot be used.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
-    internal static MeKiSession Create(LoadedModel model)
+    internal static MeKiSession Create(LoadedModel model, IReadOnlyList<AdapterChoice>? adapters = null)
     {
         using LoadedModel.Hold hold = model.HoldOpen();
-        return new(model, new(model.Kv), [], model.CreatePass());
+        return new(model, new(model.Kv), [], model.CreatePass(), model.Adapters.Acquire(adapters ?? model.DefaultAdapters));
     }
 
     /// <summary>Starts a sequence that only generates.</summary>
-    internal static MeKiSession OfGeneration(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens) => new(model, cache, tokens, null);
+    internal static MeKiSession OfGeneration(LoadedModel model, KvCache cache, ReadOnlySpan<int> tokens) => new(model, cache, tokens, null, null);
 
     /// <summary>Continues a saved one.</summary>
     /// <exception cref="SessionFileException">The file cannot be read, is damaged or of another model.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
-    internal static MeKiSession Load(LoadedModel model, string path)
+    internal static MeKiSession Load(LoadedModel model, string path, IReadOnlyList<AdapterChoice>? adapters)
     {
         using LoadedModel.Hold hold = model.HoldOpen();
-        (KvCache cache, int[] tokens) = SessionFile.Read(path, model.DescribeSession(0), model.Config);
-        return new(model, cache, tokens, model.CreatePass());
+        AdapterSet? set = model.Adapters.Acquire(adapters ?? model.DefaultAdapters);
+        try
+        {
+            (KvCache cache, int[] tokens) = SessionFile.Read(path, model.DescribeSession(0, set), model.Config);
+            return new(model, cache, tokens, model.CreatePass(), set);
+        }
+        catch
+        {
+            set?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Changes the adapters. Those that are not in memory are read; nothing is loaded anew of the model. The session keeps its tokens, and where the adapters
+    /// or their scales are others than before, the next call computes them once more.
+    /// </summary>
+    /// <param name="adapters">What to compute with from now on; empty for the model alone.</param>
+    /// <exception cref="ArgumentException">One is named twice, or a scale is not finite.</exception>
+    /// <exception cref="ModelFileException">One cannot be read, is damaged or of another model, or there is none of the name. The session is as it
+    /// was.</exception>
+    /// <exception cref="InvalidOperationException">The session is in use: by a call on another thread, or by a generation that has not ended.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the session is disposed.</exception>
+    public void UseAdapters(IReadOnlyList<AdapterChoice> adapters)
+    {
+        ArgumentNullException.ThrowIfNull(adapters);
+        using Use use = new(this);
+        Change(adapters);
+    }
+
+    /// <summary>Likewise for a generation, whose prompt takes the place of the tokens: none is kept where the adapters are others.</summary>
+    internal void UseAdaptersOfGeneration(IReadOnlyList<AdapterChoice> adapters)
+    {
+        using LoadedModel.Hold hold = _model.HoldOpen();
+        if (Change(adapters))
+            Cut(0);
     }
 
     /// <summary>Appends tokens and computes the logits of the last of them.</summary>
@@ -140,7 +181,7 @@ public sealed class MeKiSession : IDisposable
     {
         using Use use = new(this);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Position, nameof(length));
-        return new(_model, _cache.Fork(Math.Min(length, _cache.Length)), Tokens[..length], _model.CreatePass());
+        return new(_model, _cache.Fork(Math.Min(length, _cache.Length)), Tokens[..length], _model.CreatePass(), _adapters?.Share());
     }
 
     /// <summary>
@@ -196,7 +237,7 @@ public sealed class MeKiSession : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         using Use use = new(this);
         CatchUp(CancellationToken.None);
-        SessionFile.Write(path, _model.DescribeSession(Position), Tokens, _cache);
+        SessionFile.Write(path, _model.DescribeSession(Position, _adapters), Tokens, _cache);
     }
 
     /// <summary>Lets go of rows that are on their way and of the KV cache; a call or pass in progress on another thread ends first. A generation that has not
@@ -221,6 +262,8 @@ public sealed class MeKiSession : IDisposable
 
     /// <summary>The keys and values; in a pass.</summary>
     internal KvCache Cache => _cache;
+
+    internal AdapterSet? AdapterSet => _adapters;
 
     /// <summary><see cref="Reuse"/>, in a pass.</summary>
     internal int Keep(ReadOnlySpan<int> prompt)
@@ -263,7 +306,7 @@ public sealed class MeKiSession : IDisposable
             Span<float> of = wanted == 0 ? [] : logits.Slice((first + n - wanted - unwanted) * vocabulary, wanted * vocabulary);
             try
             {
-                Own.Run(batch, [new(_cache, n, wanted)], next, of, cancellationToken);
+                Own.Run(batch, [new(_cache, n, wanted, _adapters)], next, of, cancellationToken);
             }
             catch
             {
@@ -282,8 +325,19 @@ public sealed class MeKiSession : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             int n = Math.Min(BatchTokens, _tokens.Count - _cache.Length);
-            Own.Run(Tokens.Slice(_cache.Length, n), [new(_cache, n, 0)], [], [], cancellationToken);
+            Own.Run(Tokens.Slice(_cache.Length, n), [new(_cache, n, 0, _adapters)], [], [], cancellationToken);
         }
+    }
+
+    private bool Change(IReadOnlyList<AdapterChoice> adapters)
+    {
+        AdapterSet? before = _adapters;
+        _adapters = _model.Adapters.Acquire(adapters);
+        bool changed = !AdapterSet.Same(before, _adapters);
+        before?.Dispose();
+        if (changed)
+            _cache.Truncate(0);
+        return changed;
     }
 
     private void Check(ReadOnlySpan<int> tokens, Span<float> logits)
@@ -300,6 +354,7 @@ public sealed class MeKiSession : IDisposable
     {
         _pass?.Branch?.Rows.Dispose();
         _cache.Dispose();
+        _adapters?.Dispose();
     }
 
     /// <summary>The session and the model's files, held for one call.</summary>

@@ -16,6 +16,16 @@ internal static class ModelFiles
     /// <summary>Where the rows of a model file lie: beside it, those of a model in several files beside the first without its number.</summary>
     public static string RowsOf(string modelPath) => GgufSplit.CommonName(modelPath) + ".rows";
 
+    /// <summary>What a model's files say of its shape; nothing else is read.</summary>
+    /// <param name="path">As for <see cref="MeKiModel.Load"/>.</param>
+    /// <exception cref="ModelFileException">There is no model, or one that does not run.</exception>
+    public static ModelConfig ReadConfig(string path)
+    {
+        string gguf = Directory.Exists(path) ? Path.Combine(path, ModelName) : path;
+        using WeightSource source = File.Exists(gguf) ? GgufModel.Open(gguf) : HuggingFaceCheckpoint.Open(path);
+        return source.Config;
+    }
+
     /// <summary>Opens the rows of a model that has an identity, and refuses those of another.</summary>
     /// <exception cref="RowFileException">The rows are missing, damaged or another model's.</exception>
     public static RowStore OpenRows(GgufModel model, RowStoreOptions? options = null)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
+using MeKi.Model.Adapters;
 using MeKi.Store;
 
 namespace MeKi.Model;
@@ -11,6 +12,7 @@ internal sealed record SessionHeader
     public const int Bytes = 128;
 
     private const int Version = 1;
+    private const int AdaptersAt = 96, AdaptersEnd = AdaptersAt + AdapterSet.IdentityBytes;
     private const int ChecksumAt = Bytes - sizeof(uint);
 
     public required ModelIdentity Identity { get; init; }
@@ -24,6 +26,9 @@ internal sealed record SessionHeader
 
     /// <summary>Tokens of the session.</summary>
     public required int Length { get; init; }
+
+    /// <summary>What stands for the adapters it was computed with; empty for none.</summary>
+    public IReadOnlyList<byte> Adapters { get; init; } = [];
 
     /// <summary>One past the last page of a layer.</summary>
     public int EndPage => (int)((Length + KvPage.Positions - 1L) / KvPage.Positions);
@@ -44,6 +49,7 @@ internal sealed record SessionHeader
         foreach ((int at, int value) in Words())
             BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(at), value);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(88), FileBytes);
+        Adapters.ToArray().CopyTo(header.AsSpan(AdaptersAt));
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumAt), Crc32C.Of(header.AsSpan(0, ChecksumAt)));
         return header;
     }
@@ -78,6 +84,12 @@ internal sealed record SessionHeader
             throw new SessionFileException(path, "header, formats",
                 $"keys are {keys} and values {values} where the model was loaded for {model.Kv.Keys} and {model.Kv.Values}",
                 "Load the model with the session's formats");
+        }
+        if (!header[AdaptersAt..AdaptersEnd].SequenceEqual(own.ToBytes().AsSpan(AdaptersAt..AdaptersEnd)))
+        {
+            bool none = !header[AdaptersAt..AdaptersEnd].ContainsAnyExcept((byte)0);
+            throw new SessionFileException(path, "header, adapters", none ? "the session was computed without adapters"
+                : "the session was computed with other adapters, or other scales of them", "Name the adapters it was saved with, or delete it");
         }
         // Everything else follows from the model.
         if (!header.SequenceEqual(own.ToBytes()))

@@ -26,6 +26,7 @@ internal static class BenchCommand
         NumberOption<double> pace = new("--pace", [], "Decode so many tokens a second, plus the time spent waiting for rows: a slower machine.", 0.001, 1e6);
         RowOptions rows = new();
         CacheOptions cache = new();
+        AdapterFlags adapters = new();
         Option<string> format = new("--output", "-o")
         {
             Description = $"How to print the results: {string.Join(", ", BenchmarkReport.Formats)}.",
@@ -39,12 +40,14 @@ internal static class BenchCommand
         };
         rows.AddWithStorageTo(command);
         cache.AddTo(command);
+        adapters.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             int runs = repetitions.Of(parsed);
             List<BenchmarkCase> cases = BenchmarkCase.Combine(
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
-            LoadOptions load = cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) });
+            LoadOptions load =
+                adapters.Apply(parsed, cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) }));
             using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
             string[] variant =
             [
@@ -52,6 +55,8 @@ internal static class BenchCommand
                     : Array.Empty<string>(), .. rows.Describe(parsed),
                 .. parsed.GetValue(pace) is { } rate ? [string.Create(CultureInfo.InvariantCulture, $"pace {rate}")] : Array.Empty<string>(),
                 .. (load.KeyFormat, load.ValueFormat) == (KvFormat.F16, KvFormat.F16) ? Array.Empty<string>() : [$"KV {load.KeyFormat}/{load.ValueFormat}"],
+                .. load.Adapters.Count > 0 ? [$"adapters {string.Join("+", load.Adapters.Select(adapter => Path.GetFileName(adapter.Name)))}"]
+                    : Array.Empty<string>(),
             ];
             List<BenchmarkResult> results = Measure(run, cases, runs, cancellation);
             Console.Out.Write(new BenchmarkReport(parsed.GetValue(model) ?? DemoModel.Find(), string.Join(", ", variant))

@@ -31,14 +31,17 @@ internal static class ChatCommand
         NumberOption<int> threads = Numbers.Threads();
         CacheOptions cache = new();
         RowOptions rows = new();
+        AdapterFlags adapters = new();
         Command command = new("chat", "Talk with a model. /help lists what can be said to the program.") { model, system, template, load, thinking, threads };
         sampling.AddTo(command);
         grammar.AddTo(command);
         cache.AddTo(command);
         rows.AddTo(command);
+        adapters.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            LoadOptions options = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) });
+            LoadOptions options =
+                adapters.Apply(parsed, cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) }));
             using MeKiModel loaded = await ModelLoading.LoadAsync(parsed.GetValue(model) ?? DemoModel.Find(), options, cancellation).ConfigureAwait(false);
             ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Load(file) : null;
             if (own is null)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using MeKi.Tool.Adapters;
 
 namespace MeKi.Tool;
 
@@ -23,6 +24,7 @@ internal static class MekiCommand
             PerplexityCommand.Create(),
             CompareCommand.Create(),
             EvalCommand.Create(),
+            AdapterCommand.Create(),
         };
         // Whoever asks .NET how wide a terminal is has it prepare the terminal, by an escape sequence.
         if (!Console.IsOutputRedirected && !StageProgress.TakesEscapeSequences)

@@ -22,11 +22,13 @@ internal static class PerplexityCommand
             "Begin a window every so many tokens and score its last so many. Default: windows one after the other.", 1, MostTokens);
         NumberOption<int> threads = Numbers.Threads();
         CacheOptions cache = new();
+        AdapterFlags adapters = new();
         Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
         cache.AddTo(command);
+        adapters.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
             parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), window.Of(parsed), parsed.GetValue(stride),
-            cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) }), cancellation), CancellationToken.None));
+            adapters.Apply(parsed, cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) })), cancellation), CancellationToken.None));
         return command;
     }
 

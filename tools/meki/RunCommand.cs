@@ -38,6 +38,7 @@ internal static class RunCommand
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
         CacheOptions cache = new();
         RowOptions rows = new();
+        AdapterFlags adapters = new();
         Command command = new("run", "Continue a text.");
         prompt.AddTo(command);
         Option[] options = [model, chat, stop, shift, keep, promptCache, copy, threads, stats];
@@ -46,12 +47,14 @@ internal static class RunCommand
         Array.ForEach(options, command.Add);
         cache.AddTo(command);
         rows.AddTo(command);
+        adapters.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             PromptCache? saved = parsed.GetValue(promptCache) is { } file ? new(file) : null;
             int[]? ids = prompt.Tokens(parsed);
             string text = ids is null ? await prompt.TextAsync(parsed, cancellation).ConfigureAwait(false) : "";
-            LoadOptions load = cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) });
+            LoadOptions load = adapters.Apply(parsed,
+                cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) }));
             GenerationOptions options = sampling.Of(parsed) with
             {
                 Grammar = grammar.Of(parsed),

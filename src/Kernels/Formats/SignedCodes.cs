@@ -28,7 +28,8 @@ internal readonly unsafe struct SignedCodes : ICodeKind
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Expanded<TVector>(TVector codes)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.Magnitudes(codes);
+        // Where several tokens usually come with signs of their own, codes keep theirs.
+        => TVector.TakesSignMagnitudes ? codes : TVector.Magnitudes(codes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Dot<TVector>(ref TVector sums, TVector codes, TVector four, int index)
@@ -38,7 +39,7 @@ internal readonly unsafe struct SignedCodes : ICodeKind
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector DotOfExpanded<TVector>(TVector sums, TVector codes, TVector four, int index)
         where TVector : struct, IPanelVector<TVector>
-        => TVector.AddSignedDot(sums, codes, codes, four, index);
+        => TVector.AddSignedDot(sums, codes, TVector.TakesSignMagnitudes ? TVector.Magnitudes(codes) : codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers<TVector>(TVector sums)

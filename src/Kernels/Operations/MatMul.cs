@@ -29,12 +29,18 @@ internal sealed unsafe class MatMul : Region
     private readonly ComputePool _pool;
     private readonly ParallelLoop _groups;
     private readonly PanelKernels _kernels = KernelSet.Selected.Panels;
+    private readonly LowRankSums _terms = new();
     private int _tokens;
     private long _chunkBytes;
 
     /// <summary>Prepares to multiply.</summary>
     /// <param name="pool">The threads to run on.</param>
     public MatMul(ComputePool pool) => (_pool, _groups) = (pool, new(pool));
+
+    /// <summary>Adds a low-rank term to a product of the next <see cref="Run"/>: no region more.</summary>
+    /// <param name="product">Which, in the order of its products, those without a weight counted.</param>
+    /// <param name="term">The term.</param>
+    public void Add(int product, in LowRankTerm term) => _terms.Add(product, term);
 
     /// <summary>Computes every product for the first <paramref name="tokens"/> rows of its input.</summary>
     /// <param name="tokens">Rows of the inputs and outputs.</param>
@@ -44,16 +50,28 @@ internal sealed unsafe class MatMul : Region
     /// <exception cref="ArgumentException">Columns, output widths, tokens or the form of a fused input do not fit.</exception>
     public void Run(int tokens, params ReadOnlySpan<(ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output)> products)
     {
-        if (tokens == 0)
-            return;
+        try
+        {
+            if (tokens > 0)
+                RunProducts(tokens, products);
+        }
+        finally
+        {
+            _terms.Clear();
+        }
+    }
+
+    private void RunProducts(int tokens, ReadOnlySpan<(ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output)> products)
+    {
         _tokens = tokens;
         int count = 0, chunks = 0;
         long bytes = 0;
         foreach ((_, PanelMatrix? weight, _) in products)
             bytes += weight?.ByteLength ?? 0;
         _chunkBytes = Math.Clamp(bytes / (ChunksOfThread * _pool.Threads), LeastChunkBytes, MostChunkBytes);
-        foreach ((ActivationMatrix input, PanelMatrix? weight, ActivationMatrix output) in products)
+        for (int i = 0; i < products.Length; i++)
         {
+            (ActivationMatrix input, PanelMatrix? weight, ActivationMatrix output) = products[i];
             if (weight is null)
                 continue;
             if (weight.Columns != input.Columns || weight.Rows != output.Columns)
@@ -63,13 +81,15 @@ internal sealed unsafe class MatMul : Region
                 throw new ArgumentException($"The input was made for another weight than {weight.Format.Block.Name}, or for other tokens than {tokens}.",
                     nameof(products));
             output.Reserve(tokens);
-            _products[count] = new(input, weight, output, CodesOf(input, weight, count));
+            _products[count] = new(input, weight, output, CodesOf(input, weight, count), i, _terms.Has(i));
             if (tokens > 1 && _kernels.TakesSignMagnitudes(weight))
                 SeparateSigns(_products[count].Codes);
             chunks += ChunksOf(weight);
+            if (_products[count].HasTerms)
+                _terms.Prepare(i, tokens, input, _products[count].Codes, weight);
             count++;
         }
-        _pool.Run(this, chunks, chunk: 1);
+        _pool.Run(this, _terms.Items + chunks, chunk: 1);
     }
 
     /// <inheritdoc/>
@@ -77,16 +97,26 @@ internal sealed unsafe class MatMul : Region
     {
         for (int item = begin; item < end; item++)
         {
-            int chunk = item;
+            int chunk = item - _terms.Items;
+            if (chunk < 0)
+            {
+                _terms.Multiply(item);
+                continue;
+            }
             int p = 0;
             while (chunk >= ChunksOf(_products[p].Weight))
                 chunk -= ChunksOf(_products[p++].Weight);
             Product product = _products[p];
             int panels = PanelsOfChunk(product.Weight), first = chunk * panels;
+            int there = Math.Min(panels, product.Weight.Panels - first);
+            if (product.HasTerms && _tokens == 1)
+                _terms.Prefetch(product.Number, first, there);
             if (_tokens == 1)
-                MultiplyVector(product, first, Math.Min(panels, product.Weight.Panels - first));
+                MultiplyVector(product, first, there);
             else
                 MultiplyTiles(product, first);
+            if (product.HasTerms)
+                _terms.AddTo(product.Number, first, there, product.Output);
         }
     }
 
@@ -164,7 +194,8 @@ internal sealed unsafe class MatMul : Region
         public void Invoke(int group) => codes.SeparateSigns(group);
     }
 
-    private readonly record struct Product(ActivationMatrix Input, PanelMatrix Weight, ActivationMatrix Output, QuantizedActivations Codes)
+    private readonly record struct Product(
+        ActivationMatrix Input, PanelMatrix Weight, ActivationMatrix Output, QuantizedActivations Codes, int Number, bool HasTerms)
     {
         /// <summary>The input's values, for weights of floats.</summary>
         public ReadOnlySpan<float> Floats => Weight.TakesCodes ? default : Input.Row(0);

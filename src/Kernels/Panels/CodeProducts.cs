@@ -11,6 +11,9 @@ internal sealed unsafe class CodeProducts<TVector, TCodes, TKind> : PairProducts
 {
     private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
 
+    public override void Prefetch(PanelMatrix weight, int first, int count) =>
+        Prefetching.All<TVector>(weight.Panel(first), weight.Panel(first + count));
+
     protected override void MultiplyTwo(PanelMatrix weight, byte* panel, byte* second, in QuantizedGroup x, float* floats, float* y, float* z) =>
         IntegerPanels<TVector, TCodes, TKind>.MultiplyVector(panel, second, weight.Blocks, x, y, z);
 

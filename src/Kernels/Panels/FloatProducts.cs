@@ -44,4 +44,50 @@ internal sealed unsafe class FloatProducts<TVector, TWide, TFloats> : PairProduc
         }
         while (column < weight.Columns);
     }
+
+    public override void Prefetch(PanelMatrix weight, int first, int count) =>
+        Prefetching.All<TVector>(weight.Panel(first), weight.Panel(first + count));
+
+    public override void AddVector(PanelMatrix weight, int first, int count, float* u, float* y)
+    {
+        int columns = weight.Columns, panel = 0;
+        nint next = (nint)weight.PanelBytes;
+        byte* column = weight.Panel(first);
+        // Two chains at a time; the machine itself takes the next before these end.
+        for (; panel + 2 <= count; panel += 2, column += next, y += 2 * PanelFormat.Rows)
+        {
+            TVector sum = TVector.Load((byte*)y), other = TVector.Load((byte*)(y + PanelFormat.Rows));
+            for (int k = 0; k < columns; k++, column += TFloats.ColumnBytes)
+            {
+                TVector value = TVector.BroadcastFloat(u + k);
+                sum = TVector.MultiplyAdd(TFloats.Load<TVector>(column), value, sum);
+                other = TVector.MultiplyAdd(TFloats.Load<TVector>(column + next), value, other);
+            }
+            TVector.Store(sum, (byte*)y);
+            TVector.Store(other, (byte*)(y + PanelFormat.Rows));
+        }
+        if (panel == count)
+            return;
+        TVector last = TVector.Load((byte*)y);
+        for (int k = 0; k < columns; k++, column += TFloats.ColumnBytes)
+            last = TVector.MultiplyAdd(TFloats.Load<TVector>(column), TVector.BroadcastFloat(u + k), last);
+        TVector.Store(last, (byte*)y);
+    }
+
+    public override void AddTiles(PanelMatrix weight, int panel, int tokens, float* u, int strideU, float* y, int strideY)
+    {
+        ExpandedPanels expanded = ExpandedPanels.OfThread;
+        for (int column = 0, columns; column < weight.Columns; column += columns)
+        {
+            columns = Math.Min(ExpandedPanels.MaxFloatColumns, weight.Columns - column);
+            long offset = column * (long)TFloats.ColumnBytes;
+            FloatPanels<TVector, TFloats>.Expand(weight.Panel(panel) + offset, columns, expanded.Floats);
+            FloatPanels<TVector, TFloats>.Expand(weight.Panel(panel + 1) + offset, columns, expanded.Floats + PanelFormat.Rows);
+            for (int token = 0; token < tokens; token += FloatTile<TWide>.Rows)
+            {
+                FloatTile<TWide>.Add(u + (nint)token * strideU + column, strideU, 1, expanded.Floats, TileOutput.PairWidth, y + (nint)token * strideY, strideY,
+                    columns);
+            }
+        }
+    }
 }

@@ -42,5 +42,39 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     public void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
         Of(weight).MultiplyTiles(weight, panel, tokens, floats, sums, output);
 
+    /// <summary>Panels that <see cref="MultiplyTilesOfCodes"/> takes at once.</summary>
+    public const int CodeTilePanels = MostTilePanels / 2;
+
+    /// <summary>
+    /// As <see cref="MultiplyTiles"/>, but by codes that nobody separated into magnitudes and signs: for a matrix of few rows, which is not worth it.
+    /// </summary>
+    public void MultiplyTilesOfCodes(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
+        Of(weight).MultiplyTilesOfCodes(weight, panel, tokens, floats, sums, output);
+
+    /// <summary>Asks for a few panels that will be read soon: they are too short for the machine to see where they lead.</summary>
+    public void Prefetch(PanelMatrix weight, int first, int count) => Of(weight).Prefetch(weight, first, count);
+
+    /// <summary>y ← y + W u for panels of floats: each row a chain of multiply-adds that begins with y, in the order of the columns.</summary>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="first">The first panel.</param>
+    /// <param name="count">Panels.</param>
+    /// <param name="u">[columns].</param>
+    /// <param name="y">[8 · count].</param>
+    public void AddVector(PanelMatrix weight, int first, int count, float* u, float* y) => Of(weight).AddVector(weight, first, count, u, y);
+
+    /// <summary>Likewise for two neighbouring panels and several tokens; the same bits.</summary>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="panel">The first of both.</param>
+    /// <param name="tokens">A multiple of <see cref="AddedTokens"/>.</param>
+    /// <param name="u">[tokens × columns].</param>
+    /// <param name="strideU">Distance of its rows.</param>
+    /// <param name="y">[tokens × 16].</param>
+    /// <param name="strideY">Distance of its rows.</param>
+    public void AddTiles(PanelMatrix weight, int panel, int tokens, float* u, int strideU, float* y, int strideY) =>
+        Of(weight).AddTiles(weight, panel, tokens, u, strideU, y, strideY);
+
+    /// <summary>Tokens of a tile of <see cref="AddTiles"/>.</summary>
+    public const int AddedTokens = 6;
+
     private PanelProducts Of(PanelMatrix weight) => _products[(int)weight.Format.Block.Type] ??= make(weight.Format.Block.Type);
 }

@@ -11,4 +11,21 @@ internal abstract unsafe class PanelProducts
 
     /// <inheritdoc cref="PanelKernels.MultiplyTiles"/>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
+
+    /// <inheritdoc cref="PanelKernels.MultiplyTilesOfCodes"/>
+    public virtual void MultiplyTilesOfCodes(
+        PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
+        MultiplyTiles(weight, panel, tokens, floats, sums, output);
+
+    /// <inheritdoc cref="PanelKernels.Prefetch"/>
+    public virtual void Prefetch(PanelMatrix weight, int first, int count)
+    {
+        // A wish.
+    }
+
+    /// <inheritdoc cref="PanelKernels.AddVector"/>
+    public virtual void AddVector(PanelMatrix weight, int first, int count, float* u, float* y) => throw new NotSupportedException();
+
+    /// <inheritdoc cref="PanelKernels.AddTiles"/>
+    public virtual void AddTiles(PanelMatrix weight, int panel, int tokens, float* u, int strideU, float* y, int strideY) => throw new NotSupportedException();
 }

@@ -29,6 +29,7 @@ internal sealed unsafe class QuantizedActivations
     private int[] _sums = [];
     private int[] _centreCorrections8 = [];
     private int[] _centreCorrections32 = [];
+    private int _firstGroup;
 
     /// <summary>Columns of a token.</summary>
     public int Columns { get; private set; }
@@ -37,7 +38,7 @@ internal sealed unsafe class QuantizedActivations
     public int Tokens { get; private set; }
 
     /// <summary>1 for a single token, else <see cref="TileTokens"/>.</summary>
-    public int Interleave => Tokens == 1 ? 1 : TileTokens;
+    public int Interleave { get; private set; } = TileTokens;
 
     /// <summary>Groups of <see cref="Interleave"/> tokens.</summary>
     public int Groups => (Tokens + Interleave - 1) / Interleave;
@@ -69,15 +70,26 @@ internal sealed unsafe class QuantizedActivations
             // Last: where memory ended before it, the others may be shorter than they are wanted, and its length is what counts.
             _scales = GC.AllocateUninitializedArray<float>(all, pinned: true);
         }
-        (Tokens, Columns, HasSignMagnitudes) = (tokens, columns, false);
+        (Tokens, Columns, Interleave, HasSignMagnitudes, _firstGroup) = (tokens, columns, interleave, false, 0);
         for (int token = tokens; token < padded; token++)
             ClearToken(token);
+    }
+
+    /// <summary>Becomes a part of others, in their memory, until these are reserved again: no magnitudes and signs.</summary>
+    /// <param name="others">The others.</param>
+    /// <param name="firstGroup">Its first group of tokens.</param>
+    /// <param name="tokens">Tokens from there on.</param>
+    public void See(QuantizedActivations others, int firstGroup, int tokens)
+    {
+        (_codes, _scales, _scaledSums, _sums) = (others._codes, others._scales, others._scaledSums, others._sums);
+        (_centreCorrections8, _centreCorrections32) = (others._centreCorrections8, others._centreCorrections32);
+        (Tokens, Columns, Interleave, HasSignMagnitudes, _firstGroup) = (tokens, others.Columns, others.Interleave, false, firstGroup);
     }
 
     /// <summary>Where a group of tokens lies, from a block of columns on.</summary>
     public QuantizedGroup Group(int group, int firstBlock = 0)
     {
-        nint blocks = Interleave * ((nint)group * (Columns / BlockColumns) + firstBlock);
+        nint blocks = Interleave * ((nint)(_firstGroup + group) * (Columns / BlockColumns) + firstBlock);
         // The arrays are pinned.
         fixed (sbyte* codes = _codes)
         fixed (float* scales = _scales, scaledSums = _scaledSums)

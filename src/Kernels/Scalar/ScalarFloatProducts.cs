@@ -10,6 +10,22 @@ internal sealed unsafe class ScalarFloatProducts<TFloats> : ScalarProducts
     [ThreadStatic]
     private static float[]? t_row;
 
+    public override void AddVector(PanelMatrix weight, int first, int count, float* u, float* y)
+    {
+        for (int row = 0; row < PanelFormat.Rows * count; row++)
+        {
+            byte* values = weight.Panel(first + row / PanelFormat.Rows);
+            for (int column = 0; column < weight.Columns; column++)
+                y[row] = MathF.FusedMultiplyAdd(TFloats.Read(values + (long)column * TFloats.ColumnBytes, row % PanelFormat.Rows), u[column], y[row]);
+        }
+    }
+
+    public override void AddTiles(PanelMatrix weight, int panel, int tokens, float* u, int strideU, float* y, int strideY)
+    {
+        for (int token = 0; token < tokens; token++)
+            AddVector(weight, panel, 2, u + (nint)token * strideU, y + (nint)token * strideY);
+    }
+
     protected override void MultiplyPanel(PanelMatrix weight, int panel, in Tokens tokens, float* floats, float* y)
     {
         byte* values = weight.Panel(panel);

@@ -13,6 +13,7 @@ namespace MeKi.Kernels.Scalar;
 /// codes    per 32 columns, in order:                       y ← fma(float(Σ sub-scale · code · x), scale · a, y)       Σ exact in 32 bits
 ///          per 32 columns that have a minimum, after that: y ← fma(−minimum, a · Σ x, y)
 /// floats   even columns and odd ones apart, in order:      y ← fma(w, x, y);   at the end even + odd
+/// added    to what is there, all columns in order:         y ← fma(w, u, y)
 /// </code>
 /// </remarks>
 internal abstract unsafe class ScalarProducts : PanelProducts

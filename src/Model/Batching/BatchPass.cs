@@ -47,7 +47,7 @@ internal sealed class BatchPass : IDisposable
             (EngineRequest request, int count) = parts[i];
             KvCache cache = request.Session!.Cache;
             request.Text.Tokens.Slice(cache.Length, count).CopyTo(_tokens.AsSpan(tokens));
-            _segments[i] = new(cache, count, count == request.Pending ? request.Text.Wanted : 0);
+            _segments[i] = new(cache, count, count == request.Pending ? request.Text.Wanted : 0, request.Adapters);
             tokens += count;
             wanted += _segments[i].Wanted;
             _isCapped |= _segments[i].Wanted > 0 && !request.Text.TakesUncapped;

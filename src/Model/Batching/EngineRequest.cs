@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using MeKi.Model.Adapters;
 using MeKi.Model.Generation;
 
 namespace MeKi.Model.Batching;
@@ -16,6 +17,7 @@ internal sealed class EngineRequest
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IProgress<WorkProgress>? _progress;
     private readonly int _prompt;
+    private readonly AdapterSet? _adapters;
     private int _untaken, _told = -1;
     private bool _isCancelled, _isPaused;
 
@@ -23,13 +25,18 @@ internal sealed class EngineRequest
     /// <param name="text">What is generated.</param>
     /// <param name="session">The caller's session, which it has begun a generation in; null for one of the engine's.</param>
     /// <param name="progress">Told how far the prompt is.</param>
-    public EngineRequest(GenerationEngine engine, Continuation text, MeKiSession? session, IProgress<WorkProgress>? progress)
+    /// <param name="adapters">What a sequence of the engine's is computed with besides the model, held until it has ended; null for nothing.</param>
+    public EngineRequest(GenerationEngine engine, Continuation text, MeKiSession? session, IProgress<WorkProgress>? progress, AdapterSet? adapters = null)
     {
+        _adapters = adapters;
         (_engine, Text, Session, OwnsSession, _progress, _prompt) = (engine, text, session, session is null, progress, text.Count);
     }
 
     /// <summary>What is generated.</summary>
     public Continuation Text { get; }
+
+    /// <summary>What it is computed with besides the model; null for nothing.</summary>
+    public AdapterSet? Adapters => OwnsSession ? _adapters : Session!.AdapterSet;
 
     /// <summary>Done when the engine has let go of it.</summary>
     public Task Ended => _ended.Task;

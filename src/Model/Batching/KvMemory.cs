@@ -1,4 +1,5 @@
 using MeKi.Kernels.Kv;
+using MeKi.Model.Adapters;
 
 namespace MeKi.Model.Batching;
 
@@ -50,14 +51,14 @@ internal sealed class KvMemory(LoadedModel model, long limit)
     public Admission TryAdmit(EngineRequest request, List<EngineRequest> others)
     {
         ReadOnlySpan<int> known = request.Text.Tokens[..^1];
-        PrefixNode root = _tree.Root();
+        PrefixNode root = _tree.Root(request.Adapters?.Key);
         (PrefixNode? tail, int positions) = PrefixTree.Find(root, known, _path);
         PrefixNode path = _path.Count > 0 ? _path[^1] : root;
         int whole = _path.Count * KvPage.Positions;
         KvPage[]? last = tail?.Pages;
         foreach (EngineRequest other in others)
         {
-            if (!other.OwnsSession)
+            if (!other.OwnsSession || !AdapterSet.Same(other.Adapters, request.Adapters))
                 continue;
             int common = other.Text.Tokens.CommonPrefixLength(known), held = other.Session!.Cache.Length;
             if (common >= whole + positions + WorthWaiting && held < common && other.Pending > 1 && !other.IsPaused)

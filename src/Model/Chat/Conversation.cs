@@ -160,12 +160,12 @@ public sealed class Conversation : IDisposable
         MeKiSession session;
         try
         {
-            session = Model.LoadSession(path + SessionExtension);
+            session = Model.LoadSession(path + SessionExtension, _session.Adapters);
         }
         catch (SessionFileException failure)
         {
             problem = failure.Message;
-            session = Model.CreateSession();
+            session = Model.CreateSession(_session.Adapters);
         }
         _session.Dispose();
         (_session, _known) = (session, known);

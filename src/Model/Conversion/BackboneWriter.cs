@@ -52,7 +52,7 @@ internal sealed class BackboneWriter(WeightSource source, ModelConfig config, We
     }
 
     // Of the values of a head that are turned, neighbours 2i and 2i + 1 are i and i + r/2 of the checkpoint.
-    private static int Unpaired(int row, int head, int turned)
+    internal static int Unpaired(int row, int head, int turned)
     {
         int within = row % head;
         return within >= turned ? row : row - within + within / 2 + within % 2 * (turned / 2);

@@ -1,3 +1,4 @@
+using MeKi.Model.Adapters;
 using MeKi.Model.Grammars;
 using MeKi.Model.Sampling;
 
@@ -9,6 +10,10 @@ public sealed record GenerationOptions : SamplingOptions
     /// <summary>The most tokens to generate, 0 or more. The end of the model's context also ends the text, unless <see cref="ContextShift"/> makes
     /// room.</summary>
     public int MaxTokens { get; init => field = Checked(value, value >= 0, nameof(MaxTokens), "0 or more"); } = 256;
+
+    /// <summary>The adapters to compute with; empty for the model alone. Null takes those of the session. A session that was given keeps them
+    /// afterwards.</summary>
+    public IReadOnlyList<AdapterChoice>? Adapters { get; init; }
 
     /// <summary>Changes the logits before the samplers see them; null leaves them as they are. Several can be added together.</summary>
     public LogitsProcessor? LogitsProcessor { get; init; }

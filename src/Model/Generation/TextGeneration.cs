@@ -1,3 +1,4 @@
+using MeKi.Model.Adapters;
 using MeKi.Model.Batching;
 using MeKi.Model.Tokenization;
 
@@ -72,11 +73,17 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
         EngineRequest? request = null;
         FinishReason reason = FinishReason.Abandoned;
         int given = 0;
+        AdapterSet? adapters = null;
         try
         {
+            // Those that are not in memory are read: not on the caller's thread.
+            if (_session is null)
+                adapters = await Task.Run(AcquireAdapters, CancellationToken.None).ConfigureAwait(false);
+            else if (_options.Adapters is { } others)
+                await Task.Run(() => _session.UseAdaptersOfGeneration(others), CancellationToken.None).ConfigureAwait(false);
             GenerationEngine engine = _model.Engine;
             Continuation text = new(_model, _prompt, _options, _session?.ContextLength ?? engine.Capacity);
-            EngineRequest added = new(engine, text, _session, _progress);
+            EngineRequest added = new(engine, text, _session, _progress, adapters);
             // The third reason to stop is that the consumer leaves.
             using CancellationTokenRegistration stop = _cancellation.UnsafeRegister(s_cancel, added), leave = enumeration.UnsafeRegister(s_cancel, added);
             engine.Add(added);
@@ -101,6 +108,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
                 request.Cancel();
                 await request.Ended.ConfigureAwait(false);
             }
+            adapters?.Dispose();
             _session?.EndGeneration();
             Statistics = new(_prompt.Length, given, request?.PrefillTime ?? default, request?.DecodePasses ?? 0, request?.DecodeTime ?? default, reason,
                 Math.Max(request?.Reused ?? 0, 0))
@@ -109,6 +117,12 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
                 AcceptedTokens = request?.Text.Lookup.Right ?? 0,
             };
         }
+    }
+
+    private AdapterSet? AcquireAdapters()
+    {
+        using LoadedModel.Hold hold = _model.HoldOpen();
+        return _model.Adapters.Acquire(_options.Adapters ?? _model.DefaultAdapters);
     }
 
     private void ThrowIfCancelled(CancellationToken enumeration)

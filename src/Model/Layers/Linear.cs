@@ -1,14 +1,26 @@
 using MeKi.Kernels;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Architectures;
 
 namespace MeKi.Model.Layers;
 
-/// <summary>y = scale · W x + bias: a matrix [rows × columns] with what may come with it. Low-rank adapters of a matrix belong here, too.</summary>
+/// <summary>y = scale · (W x + what adapters add) + bias: a matrix [rows × columns] with what may come with it.</summary>
 /// <param name="Weight">W.</param>
 /// <param name="Bias">[rows]; null for none.</param>
 /// <param name="Scale">What the product is multiplied with.</param>
 internal sealed record Linear(PanelMatrix Weight, float[]? Bias = null, float Scale = 1)
 {
+    private static readonly int s_roles = Enum.GetValues<Role>().Length;
+
+    /// <summary>The number by which adapters know the matrix.</summary>
+    public int Id { get; init; }
+
+    /// <summary>One more than the last number of a model of so many layers.</summary>
+    public static int Ids(int layers) => layers * s_roles;
+
+    /// <summary>The number of a matrix; that of one which is no layer's stands among the first layer's.</summary>
+    public static int IdOf(int layer, Role role) => layer * s_roles + (int)role;
+
     /// <summary>Whether the product is all.</summary>
     public bool IsPlain => Bias is null && Scale == 1;
 }

@@ -1,4 +1,5 @@
 using MeKi.Kernels;
+using MeKi.Model.Adapters;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
 
@@ -11,7 +12,7 @@ internal sealed class ModelWeights
     {
         (Globals, Layers) = (globals, layers);
         Linear head = config.TiedHead ? globals[Role.Embedding] : globals[Role.Head];
-        Head = head with { Scale = 1 / config.LogitDivisor };
+        Head = head with { Scale = 1 / config.LogitDivisor, Id = Linear.IdOf(0, Role.Head) };
     }
 
     /// <summary>What is no layer's.</summary>
@@ -28,6 +29,10 @@ internal sealed class ModelWeights
 
     /// <summary>The output head, [V × d]; with the embedding's matrix where it is tied.</summary>
     public Linear Head { get; }
+
+    /// <summary>The matrix that an adapter changes; null where nothing is computed with it.</summary>
+    public Linear? Find(LoraTarget target) => target.Role == Role.Head ? Head
+        : Globals.Find(target.Role) ?? ((uint)target.Layer < (uint)Layers.Length ? Layers[target.Layer].Find(target.Role) : null);
 
     /// <summary>Every matrix once: the embedding, the layers', the head, what else is no layer's.</summary>
     public IEnumerable<PanelMatrix> Matrices =>
@@ -105,6 +110,9 @@ internal sealed class LayerWeights
     /// <summary>A matrix that the architecture has.</summary>
     public Linear this[Role role] => _linears[(int)role]!;
 
+    /// <summary>A matrix; null where the layer has none.</summary>
+    public Linear? Find(Role role) => _linears[(int)role];
+
     /// <summary>A vector, or a small matrix by its rows; null where the model has none.</summary>
     public float[]? Vector(Role role) => _vectors[(int)role];
 
@@ -121,7 +129,10 @@ internal sealed class LayerWeights
         foreach (TensorSpec spec in specs.Where(spec => spec is { IsVector: false, IsSmall: false }))
         {
             float scale = spec.Role is Role.AttentionOutput or Role.Down ? config.ResidualScale : 1;
-            weights._linears[(int)spec.Role] = new(source.Panels(spec, weights.Index, pool), weights._vectors[(int)BiasOf(spec.Role)], scale);
+            weights._linears[(int)spec.Role] = new(source.Panels(spec, weights.Index, pool), weights._vectors[(int)BiasOf(spec.Role)], scale)
+            {
+                Id = Linear.IdOf(weights.Index, spec.Role),
+            };
         }
         return weights;
     }

@@ -34,6 +34,12 @@ internal sealed class OutputHead
         (_first, _rest) = (linear.Weight.Slice(0, panels), linear.Weight.Slice(panels, linear.Weight.Panels - panels));
     }
 
+    /// <summary>W_head.</summary>
+    public Linear Linear => _linear;
+
+    /// <summary>Panels of the first part.</summary>
+    public int FirstPanels => _first.Panels;
+
     /// <summary>Whether a single token's logits come in parts.</summary>
     public bool IsDivided => _first.Rows > 0 && _linear.Weight.ByteLength >= LeastBytesToDivide;
 

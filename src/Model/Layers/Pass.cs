@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Kv;
 using MeKi.Kernels.Operations;
+using MeKi.Model.Adapters;
 using MeKi.Model.Architectures;
 
 namespace MeKi.Model.Layers;
@@ -33,6 +34,7 @@ internal sealed class Pass
     private Placed[] _segments = [];
     private int _segmentCount;
     private int _layer;
+    private bool _adapts;
 
     public Pass(ModelConfig config, ModelWeights weights, TokenRows? rows, ComputePool pool)
     {
@@ -112,11 +114,14 @@ internal sealed class Pass
         Exit();
         if (Count > 1 || next.Length > 0 || Branch is null || !_head.IsDivided)
         {
+            AddAdapters(0, _head.Linear);
             _head.Run(Count, H, logits, capped);
             return;
         }
+        AddAdapters(0, _head.Linear);
         int first = _head.RunFirst(H, logits, capped);
         Branch.Rows.Prefetch([TensorPrimitives.IndexOfMax(logits[..first])]);
+        AddAdapters(0, _head.Linear, _head.FirstPanels);
         _head.RunRest(H, logits, capped);
     }
 
@@ -155,6 +160,10 @@ internal sealed class Pass
     /// <summary>Products of one region; those without a matrix are left out.</summary>
     public void Multiply(Product first, Product second = default, Product third = default, Product fourth = default)
     {
+        AddAdapters(0, first.Linear);
+        AddAdapters(1, second.Linear);
+        AddAdapters(2, third.Linear);
+        AddAdapters(3, fourth.Linear);
         _matMul.Run(Count, Shaped(first), Shaped(second), Shaped(third), Shaped(fourth));
         Complete(first);
         Complete(second);
@@ -289,6 +298,30 @@ internal sealed class Pass
             RmsNorm.Normalize(X.Row(row), _weights.FinalNorm, _config.NormEps, H.Row(row));
     }
 
+    /// <summary>Tells the region that follows what adapters add to one of its products.</summary>
+    /// <param name="product">Which.</param>
+    /// <param name="linear">Its matrix.</param>
+    /// <param name="firstPanel">The first of the matrix's panels that it is computed with.</param>
+    private void AddAdapters(int product, Linear? linear, int firstPanel = 0)
+    {
+        if (!_adapts || linear is null)
+            return;
+        for (int i = 0; i < _segmentCount; i++)
+        {
+            Placed segment = _segments[i];
+            int rows = segment.Rows;
+            // Neighbours with the same adapters are one.
+            while (i + 1 < _segmentCount && AdapterSet.Same(_segments[i + 1].Adapters, segment.Adapters))
+                rows += _segments[++i].Rows;
+            for (int each = 0; each < (segment.Adapters?.Count ?? 0) && rows > 0; each++)
+            {
+                (PackedAdapter adapter, float scale) = segment.Adapters![each];
+                if (adapter.Of(linear) is { } pair)
+                    _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, firstPanel, pair.Scale * scale, segment.Row, rows));
+            }
+        }
+    }
+
     private static (ActivationMatrix Input, PanelMatrix? Weight, ActivationMatrix Output) Shaped(Product product)
     {
         if (product.Linear is null)
@@ -312,9 +345,11 @@ internal sealed class Pass
         tokens.CopyTo(_ids);
         (Count, _segmentCount) = (tokens.Length, segments.Length);
         int row = 0;
+        _adapts = false;
         for (int i = 0; i < segments.Length; i++)
         {
-            _segments[i] = new(segments[i].Cache, row, segments[i].Count, segments[i].Wanted);
+            _segments[i] = new(segments[i].Cache, row, segments[i].Count, segments[i].Wanted, segments[i].Adapters);
+            _adapts |= segments[i].Adapters is not null;
             for (int token = 0; token < segments[i].Count; token++, row++)
                 (_positions[row], _tokens[row]) = (segments[i].Cache.Length + token, row);
         }
@@ -383,7 +418,7 @@ internal sealed class Pass
     }
 
     /// <summary>A segment's rows in the batch.</summary>
-    private readonly record struct Placed(KvCache Cache, int Row, int Rows, int Wanted);
+    private readonly record struct Placed(KvCache Cache, int Row, int Rows, int Wanted, AdapterSet? Adapters);
 
     private readonly struct EmbedStep(Pass pass) : ILoopStep
     {
