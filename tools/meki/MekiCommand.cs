@@ -14,6 +14,7 @@ internal static class MekiCommand
         {
             RunCommand.Create(),
             ChatCommand.Create(),
+            ServeCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
             SynthCommand.Create(),
