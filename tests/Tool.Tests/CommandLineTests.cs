@@ -57,7 +57,7 @@ public sealed class CommandLineTests : IDisposable
 
     [Theory]
     [InlineData("There is no command 'foo'", "foo")]
-    [InlineData("A command is missing: run, chat, convert")]
+    [InlineData("A command is missing: run, chat, serve, convert")]
     [Trait("Fault", "18.convenience")]
     public async Task A_command_line_without_a_command_names_them(string problem, params string[] arguments)
     {

@@ -15,6 +15,7 @@ internal static class MekiCommand
         {
             RunCommand.Create(),
             ChatCommand.Create(),
+            ServeCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
             SynthCommand.Create(),

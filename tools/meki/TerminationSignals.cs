@@ -69,7 +69,7 @@ internal sealed class TerminationSignals : IDisposable
     {
         do
             await Task.Delay(Grace).ConfigureAwait(false);
-        while (PromptCache.IsBeingSaved);
+        while (PromptCache.IsBeingSaved || ServeCommand.IsDraining);
         _overdue.SetResult();
     }
 

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using MeKi.Model;
+using MeKi.Model.Grammars;
+using MeKi.Model.Templates;
+
+namespace MeKi.Server.Errors;
+
+/// <summary>Which error a request gets for an exception.</summary>
+internal static class Failures
+{
+    /// <summary>Null for what is nobody's fault but ours, which the caller is not told more of than that it happened.</summary>
+    public static ApiException? Explain(Exception failure) => failure switch
+    {
+        ApiException known => known,
+        BadHttpRequestException bad => new(bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge
+            ? "The request's body is too large." : "The request cannot be read.", code: CodeOf(bad.StatusCode)),
+        JsonException json => new(StatusCodes.Status400BadRequest, $"The body is no valid JSON: {Line(json.Message)}", code: "invalid_json"),
+        ContextOverflowException full => TooLong(full.Tokens, full.ContextLength),
+        ChatTemplateException template => new(StatusCodes.Status400BadRequest, Line(template.Message), "messages", "invalid_value"),
+        GrammarException grammar => new(StatusCodes.Status400BadRequest, Line(grammar.Message), "response_format", "invalid_value"),
+        NotSupportedException or ArgumentException => new(StatusCodes.Status400BadRequest, Line(WithoutParameter(failure)), code: "invalid_value"),
+        InsufficientMemoryException => new(StatusCodes.Status503ServiceUnavailable, "The server has not enough memory for this now.", code: "overloaded"),
+        ObjectDisposedException => Stopping(),
+        _ => null,
+    };
+
+    public static ApiException TooLong(int tokens, int most) => new(StatusCodes.Status400BadRequest,
+        $"The prompt has {tokens} tokens; this server takes at most {most}. Shorten it.", "prompt", "context_length_exceeded");
+
+    public static ApiException Stopping() => new(StatusCodes.Status503ServiceUnavailable, "The server is stopping. Ask another.", code: "stopping");
+
+    public static ApiException OutOfTime() => new(StatusCodes.Status504GatewayTimeout, "The request took longer than this server allows.", code: "timeout");
+
+    public static ApiException Internal() => new(StatusCodes.Status500InternalServerError, "The server failed. Its log tells why.", code: "internal_error");
+
+    public static string CodeOf(int status) => status switch
+    {
+        StatusCodes.Status404NotFound => "not_found",
+        StatusCodes.Status405MethodNotAllowed => "method_not_allowed",
+        StatusCodes.Status408RequestTimeout => "request_timeout",
+        StatusCodes.Status413PayloadTooLarge => "request_too_large",
+        _ => "bad_request",
+    };
+
+    private static string WithoutParameter(Exception failure) => failure is ArgumentException { ParamName: { } name }
+        ? failure.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : failure.Message;
+
+    private static string Line(string message) => UntrustedText.Line(message.ReplaceLineEndings(" "), 600);
+}

@@ -1,0 +1,163 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using MeKi.Server.Errors;
+using MeKi.Server.Requests;
+using MeKi.Server.Responses;
+using MeKi.Server.Streaming;
+using MeKi.Server.Telemetry;
+using MeKi.Store;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace MeKi.Server;
+
+/// <summary>A request and its answer.</summary>
+internal sealed class Exchange : IDisposable
+{
+    private readonly CancellationTokenSource _end;
+    private JsonDocument? _body;
+
+    private Exchange(HttpContext context, ServedModel served, RequestFacts facts)
+    {
+        (Context, Served, Facts, RowsBefore) = (context, served, facts, served.Model.StoreCounters);
+        _end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+    }
+
+    public HttpContext Context { get; }
+
+    public ServedModel Served { get; }
+
+    public RequestFacts Facts { get; }
+
+    /// <summary>Ends when the client leaves and when the time is over.</summary>
+    public CancellationToken Cancellation => _end.Token;
+
+    /// <summary>What the row store had done when the request came.</summary>
+    public StoreCounters RowsBefore { get; }
+
+    /// <summary>The answer in events; null where it is no stream, or none yet.</summary>
+    public EventStream? Stream { get; private set; }
+
+    /// <summary>A handler of an endpoint: checks who asks, limits, turns exceptions into answers, and takes note.</summary>
+    /// <param name="served">The model.</param>
+    /// <param name="operation">OpenTelemetry's name of what it does; null for what is done at once.</param>
+    /// <param name="work">What it does.</param>
+    public static RequestDelegate Handler(ServedModel served, string? operation, Func<Exchange, Task> work) =>
+        context => RunAsync(context, served, operation, work);
+
+    /// <summary>The members of the request's JSON.</summary>
+    /// <exception cref="ApiException">The body is too large, or no JSON object.</exception>
+    public async Task<RequestFields> ReadAsync()
+    {
+        long most = Served.Options.MaxBodyBytes;
+        if (Context.Request.ContentLength > most)
+            throw new ApiException(StatusCodes.Status413PayloadTooLarge, $"The body is larger than {most} bytes.", code: Failures.CodeOf(413));
+        if (Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = most;
+        _body = await JsonDocument.ParseAsync(Context.Request.Body, default, Cancellation).ConfigureAwait(false);
+        return RequestFields.Of(_body.RootElement, "");
+    }
+
+    /// <summary>Answers with JSON.</summary>
+    public async Task WriteAsync<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
+    {
+        Context.Response.StatusCode = status;
+        Context.Response.ContentType = "application/json; charset=utf-8";
+        using (Utf8JsonWriter writer = new(Context.Response.BodyWriter, ServerJson.Writing))
+            JsonSerializer.Serialize(writer, value, type);
+        await Context.Response.BodyWriter.FlushAsync(Cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Answers with events from now on.</summary>
+    public async Task<EventStream> BeginStreamAsync() => Stream = await EventStream.BeginAsync(Context, Cancellation).ConfigureAwait(false);
+
+    public void Dispose()
+    {
+        _body?.Dispose();
+        _end.Dispose();
+    }
+
+    /// <summary>Answers with an error.</summary>
+    public static async Task RefuseAsync(HttpContext context, ApiException failure)
+    {
+        context.Response.StatusCode = failure.Status;
+        context.Response.ContentType = "application/json; charset=utf-8";
+        if (failure.Status == StatusCodes.Status503ServiceUnavailable)
+            context.Response.Headers.RetryAfter = "1";
+        using (Utf8JsonWriter writer = new(context.Response.BodyWriter, ServerJson.Writing))
+            JsonSerializer.Serialize(writer, ErrorResponse.Of(failure), ServerJson.Default.ErrorResponse);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static async Task RunAsync(HttpContext context, ServedModel served, string? operation, Func<Exchange, Task> work)
+    {
+        RequestFacts facts = new(operation ?? "none");
+        using Exchange exchange = new(context, served, facts);
+        string? error = null;
+        bool entered = false;
+        try
+        {
+            served.Keys.Check(context, served.Options.Origins);
+            if (operation is not null)
+            {
+                if (served.IsStopping)
+                    throw Failures.Stopping();
+                entered = served.Metrics.TryEnter(served.Options.MaxRequests);
+                if (!entered)
+                {
+                    throw new ApiException(StatusCodes.Status503ServiceUnavailable,
+                        "The server has as many requests as it takes. Come again in a moment.", code: "overloaded");
+                }
+                exchange._end.CancelAfter(served.Options.RequestTimeout);
+            }
+            await work(exchange).ConfigureAwait(false);
+            if (operation is not null)
+            {
+                ServerLog.Answered(served.Logger, context.Request.Method, PathOf(context), context.Response.StatusCode, facts.Operation, facts.PromptTokens,
+                    facts.CachedTokens, facts.GeneratedTokens, (long)facts.Elapsed.TotalMilliseconds);
+            }
+        }
+        catch (Exception failure)
+        {
+            error = await exchange.FailAsync(failure).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (entered)
+                served.Metrics.Leave();
+            if (operation is not null)
+                served.Metrics.Record(facts, error);
+        }
+    }
+
+    private async Task<string> FailAsync(Exception failure)
+    {
+        ILogger logger = Served.Logger;
+        (string method, string path) = (Context.Request.Method, PathOf(Context));
+        long elapsed = (long)Facts.Elapsed.TotalMilliseconds;
+        if (Context.RequestAborted.IsCancellationRequested)
+        {
+            ServerLog.Left(logger, method, path, Facts.GeneratedTokens, elapsed);
+            return "client_left";
+        }
+        ApiException? known = failure is OperationCanceledException && _end.IsCancellationRequested ? Failures.OutOfTime() : Failures.Explain(failure);
+        if (known is null)
+            ServerLog.Failed(logger, method, path, failure.ToString());
+        known ??= Failures.Internal();
+        try
+        {
+            if (Stream is not null)
+                await Stream.SendAsync(ErrorResponse.Of(known), ServerJson.Default.ErrorResponse, null, Context.RequestAborted).ConfigureAwait(false);
+            else if (!Context.Response.HasStarted)
+                await RefuseAsync(Context, known).ConfigureAwait(false);
+        }
+        catch (Exception gone) when (gone is IOException or OperationCanceledException)
+        {
+            // The client left meanwhile.
+        }
+        ServerLog.Refused(logger, method, path, known.Status, known.Code, elapsed);
+        return known.Code ?? "error";
+    }
+
+    // A path may be anything that a client writes.
+    private static string PathOf(HttpContext context) => UntrustedText.Line(context.Request.Path.Value ?? "", 100);
+}

@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Text.Json;
+using MeKi.Model.Generation;
+using MeKi.Model.Grammars;
+using MeKi.Server.Errors;
+
+namespace MeKi.Server.Requests;
+
+/// <summary>How to generate, by OpenAI's names, and by llama.cpp's where OpenAI has none. What is absent is as the model's files say.</summary>
+internal static class SamplingFields
+{
+    private const int MostStops = 16, MostStopLength = 1024, MostBiases = 1 << 12, MostSamplers = 64;
+    private const float Much = 1000;
+
+    /// <param name="fields">The request.</param>
+    /// <param name="vocabulary">Tokens that there are.</param>
+    public static GenerationOptions Read(RequestFields fields, int vocabulary) => new()
+    {
+        Temperature = fields.Number("temperature", 0, Much),
+        TopP = fields.Number("top_p", 0, 1) is { } topP ? Math.Max(topP, 1e-6f) : null,
+        // Some clients write -1 for all.
+        TopK = fields.Whole("top_k", -1) is { } topK ? Math.Max(topK, 0) : null,
+        MinP = fields.Number("min_p", 0, 1),
+        TypicalP = fields.Number("typical_p", 1e-6f, 1),
+        TopNSigma = fields.Number("top_n_sigma", -1, Much) is { } sigma ? Math.Max(sigma, 0) : null,
+        XtcProbability = fields.Number("xtc_probability", 0, 1),
+        XtcThreshold = fields.Number("xtc_threshold", 0, 1),
+        DynamicTemperatureRange = fields.Number("dynatemp_range", 0, Much),
+        DynamicTemperatureExponent = fields.Number("dynatemp_exponent", 0, Much),
+        RepetitionPenalty = fields.Number(fields.NameOf("repeat_penalty", "repetition_penalty"), 0.001f, Much),
+        PenaltyWindow = fields.Whole("repeat_last_n", -1),
+        FrequencyPenalty = fields.Number("frequency_penalty", -2, 2),
+        PresencePenalty = fields.Number("presence_penalty", -2, 2),
+        DryMultiplier = fields.Number("dry_multiplier", 0, Much),
+        DryBase = fields.Number("dry_base", 1, Much),
+        DryAllowedLength = fields.Whole("dry_allowed_length", 0),
+        DryWindow = fields.Whole("dry_penalty_last_n", -1),
+        DrySequenceBreakers = Texts(fields, "dry_sequence_breakers", MostSamplers),
+        Mirostat = Mirostat(fields),
+        MirostatTau = fields.Number("mirostat_tau", 0, Much),
+        MirostatEta = fields.Number("mirostat_eta", 0, Much),
+        Samplers = Texts(fields, "samplers", MostSamplers),
+        LogitBias = Biases(fields, vocabulary),
+        Seed = Seed(fields),
+        StopStrings = Stops(fields),
+    };
+
+    /// <summary>What the text must be, in OpenAI's way or llama.cpp's; null for any text.</summary>
+    public static Grammar? Grammar(RequestFields fields, GrammarCache grammars) => OwnGrammar(fields, grammars, ResponseFormat(fields, grammars));
+
+    /// <summary>Likewise, in llama.cpp's way.</summary>
+    public static Grammar? OwnGrammar(RequestFields fields, GrammarCache grammars, Grammar? asked = null)
+    {
+        if (fields.Find("json_schema") is { } schema)
+            asked = Only(asked, fields.PathOf("json_schema"), () => grammars.JsonSchema(schema.GetRawText()));
+        if (fields.Text("grammar") is { Length: > 0 } gbnf)
+            asked = Only(asked, fields.PathOf("grammar"), () => grammars.Gbnf(gbnf));
+        if (fields.Text("regex") is { Length: > 0 } pattern)
+            asked = Only(asked, fields.PathOf("regex"), () => grammars.Regex(pattern));
+        return asked;
+    }
+
+    private static Grammar? ResponseFormat(RequestFields fields, GrammarCache grammars)
+    {
+        if (fields.Object("response_format") is not { } format)
+            return null;
+        string type = format.RequiredText("type");
+        switch (type)
+        {
+            case "text":
+                return null;
+            case "json_object":
+                return Model.Grammars.Grammar.Json;
+            case "json_schema":
+                RequestFields named = format.Object("json_schema") ?? throw format.Missing("json_schema");
+                JsonElement schema = named.Find("schema") ?? throw named.Missing("schema");
+                return Only(null, named.PathOf("schema"), () => grammars.JsonSchema(schema.GetRawText()));
+            default:
+                throw ApiException.Invalid(
+                    format.PathOf("type"), $"There is no response format '{UntrustedText.Line(type, 40)}': text, json_object, json_schema.");
+        }
+    }
+
+    private static Grammar Only(Grammar? before, string path, Func<Grammar> compile)
+    {
+        if (before is not null)
+            throw ApiException.Invalid(path, $"'{path}' and another say what the text must be: choose one.");
+        try
+        {
+            return compile();
+        }
+        catch (GrammarException failure)
+        {
+            throw ApiException.Invalid(path, UntrustedText.Line(failure.Message, 600));
+        }
+    }
+
+    private static bool? Mirostat(RequestFields fields) => fields.Whole("mirostat", 0, 2) switch
+    {
+        null => null,
+        1 => throw ApiException.Invalid(fields.PathOf("mirostat"), "'mirostat' takes 0 or 2: version 1 is not there."),
+        int version => version == 2,
+    };
+
+    // Any 64-bit number is a seed.
+    private static int? Seed(RequestFields fields)
+    {
+        if (fields.Find("seed") is not { } value)
+            return null;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long seed) ? seed is >= int.MinValue and <= int.MaxValue ? (int)seed
+            : (int)(seed ^ (seed >> 32)) : throw RequestFields.Wrong(fields.PathOf("seed"), "a whole number", value);
+    }
+
+    private static string[] Stops(RequestFields fields)
+    {
+        if (fields.Find("stop") is { ValueKind: JsonValueKind.String } one)
+            return [Checked(RequestFields.Text(one, fields.PathOf("stop")), fields.PathOf("stop"))];
+        return Texts(fields, "stop", MostStops) ?? [];
+    }
+
+    private static string[]? Texts(RequestFields fields, string name, int most) =>
+        fields.List(name, most)?.Select(each => Checked(RequestFields.Text(each.Value, each.Path), each.Path)).ToArray();
+
+    private static string Checked(string text, string path) => text.Length is > 0 and <= MostStopLength ? text
+        : throw ApiException.Invalid(path, $"'{path}' must have from 1 to {MostStopLength} characters.");
+
+    private static Dictionary<int, float>? Biases(RequestFields fields, int vocabulary)
+    {
+        const string Name = "logit_bias";
+        if (fields.Find(Name) is not { } value)
+            return null;
+        if (value.ValueKind != JsonValueKind.Object)
+            throw RequestFields.Wrong(fields.PathOf(Name), "an object", value);
+        Dictionary<int, float> biases = [];
+        foreach (JsonProperty each in value.EnumerateObject())
+        {
+            string path = $"{fields.PathOf(Name)}.{UntrustedText.Line(each.Name, 20)}";
+            if (!int.TryParse(each.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id >= vocabulary)
+                throw ApiException.Invalid(path, $"'{path}' is no token: ids run from 0 to {vocabulary - 1}.");
+            if (each.Value.ValueKind == JsonValueKind.False)
+                biases[id] = float.NegativeInfinity;
+            else if (each.Value.ValueKind == JsonValueKind.Number && each.Value.TryGetSingle(out float bias) && float.IsFinite(bias))
+                biases[id] = bias;
+            else
+                throw RequestFields.Wrong(path, "a number", each.Value);
+            if (biases.Count > MostBiases)
+                throw ApiException.Invalid(fields.PathOf(Name), $"'{Name}' has more than {MostBiases} tokens.");
+        }
+        return biases;
+    }
+}
