@@ -21,7 +21,8 @@ internal static class AdapterClusterCommand
         NumberOption<int> clusters = new("--clusters", ["-k"], "Merged adapters.", 1, 1 << 12) { Required = true };
         NumberOption<int> rank = new("--rank", ["-r"], "Their rank. Default: the largest of the adapters'.", 1, 1 << 12),
             starts = new("--starts", [], "Starts: K-means over the products, then random ones.", 1, 1 << 10, 4),
-            seed = new("--seed", ["-s"], "Chooses the random starts.", int.MinValue, int.MaxValue, 0), tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
+            seed = new("--seed", ["-s"], "Chooses the random starts.", int.MinValue, int.MaxValue, 0),
+            tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
         Command command = new("cluster", "Cluster tasks by a few examples of each (D2C), and merge each cluster's adapters.")
         {
             adapters, model, clusters, rank, starts, seed, examples, tokens, output, type, threads,

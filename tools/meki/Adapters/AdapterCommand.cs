@@ -12,7 +12,7 @@ internal static class AdapterCommand
 {
     private const string GgufExtension = ".gguf";
 
-    public static Command Create() => new("adapter", "Convert and make low-rank adapters.") 
+    public static Command Create() => new("adapter", "Convert and make low-rank adapters.")
     {
         Convert(), Synth(), AdapterMergeCommand.Create(), AdapterClusterCommand.Create(), AdapterReportCommand.Create(),
     };

@@ -55,7 +55,7 @@ internal static class AdapterMergeCommand
                 hydra.Prepare(progress, cancellation);
                 HydraResult result = hydra.Share(storage.Of(parsed), progress, cancellation);
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"storage {result.Storage:f3} of the adapters' own; A is shared in {result.Sides.Count(side => side.SharesA)} of {result.Sides.Count} matrices"));
+                    $"storage {result.Storage:f3}; A is shared in {result.Sides.Count(side => side.SharesA)} of {result.Sides.Count} matrices, else B"));
                 writer.WriteShared(result.Adapters, to);
                 return;
             }

@@ -24,8 +24,10 @@ internal static class AdapterReportCommand
         Option<string?> plot = new("--plot") { Description = "Also draw storage against quality to this .svg file.", HelpName = "FILE" };
         Option<int[]> storages = Numbers.List("--storage", [], "Storages of HydraOpt in percent of the adapters' own.", 1, 100),
             clusters = Numbers.List("--clusters", ["-k"], "Numbers of clusters of D2C; 0 for none.", 0, 1 << 12);
-        NumberOption<int> starts = new("--starts", [], "Starts of D2C.", 1, 1 << 10, 4), seed = new("--seed", ["-s"], "Chooses random numbers.", int.MinValue, int.MaxValue, 0),
-            limit = new("--limit", [], "Judge by the first so many texts of each task.", 1, int.MaxValue), tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
+        NumberOption<int> starts = new("--starts", [], "Starts of D2C.", 1, 1 << 10, 4),
+            seed = new("--seed", ["-s"], "Chooses random numbers.", int.MinValue, int.MaxValue, 0),
+            limit = new("--limit", [], "Judge by the first so many texts of each task.", 1, int.MaxValue),
+            tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
         Command command = new("report", "Print what merging adapters saves and costs, over the whole dial.")
         {
             adapters, model, storages, clusters, starts, seed, examples, tests, limit, tokens, plot, threads,

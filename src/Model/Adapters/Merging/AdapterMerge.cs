@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace MeKi.Model.Adapters.Merging;
 
-/// <summary>One adapter of several: the weighted average of their products, or TIES, each brought to a rank by a truncated singular value decomposition.</summary>
+/// <summary>One adapter of several: the weighted average of their products, or TIES, each brought to a rank by a truncated SVD.</summary>
 internal static class AdapterMerge
 {
     private const int SubspaceTurns = 6;

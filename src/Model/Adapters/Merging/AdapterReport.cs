@@ -74,7 +74,8 @@ internal sealed class AdapterReport
 
     private void Add(string method, TaskClusters search, int[] assigned)
     {
-        LoraAdapter[] merged = [.. Enumerable.Range(0, assigned.Max() + 1).Select(k => search.Merge(Assignment.Members(assigned, k), "cluster", _cancellation))];
+        LoraAdapter[] merged = [.. Enumerable.Range(0, assigned.Max() + 1)
+            .Select(cluster => search.Merge(Assignment.Members(assigned, cluster), "cluster", _cancellation))];
         Add(method, (double)merged.Sum(Size) / _adapters.Sum(Size), Scores(method, i => merged[assigned[i]]));
     }
 

@@ -5,7 +5,7 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Adapters.Merging;
 
-/// <summary>How likely every task's examples are under the merge of some tasks: the costly part, kept in a file, so that an interrupted search goes on.</summary>
+/// <summary>How likely every task's examples are under the merge of some tasks: the costly part, kept in a file for the next search.</summary>
 internal sealed class ClusterScores
 {
     private readonly Dictionary<string, double[]> _known = [];

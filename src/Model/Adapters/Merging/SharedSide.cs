@@ -61,6 +61,8 @@ internal sealed class SharedSide
     public int[][] Groups(int count, int rank)
     {
         int n = _own.Length;
+        if (count == 1 || count >= n)
+            return count == 1 ? [[.. Enumerable.Range(0, n)]] : [.. Enumerable.Range(0, n).Select(i => new[] { i })];
         List<List<int>> groups = [.. Enumerable.Range(0, n).Select(i => new List<int> { i })];
         double[,] alike = Similarities();
         while (groups.Count > count)
@@ -80,7 +82,7 @@ internal sealed class SharedSide
         }
         int[][] kept = [.. groups.Select(group => group.Order().ToArray())];
         double keptLoss = double.PositiveInfinity;
-        for (int turn = 0; turn < 4 && count < n; turn++)
+        for (int turn = 0; turn < 4; turn++)
         {
             int[][] now = [.. groups.Where(group => group.Count > 0).Select(group => group.Order().ToArray())];
             Matrix[] factors = [.. now.Select(group => StartFactor(group, rank))];
@@ -204,8 +206,8 @@ internal sealed class SharedSide
     private double[,] Similarities()
     {
         int n = _own.Length;
-        Matrix[] seen = [.. Enumerable.Range(0, n).Select(i => _own[i] * MeanRoot([.. Enumerable.Range(0, n)]))];
-        Matrix[] vectors = [.. Enumerable.Range(0, n).Select(i => Factorization.Singular(_weightRoots[i].Transposed() * seen[i]).Right)];
+        Matrix root = MeanRoot([.. Enumerable.Range(0, n)]);
+        Matrix[] vectors = [.. Enumerable.Range(0, n).Select(i => Factorization.Singular(_weightRoots[i].Transposed() * _own[i] * root).Right)];
         double[,] alike = new double[n, n];
         for (int i = 0; i < n; i++)
         {

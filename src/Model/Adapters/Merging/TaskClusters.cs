@@ -55,9 +55,9 @@ internal sealed class TaskClusters(MeKiModel model, IReadOnlyList<MergeTask> tas
     }
 
     /// <summary>The merged adapter of a cluster.</summary>
-    public LoraAdapter Merge(int[] members, string name, CancellationToken cancellation) => members.Length == 1 && AdapterMerge.Rank([_adapters[members[0]]]) <= rank
-        ? _adapters[members[0]] with { Name = name }
-        : AdapterMerge.Average(name, [.. members.Select(i => _adapters[i])], [.. members.Select(_ => 1.0 / members.Length)], rank, null, cancellation);
+    public LoraAdapter Merge(int[] members, string name, CancellationToken cancellation) =>
+        members.Length == 1 && AdapterMerge.Rank([_adapters[members[0]]]) <= rank ? _adapters[members[0]] with { Name = name }
+            : AdapterMerge.Average(name, [.. members.Select(i => _adapters[i])], [.. members.Select(_ => 1.0 / members.Length)], rank, null, cancellation);
 
     private double[,] Costs(int[] assigned, int count, string stage, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {

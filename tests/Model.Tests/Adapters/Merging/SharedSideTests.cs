@@ -63,7 +63,8 @@ public class SharedSideTests
     private static SharedSide Side(int count, int rank, int basis)
     {
         Matrix[] own = [.. Enumerable.Range(0, count).Select(i => FactorizationTests.Random(rank, basis, i + 1))];
-        return new(own, [.. Enumerable.Range(0, count).Select(i => Positive(basis, 20 + i))], [.. Enumerable.Range(0, count).Select(i => Positive(rank, 40 + i))]);
+        IEnumerable<int> each = Enumerable.Range(0, count);
+        return new(own, [.. each.Select(i => Positive(basis, 20 + i))], [.. each.Select(i => Positive(rank, 40 + i))]);
     }
 
     private static Matrix Positive(int size, int seed)
