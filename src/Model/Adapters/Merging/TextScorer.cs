@@ -96,11 +96,13 @@ internal sealed class TextScorer(MeKiModel model)
 /// <summary>An adapter that is no library's, in memory until disposed.</summary>
 internal sealed class HeldAdapter : IDisposable
 {
+    private static long s_made;
+
     private readonly PackedAdapter _packed;
 
     public HeldAdapter(LoraAdapter adapter, LoadedModel model)
     {
-        _packed = PackedAdapter.Pack(adapter, model.Weights, model.Config, model.Pool, null);
+        _packed = PackedAdapter.Pack(adapter, $"in memory {Interlocked.Increment(ref s_made)}", model.Weights, model.Config, model.Pool, null);
         _packed.Pins = 1;
         Set = new(model.Adapters, [(_packed, 1)], [new(adapter.Name)]);
     }
