@@ -37,6 +37,15 @@ internal sealed class ActivationMatrix(int columns = 0)
     /// <summary>One token's values, [columns].</summary>
     public Span<float> Row(int row) => _values.Slice((long)row * Columns, Columns);
 
+    /// <summary>Copies one token's values, [columns], whichever form they are in.</summary>
+    public void ReadRow(int row, Span<float> values)
+    {
+        if (Codes is { } codes)
+            codes.DecodeRow(row, values);
+        else
+            Row(row).CopyTo(values);
+    }
+
     /// <summary>Consecutive tokens' values, [rows × columns].</summary>
     public Span<float> Rows(int first, int rows) => _values.Slice((long)first * Columns, (long)rows * Columns);
 }

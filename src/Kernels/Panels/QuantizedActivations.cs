@@ -124,6 +124,18 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Where a token's blocks are to be written.</summary>
     public QuantizedRow Row(int token) => new(Group(token / Interleave), token % Interleave, Interleave);
 
+    /// <summary>A token's values as the codes have them, [columns].</summary>
+    public void DecodeRow(int token, Span<float> values)
+    {
+        QuantizedGroup from = Group(token / Interleave);
+        int t = token % Interleave;
+        for (int column = 0; column < Columns; column++)
+        {
+            int code = from.Codes[(column / 4 * Interleave + t) * 4 + column % 4];
+            values[column] = from.Scales[column / BlockColumns * Interleave + t] * code;
+        }
+    }
+
     private void ClearToken(int token)
     {
         int stride = Interleave, t = token % stride;

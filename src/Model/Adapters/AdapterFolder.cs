@@ -47,6 +47,9 @@ internal static class AdapterFolder
                 throw Twice(folder, name);
             if (found.Length == 1)
                 return found[0];
+            // A task's name stands for the adapter that serves it.
+            if (!Path.Exists(name) && TaskMap.Find(folder, name) is { } serving && serving != name && TaskMap.Find(folder, serving) is null)
+                return Find(folder, serving);
             if (!Path.Exists(name))
             {
                 string[] names = [.. List(folder).Select(place => place.Name)];

@@ -97,6 +97,9 @@ internal sealed class Pass
     /// <summary>The token-row branch; null where the model has none.</summary>
     public TokenRowBranch? Branch { get; }
 
+    /// <summary>Told before each region of products a matrix, its input and that one's rows; null for nobody.</summary>
+    public Action<Linear, ActivationMatrix, int>? Inputs { get; set; }
+
     /// <summary>Runs a batch and appends it to its sequences' caches.</summary>
     /// <param name="tokens">Ids within the vocabulary, those of all segments in order, [n], at most <see cref="MaxBatch"/>.</param>
     /// <param name="segments">Whose they are.</param>
@@ -164,6 +167,8 @@ internal sealed class Pass
         AddAdapters(1, second.Linear);
         AddAdapters(2, third.Linear);
         AddAdapters(3, fourth.Linear);
+        if (Inputs is not null)
+            Show(first, second, third, fourth);
         _matMul.Run(Count, Shaped(first), Shaped(second), Shaped(third), Shaped(fourth));
         Complete(first);
         Complete(second);
@@ -319,6 +324,15 @@ internal sealed class Pass
                 if (adapter.Of(linear) is { } pair)
                     _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, firstPanel, pair.Scale * scale, segment.Row, rows));
             }
+        }
+    }
+
+    private void Show(params ReadOnlySpan<Product> products)
+    {
+        foreach (Product product in products)
+        {
+            if (product.Linear is not null)
+                Inputs!(product.Linear, product.Input, Count);
         }
     }
 

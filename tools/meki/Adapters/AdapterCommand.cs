@@ -12,7 +12,10 @@ internal static class AdapterCommand
 {
     private const string GgufExtension = ".gguf";
 
-    public static Command Create() => new("adapter", "Convert and make low-rank adapters.") { Convert(), Synth() };
+    public static Command Create() => new("adapter", "Convert and make low-rank adapters.")
+    {
+        Convert(), Synth(), AdapterMergeCommand.Create(), AdapterClusterCommand.Create(), AdapterReportCommand.Create(),
+    };
 
     private static Command Convert()
     {
@@ -51,14 +54,14 @@ internal static class AdapterCommand
         return command;
     }
 
-    private static Option<string> Output() => new("--output", "-o")
+    internal static Option<string> Output() => new("--output", "-o")
     {
         Description = "A name that ends in .gguf, or a folder, which becomes one that PEFT loads.",
         HelpName = "PATH",
         Required = true,
     };
 
-    private static Option<string> Type()
+    internal static Option<string> Type()
     {
         Option<string> type = new("--type")
         {
@@ -70,13 +73,13 @@ internal static class AdapterCommand
         return type;
     }
 
-    private static BlockFormat Format(string type) => BlockFormat.All.First(format => format.Name == type);
+    internal static BlockFormat Format(string type) => BlockFormat.All.First(format => format.Name == type);
 
     private static LoraAdapter Named(LoraFile file, string name) => file.Adapters.FirstOrDefault(each => each.Name == name)
         ?? throw new ModelFileException(file.Path, "", $"has no adapter {UntrustedText.Quote(name)}",
             $"There are {string.Join(", ", file.Adapters.Take(12).Select(each => UntrustedText.Quote(each.Name)))}");
 
-    private static void Write(LoraWriter writer, IReadOnlyList<LoraAdapter> adapters, string to, string model)
+    internal static void Write(LoraWriter writer, IReadOnlyList<LoraAdapter> adapters, string to, string model)
     {
         if (to.EndsWith(GgufExtension, StringComparison.OrdinalIgnoreCase) && !Directory.Exists(to))
         {
