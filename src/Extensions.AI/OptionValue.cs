@@ -70,7 +70,12 @@ internal readonly struct OptionValue(string name, object given)
         get
         {
             if (_json is JsonObject scales)
-                return [.. scales.Select(pair => new AdapterChoice(pair.Key, (float)Double(pair.Value)))];
+            {
+                List<AdapterChoice> choices = [];
+                foreach ((string name, JsonNode? scale) in scales)
+                    choices.Add(new(name, (float)Double(scale)));
+                return [.. choices];
+            }
             try
             {
                 return [.. (_json is JsonArray ? Texts : [Text(_json)]).Select(AdapterChoice.Parse)];

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MeKi.Model;
-using MeKi.Model.Adapters;
 using MeKi.Model.Adapters.Merging;
 
 namespace MeKi.Tool.Adapters;

@@ -94,9 +94,12 @@ public class AdapterMergeTests
     private static LoraAdapter Of(int seed, int rank, int inputs, int outputs)
     {
         Random random = new(seed);
-        LoraPair pair = new(RandomAdapter.Factor(random, rank, inputs), RandomAdapter.Factor(random, outputs, rank), 1.5f);
+        LoraPair pair = new(Factor(random, rank, inputs), Factor(random, outputs, rank), 1.5f);
         return new($"a{seed}", new Dictionary<LoraTarget, LoraPair> { [s_target] = pair });
     }
+
+    private static LoraFactor Factor(Random random, int rows, int columns) =>
+        new(rows, columns, [.. Enumerable.Range(0, rows * columns).Select(_ => random.NextSingle() - 0.5f)]);
 
     private static Matrix Product(LoraAdapter adapter)
     {
