@@ -15,6 +15,7 @@ public sealed class AdditionalOptionsTests(TalkingModel talking)
         { "dry_multiplier", 1 }, { "dry_base", 2 }, { "dry_allowed_length", 3 }, { "dry_penalty_last_n", 5 }, { "dry_sequence_breakers", new[] { "a" } },
         { "mirostat", 2 }, { "mirostat_tau", 3 }, { "mirostat_eta", 0.25 }, { "samplers", JsonNode.Parse("""["top_k"]""")! }, { "seed", 7UL },
         { "logit_bias", new Dictionary<int, float> { [5] = -1 } }, { "logprobs", true }, { "top_logprobs", 3 }, { "context_shift", true }, { "n_keep", 4 },
+        { "adapter", "calm=0.5" },
     };
 
     [Theory]

@@ -23,7 +23,8 @@ public sealed class ToolTests(TalkingModel talking)
             FunctionCallContent[] calls = [.. response.Messages[0].Contents.OfType<FunctionCallContent>()];
             Assert.NotEmpty(calls);
             Assert.Equal("", response.Text);
-            Assert.All(calls, call => Assert.Equal(call.Name == "weather" ? ["city", "days"] : ["utc"], call.Arguments!.Keys.Order()));
+            // The functions' schemas forbid no further arguments.
+            Assert.All(calls, call => Assert.All((string[])(call.Name == "weather" ? ["city", "days"] : ["utc"]), name => Assert.Contains(name, call.Arguments!)));
         }
     }
 

@@ -150,8 +150,9 @@ public sealed class AdapterLibrary
 
     private void MakeRoom()
     {
-        while (_bytesHeld > _budget && _held.Where(each => each.Value.Pins == 0).MinBy(each => each.Value.LastUse) is { Value: { } oldest, Key: { } key })
+        while (_bytesHeld > _budget && _held.Any(each => each.Value.Pins == 0))
         {
+            (AdapterKey key, PackedAdapter oldest) = _held.Where(each => each.Value.Pins == 0).MinBy(each => each.Value.LastUse);
             _held.Remove(key);
             _evictions++;
             foreach (PackedFactor factor in oldest.Factors)

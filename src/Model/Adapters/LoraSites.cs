@@ -62,9 +62,10 @@ internal sealed record LoraSite(string Name, IReadOnlyList<LoraPart> Parts, int 
                     string name = place.Name.EndsWith(Ending, StringComparison.Ordinal) ? place.Name[..^Ending.Length] : place.Name;
                     LoraPart part = new(new(spec.PerLayer ? layer : 0, spec.Role), rows, place.Part, spec);
                     int all = place.Part is { } stack ? rows / stack.Rows * stack.Period : rows;
-                    sites[name] = sites.TryGetValue(name, out LoraSite? known) && known.Parts[0].Target != part.Target
-                        ? known with { Parts = [.. known.Parts, part] }
-                        : new(name, [part], all, columns);
+                    if (!sites.TryGetValue(name, out LoraSite? known))
+                        sites[name] = new(name, [part], all, columns);
+                    else if (known.Parts.All(other => other.Target != part.Target))
+                        sites[name] = known with { Parts = [.. known.Parts, part] };
                 }
             }
         }
