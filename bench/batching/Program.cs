@@ -4,7 +4,8 @@ using MeKi.Model;
 using MeKi.Model.Batching;
 using MeKi.Model.Generation;
 
-// Clients of one model in one process: how many tokens a second they get together, one client beside a session, and how long a short prompt waits for a long one.
+// Clients of one model in one process: how many tokens a second they get together, one client beside a session, and how long a short prompt waits for a long
+// one.
 if (args.Length == 0)
 {
     Console.Error.WriteLine("meki-batching MODEL [THREADS [PROMPT [GENERATED [CLIENTS ...]]]]");

@@ -38,7 +38,8 @@ public sealed class MeKiEmbeddingGenerator : IEmbeddingGenerator<string, Embeddi
         ArgumentNullException.ThrowIfNull(values);
         ModelName.Check("EmbeddingGenerationOptions.ModelId", options?.ModelId, _metadata.DefaultModelId!);
         if (options?.RawRepresentationFactory?.Invoke(this) is { } raw)
-            throw new NotSupportedException($"EmbeddingGenerationOptions.RawRepresentationFactory gives {raw.GetType().Name}, which this generator does not know.");
+            throw new NotSupportedException(
+                $"EmbeddingGenerationOptions.RawRepresentationFactory gives {raw.GetType().Name}, which this generator does not know.");
         IReadOnlyList<TextEmbedding> made =
             await _model.EmbedAsync(values, options?.Dimensions, PoolingOf(options?.AdditionalProperties), cancellationToken).ConfigureAwait(false);
         DateTimeOffset now = DateTimeOffset.UtcNow;

@@ -91,7 +91,8 @@ internal readonly struct OptionValue(string name, object given)
 
     private float Bias(JsonNode? bias) => bias?.GetValueKind() == JsonValueKind.False ? float.NegativeInfinity : (float)Double(bias);
 
-    private int Id(string token) => int.TryParse(token, NumberStyles.None, CultureInfo.InvariantCulture, out int id) ? id : throw Fault("has what is no token id");
+    private int Id(string token) =>
+        int.TryParse(token, NumberStyles.None, CultureInfo.InvariantCulture, out int id) ? id : throw Fault("has what is no token id");
 
     private string Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : throw Fault("has what is no text");
 

@@ -120,7 +120,8 @@ internal sealed record AdditionalOptions(GenerationOptions Generation, JsonObjec
         ["samplers"] = (options, value) => options with { Samplers = value.Texts },
         ["logit_bias"] = (options, value) => options with { LogitBias = value.Biases },
         ["seed"] = (options, value) => options with { Seed = RequestReader.Folded(value.Long) },
-        ["logprobs"] = (options, value) => options with { LogProbabilities = !value.IsFlag ? value.Integer : value.Flag ? options.LogProbabilities ?? 0 : null },
+        ["logprobs"] = (options, value) =>
+            options with { LogProbabilities = !value.IsFlag ? value.Integer : value.Flag ? options.LogProbabilities ?? 0 : null },
         ["top_logprobs"] = (options, value) => options with { LogProbabilities = value.Integer },
         ["context_shift"] = (options, value) => options with { ContextShift = value.Flag },
         ["adapter"] = (options, value) => options with { Adapters = value.Adapters },

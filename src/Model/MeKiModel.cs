@@ -163,7 +163,8 @@ public sealed class MeKiModel : IDisposable
     }
 
     /// <summary>
-    /// Gives the model's reply to a conversation, as it is made: text, reasoning, tool calls. What is known to be wrong at once is thrown by the call, everything
+    /// Gives the model's reply to a conversation, as it is made: text, reasoning, tool calls. What is known to be wrong at once is thrown by the call,
+    /// everything
     /// else by the enumeration.
     /// </summary>
     /// <param name="request">The conversation, and how to answer.</param>

@@ -144,7 +144,10 @@ public sealed class ChatClientContractTests(TalkingModel talking)
     public async Task The_answer_keeps_to_a_schema()
     {
         JsonElement schema = JsonElement.Parse(
-            """{ "type": "object", "properties": { "age": { "type": "integer", "maximum": 99, "minimum": 10 } }, "required": ["age"], "additionalProperties": false }""");
+            """
+            { "type": "object", "properties": { "age": { "type": "integer", "maximum": 99, "minimum": 10 } },
+              "required": ["age"], "additionalProperties": false }
+            """);
         ChatResponse response = await _client.GetResponseAsync("A", new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(schema) });
         Assert.InRange(JsonNode.Parse(response.Text)!["age"]!.GetValue<int>(), 10, 99);
         Assert.Equal(ChatFinishReason.Stop, response.FinishReason);

@@ -11,7 +11,8 @@ public sealed class CompositionTests(TalkingModel talking)
 {
     private const string Call = "<tool_call>{\"name\": \"weather\", \"arguments\": {\"city\": \"Ulm\"}}</tool_call>";
 
-    private static MeKiOptions Options => new() { ModelId = "tiny", Template = Model.Templates.ChatTemplate.Parse(TalkingModel.Source), Load = new() { Threads = 2 } };
+    private static MeKiOptions Options =>
+        new() { ModelId = "tiny", Template = Model.Templates.ChatTemplate.Parse(TalkingModel.Source), Load = new() { Threads = 2 } };
 
     [Fact]
     public async Task Functions_are_called_and_the_model_hears_of_it()

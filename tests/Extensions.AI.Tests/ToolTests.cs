@@ -24,7 +24,8 @@ public sealed class ToolTests(TalkingModel talking)
             Assert.NotEmpty(calls);
             Assert.Equal("", response.Text);
             // The functions' schemas forbid no further arguments.
-            Assert.All(calls, call => Assert.All((string[])(call.Name == "weather" ? ["city", "days"] : ["utc"]), name => Assert.Contains(name, call.Arguments!)));
+            Assert.All(calls,
+                call => Assert.All((string[])(call.Name == "weather" ? ["city", "days"] : ["utc"]), name => Assert.Contains(name, call.Arguments!)));
         }
     }
 

@@ -3,7 +3,8 @@ using MeKi.Model.Layers;
 namespace MeKi.Model.Batching;
 
 /// <summary>
-/// What goes through the next pass: a token of every sequence that generates, and as much of waiting prompts as fits. Half of that room is the oldest prompt's, so
+/// What goes through the next pass: a token of every sequence that generates, and as much of waiting prompts as fits. Half of that room is the oldest
+/// prompt's, so
 /// that short ones never stop it; the other half goes to those with the least to do, so that they wait for one pass of a long one at most.
 /// </summary>
 internal sealed class BatchPlan

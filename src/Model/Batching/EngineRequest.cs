@@ -5,7 +5,8 @@ using MeKi.Model.Generation;
 namespace MeKi.Model.Batching;
 
 /// <summary>
-/// A generation in the engine: what its caller sees of it, and what the engine's thread knows. Whoever does not take its pieces holds up itself only: after some
+/// A generation in the engine: what its caller sees of it, and what the engine's thread knows. Whoever does not take its pieces holds up itself only: after
+/// some
 /// of them it is left out of the passes.
 /// </summary>
 internal sealed class EngineRequest

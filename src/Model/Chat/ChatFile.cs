@@ -14,7 +14,8 @@ internal sealed partial class ChatFile : JsonSerializerContext
 
     public static byte[] Write(IEnumerable<ChatMessage> messages, KnownText known)
     {
-        JsonObject json = new() { ["messages"] = ChatJson.Of(messages), ["text"] = known.Text, ["tokens"] = new JsonArray([.. known.Tokens.Select(id => (JsonNode)id)]) };
+        JsonObject json = new() { ["messages"] = ChatJson.Of(messages), ["text"] = known.Text, ["tokens"] =
+            new JsonArray([.. known.Tokens.Select(id => (JsonNode)id)]) };
         return JsonSerializer.SerializeToUtf8Bytes(json, Default.JsonObject);
     }
 

@@ -59,7 +59,8 @@ public sealed class Conversation : IDisposable
     /// <summary>Variables of the template, such as <c>enable_thinking</c>.</summary>
     public JsonObject Variables { get; } = [];
 
-    /// <summary>The tokens of the last prompt and its reply, without the one that ended the reply. Empty before the first reply, and where a stop string cut the
+    /// <summary>The tokens of the last prompt and its reply, without the one that ended the reply. Empty before the first reply, and where a stop string cut
+    /// the
     /// text within a token.</summary>
     public IReadOnlyList<int> Tokens => _known.Tokens;
 

@@ -4,7 +4,8 @@ using MeKi.Model.Gguf;
 
 namespace MeKi.Model.Embeddings;
 
-/// <summary>What a model's files say of embeddings: <c>ARCHITECTURE.pooling_type</c> in GGUF, the modules of sentence-transformers beside a checkpoint.</summary>
+/// <summary>What a model's files say of embeddings: <c>ARCHITECTURE.pooling_type</c> in GGUF, the modules of sentence-transformers beside a
+/// checkpoint.</summary>
 internal static class EmbeddingFiles
 {
     private const string BothWays = "asks for attention in both directions", Causal = "Embeddings of causal models are supported";

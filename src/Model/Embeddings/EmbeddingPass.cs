@@ -50,7 +50,8 @@ internal static class EmbeddingPass
                 int rows = parts.Sum(part => part.Wanted);
                 if (hidden.Length < rows * size)
                     hidden = new float[rows * size];
-                pass.RunToHidden(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tokens), [.. segments], hidden.AsSpan(0, rows * size), cancellationToken);
+                pass.RunToHidden(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tokens), [.. segments], hidden.AsSpan(0, rows * size),
+                    cancellationToken);
                 Add(parts, hidden, size, pooling, sums);
                 foreach ((int done, _) in parts)
                 {

@@ -6,7 +6,8 @@ using MeKi.Model.Tokenization;
 namespace MeKi.Model.Generation;
 
 /// <summary>
-/// One generation, whoever computes it: tokens to pass on come out, their logits go in, pieces of text come out. For one thread at a time; what a grammar allows
+/// One generation, whoever computes it: tokens to pass on come out, their logits go in, pieces of text come out. For one thread at a time; what a grammar
+/// allows
 /// next is found meanwhile on another.
 /// </summary>
 internal sealed class Continuation : IThreadPoolWorkItem

@@ -2,7 +2,8 @@ using MeKi.Kernels;
 
 namespace MeKi.Model.Sampling;
 
-/// <summary>The soft cap of logits, <c>c · tanh(x / c)</c>, in float64: the same bits everywhere. It keeps their order, but makes some equal that were not.</summary>
+/// <summary>The soft cap of logits, <c>c · tanh(x / c)</c>, in float64: the same bits everywhere. It keeps their order, but makes some equal that were
+/// not.</summary>
 internal static class SoftCap
 {
     /// <summary>The most logits of a call.</summary>

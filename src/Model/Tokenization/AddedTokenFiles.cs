@@ -4,7 +4,8 @@ using MeKi.Model.Files;
 
 namespace MeKi.Model.Tokenization;
 
-/// <summary>The tokens that <c>tokenizer_config.json</c> (<c>added_tokens_decoder</c>) or, in older folders, <c>added_tokens.json</c> add to a vocabulary.</summary>
+/// <summary>The tokens that <c>tokenizer_config.json</c> (<c>added_tokens_decoder</c>) or, in older folders, <c>added_tokens.json</c> add to a
+/// vocabulary.</summary>
 internal sealed class AddedTokenFiles
 {
     private readonly SortedDictionary<int, (string Text, TokenKind Kind)> _tokens = [];

@@ -70,7 +70,8 @@ internal sealed record SplitNames(string[] Names, string[] Patterns, bool Ignore
 
     private const string NotHan = "(?!" + Han + ")", KimiLead = @"[^\r\n\p{L}\p{N}]?";
     private const string KimiCapital = "(?:" + NotHan + @"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])", KimiSmall = "(?:" + NotHan + Small + ")";
-    private const string Kimi = Han + "+|" + KimiLead + KimiCapital + "*" + KimiSmall + "+" + Contractions + "|" + KimiLead + KimiCapital + "+" + KimiSmall + "*"
+    private const string Kimi = Han + "+|" + KimiLead + KimiCapital + "*" + KimiSmall + "+" + Contractions + "|" + KimiLead + KimiCapital + "+" + KimiSmall
+        + "*"
         + Contractions + @"|\p{N}{1,3}" + Signs;
 
     private const string Spark = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+";

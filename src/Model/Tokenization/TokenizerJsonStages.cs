@@ -43,7 +43,8 @@ internal static class TokenizerJsonStages
             case "ByteLevel":
                 return default; // offsets only
             case "Sequence":
-                var adding = stage.Field("processors").Items().Select(static part => ReadAddedTokens(part)).Where(static added => added is not (null, null)).ToArray();
+                var adding = stage.Field("processors").Items().Select(static part => ReadAddedTokens(part)).Where(static added => added is not (null, null))
+                    .ToArray();
                 return adding.Length <= 1 ? adding.SingleOrDefault() : throw stage.Fault("adds tokens more than once, which is not supported");
             case "TemplateProcessing":
                 JsonPlace[] parts = [.. stage.Field("single").Items()];

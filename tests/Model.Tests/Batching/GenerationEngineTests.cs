@@ -154,7 +154,8 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         Assert.Equal("mine", (await Assert.ThrowsAsync<NotSupportedException>(() => Requests.Run(model.GenerateAsync("Bad", bad)))).Message);
         GenerationOptions none = Greedy with { LogitsProcessor = (_, logits) => logits.Fill(float.NaN) };
         await Assert.ThrowsAsync<InvalidLogitsException>(() => Requests.Run(model.GenerateAsync("Bad", none)));
-        await Assert.ThrowsAsync<NotSupportedException>(() => Requests.Run(model.GenerateAsync("Bad", Greedy, new Told(_ => throw new NotSupportedException()))));
+        await Assert.ThrowsAsync<NotSupportedException>(() =>
+            Requests.Run(model.GenerateAsync("Bad", Greedy, new Told(_ => throw new NotSupportedException()))));
         Assert.All(await Task.WhenAll(good), text => Assert.Equal(expected, text));
     }
 

@@ -48,7 +48,8 @@ public sealed class ChatRequestTests(ChatRequestTests.DemoModel demo) : IClassFi
     public void A_template_that_knows_no_system_message_is_told_it_by_the_user()
     {
         ChatTemplate template = ChatTemplate.Parse(
-            "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}");
+            "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" +
+            "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}");
         ChatRequest request = new() { Messages = [new(ChatRole.System, "A"), new(ChatRole.User, "B")], Template = template, Options = Short };
         Assert.Equal("user:A\n\nB;", demo.Model.ReplyAsync(request).Prompt);
         request = request with { Messages = [new(ChatRole.System, "A")] };
@@ -104,7 +105,8 @@ public sealed class ChatRequestTests(ChatRequestTests.DemoModel demo) : IClassFi
     public async Task A_format_is_kept_within_the_context()
     {
         JsonElement schema = JsonElement.Parse("""{ "type": "array", "items": { "enum": [1, 2, 3] }, "minItems": 1, "maxItems": 3 }""");
-        ChatReply reply = demo.Model.ReplyAsync(Request([new(ChatRole.User, "A")]) with { ResponseFormat = ChatResponseFormat.ForJsonSchema(schema), Options = null });
+        ChatReply reply =
+            demo.Model.ReplyAsync(Request([new(ChatRole.User, "A")]) with { ResponseFormat = ChatResponseFormat.ForJsonSchema(schema), Options = null });
         await ReadAsync(reply);
         Assert.Equal(JsonValueKind.Array, JsonElement.Parse(reply.Message.Text).ValueKind);
         ChatReply any = demo.Model.ReplyAsync(Request([new(ChatRole.User, "A")]) with { ResponseFormat = ChatResponseFormat.Json, Options = Short });

@@ -8,7 +8,10 @@ namespace MeKi.Model.Tests.Embeddings;
 public sealed class EmbeddingFilesTests : IDisposable
 {
     private const string Modules =
-        """[{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}, {"idx": 2, "path": "2_Last", "type": "sentence_transformers.models.LAST"}]""";
+        """
+        [{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+         {"idx": 2, "path": "2_Last", "type": "sentence_transformers.models.LAST"}]
+        """;
 
     private readonly TemporaryFolder _folder = new();
 
@@ -25,7 +28,8 @@ public sealed class EmbeddingFilesTests : IDisposable
     [Fact]
     public void A_pooling_that_there_is_not_and_attention_in_both_directions_are_refused()
     {
-        Assert.Contains("the pooling 4 is not supported", Assert.Throws<ModelFileException>(() => EmbeddingFiles.OfGguf(Metadata(4))).Message, StringComparison.Ordinal);
+        Assert.Contains("the pooling 4 is not supported", Assert.Throws<ModelFileException>(() => EmbeddingFiles.OfGguf(Metadata(4))).Message,
+            StringComparison.Ordinal);
         GgufMetadata both = Metadata(1);
         both["qwen3.attention.causal"] = false;
         Assert.Contains("both directions", Assert.Throws<ModelFileException>(() => EmbeddingFiles.OfGguf(both)).Message, StringComparison.Ordinal);
