@@ -13,8 +13,13 @@ namespace MeKi.Server;
 /// <summary>A request and its answer.</summary>
 internal sealed class Exchange : IDisposable
 {
+    // Up to here a body is read before its request takes a place, so that clients who do not go on keep nobody out. Larger ones are as many as there are places.
+    private const int MostWithoutPlace = 64 << 10;
+
     private readonly CancellationTokenSource _end;
     private JsonDocument? _body;
+    private bool _needsPlace;
+    private bool _hasPlace;
 
     private Exchange(HttpContext context, ServedModel served, RequestFacts facts)
     {
@@ -53,7 +58,10 @@ internal sealed class Exchange : IDisposable
             throw new ApiException(StatusCodes.Status413PayloadTooLarge, $"The body is larger than {most} bytes.", code: Failures.CodeOf(413));
         if (Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = most;
+        if (Context.Request.ContentLength is not <= MostWithoutPlace)
+            TakePlace();
         _body = await JsonDocument.ParseAsync(Context.Request.Body, default, Cancellation).ConfigureAwait(false);
+        TakePlace();
         return RequestFields.Of(_body.RootElement, "");
     }
 
@@ -93,7 +101,6 @@ internal sealed class Exchange : IDisposable
         RequestFacts facts = new(operation ?? "none");
         using Exchange exchange = new(context, served, facts);
         string? error = null;
-        bool entered = false;
         try
         {
             served.Keys.Check(context, served.Options.Origins);
@@ -101,12 +108,7 @@ internal sealed class Exchange : IDisposable
             {
                 if (served.IsStopping)
                     throw Failures.Stopping();
-                entered = served.Metrics.TryEnter(served.Options.MaxRequests);
-                if (!entered)
-                {
-                    throw new ApiException(StatusCodes.Status503ServiceUnavailable,
-                        "The server has as many requests as it takes. Come again in a moment.", code: "overloaded");
-                }
+                exchange._needsPlace = true;
                 exchange._end.CancelAfter(served.Options.RequestTimeout);
             }
             await work(exchange).ConfigureAwait(false);
@@ -122,10 +124,22 @@ internal sealed class Exchange : IDisposable
         }
         finally
         {
-            if (entered)
+            if (exchange._hasPlace)
                 served.Metrics.Leave();
             if (operation is not null)
                 served.Metrics.Record(facts, error);
+        }
+    }
+
+    private void TakePlace()
+    {
+        if (!_needsPlace || _hasPlace)
+            return;
+        _hasPlace = Served.Metrics.TryEnter(Served.Options.MaxRequests);
+        if (!_hasPlace)
+        {
+            throw new ApiException(StatusCodes.Status503ServiceUnavailable,
+                "The server has as many requests as it takes. Come again in a moment.", code: "overloaded");
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class BrowserFactAttribute : FactAttribute
 }
 
 /// <summary>The page in Chromium, against the demo model and against answers that are made up.</summary>
-public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixture>
+public sealed class PageTests(ServerFixture server, Chromium chromium) : IClassFixture<ServerFixture>, IClassFixture<Chromium>
 {
     private const string Hostile = "<script>document.title='taken'</script> **bold** [here](javascript:alert(1)) <img src=x onerror=alert(1)>";
 
@@ -25,7 +25,7 @@ public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixtur
     public async Task It_streams_stops_retries_and_survives_a_reload()
     {
         await using WebApplication app = await server.ListeningAsync();
-        await using Visit visit = await Visit.ToAsync(app);
+        await using Visit visit = await Visit.ToAsync(chromium, app);
         IPage page = visit.Page;
         await page.GetByLabel("Settings").First.ClickAsync();
         await page.GetByLabel("Most tokens").FillAsync("20");
@@ -43,7 +43,7 @@ public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixtur
     public async Task Stop_ends_an_answer_that_has_not_come()
     {
         await using WebApplication app = await server.ListeningAsync();
-        await using Visit visit = await Visit.ToAsync(app, slow: true);
+        await using Visit visit = await Visit.ToAsync(chromium, app, slow: true);
         IPage page = visit.Page;
         await AskAsync(page, "Say on!");
         await page.GetByRole(AriaRole.Button, new() { Name = "Stop" }).ClickAsync();
@@ -55,7 +55,7 @@ public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixtur
     public async Task What_a_model_writes_never_becomes_more_than_text_and_a_little_Markdown()
     {
         await using WebApplication app = await server.ListeningAsync();
-        await using Visit visit = await Visit.ToAsync(app, answer: Hostile);
+        await using Visit visit = await Visit.ToAsync(chromium, app, answer: Hostile);
         IPage page = visit.Page;
         await AskAsync(page, "Be evil.");
         ILocator said = page.Locator(".assistant .said");
@@ -73,19 +73,16 @@ public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixtur
         await page.Keyboard.PressAsync("Enter");
     }
 
-    /// <summary>A browser on the page; what it complains of is noted.</summary>
-    private sealed class Visit(IPlaywright playwright, IBrowser browser, IPage page) : IAsyncDisposable
+    /// <summary>Somebody on the page; what it complains of is noted.</summary>
+    private sealed class Visit(IPage page) : IAsyncDisposable
     {
         public IPage Page => page;
 
         public List<string> Problems { get; } = [];
 
-        public static async Task<Visit> ToAsync(WebApplication app, string? answer = null, bool slow = false)
+        public static async Task<Visit> ToAsync(Chromium chromium, WebApplication app, string? answer = null, bool slow = false)
         {
-            IPlaywright playwright = await Playwright.CreateAsync();
-            IBrowser browser = await playwright.Chromium.LaunchAsync(
-                new() { ExecutablePath = BrowserFactAttribute.Browser, Args = ["--no-sandbox", "--disable-gpu"] });
-            Visit visit = new(playwright, browser, await browser.NewPageAsync());
+            Visit visit = new(await chromium.Browser!.NewPageAsync());
             visit.Page.PageError += (_, problem) => visit.Problems.Add(problem);
             visit.Page.Console += (_, message) =>
             {
@@ -107,10 +104,6 @@ public sealed class PageTests(ServerFixture server) : IClassFixture<ServerFixtur
             return visit;
         }
 
-        public async ValueTask DisposeAsync()
-        {
-            await browser.CloseAsync();
-            playwright.Dispose();
-        }
+        public async ValueTask DisposeAsync() => await page.CloseAsync();
     }
 }

@@ -6,13 +6,21 @@ using Microsoft.AspNetCore.TestHost;
 namespace MeKi.Server.Tests;
 
 /// <summary>The demo model behind a server in this process: one without a network, or one that listens on loopback.</summary>
-public sealed class ServerFixture : IDisposable
+public sealed class ServerFixture : IAsyncLifetime
 {
+    private readonly List<WebApplication> _inProcess = [];
+    private WebApplication? _usual;
+
     public MeKiModel Model { get; } = MeKiModel.Load(Path.Combine(SharedMaterial.Repository, "models", "tiny-meki"), new() { Threads = 1 });
 
     internal async Task<HttpClient> InProcessAsync(MeKiServerOptions? options = null)
     {
+        if (options is null && _usual is not null)
+            return _usual.GetTestClient();
         WebApplication app = MeKiServer.Create(Model, options ?? new(), new(), builder => builder.WebHost.UseTestServer());
+        _inProcess.Add(app);
+        if (options is null)
+            _usual = app;
         await app.StartAsync();
         return app.GetTestClient();
     }
@@ -24,5 +32,12 @@ public sealed class ServerFixture : IDisposable
         return app;
     }
 
-    public void Dispose() => Model.Dispose();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        foreach (WebApplication app in _inProcess)
+            await app.DisposeAsync();
+        Model.Dispose();
+    }
 }
