@@ -44,7 +44,7 @@ internal sealed class LoraWriter(ModelConfig config, BlockFormat format)
         }
         byte[] header = Header(tensors, type);
         long bytes = sizeof(ulong) + header.Length + tensors.Sum(tensor => Bytes(tensor.Factor));
-        Publish(Path.Combine(folder, PeftFolder.WeightsName), bytes, stream =>
+        PendingFile.Write(Path.Combine(folder, PeftFolder.WeightsName), bytes, stream =>
         {
             Span<byte> length = stackalloc byte[sizeof(ulong)];
             BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
@@ -54,7 +54,7 @@ internal sealed class LoraWriter(ModelConfig config, BlockFormat format)
                 Copy(factor, stream);
         });
         byte[] settings = Settings(modules, baseModel);
-        Publish(Path.Combine(folder, PeftConfig.FileName), settings.Length, stream => stream.Write(settings));
+        PendingFile.Write(Path.Combine(folder, PeftConfig.FileName), settings.Length, stream => stream.Write(settings));
     }
 
     /// <summary>Writes an adapter that llama.cpp loads.</summary>
@@ -207,22 +207,7 @@ internal sealed class LoraWriter(ModelConfig config, BlockFormat format)
     private static void Publish(GgufMetadata metadata, List<GgufTensorSource> tensors, string path)
     {
         GgufWriter writer = new(metadata, tensors);
-        Publish(path, writer.TotalBytes, stream => writer.WriteTo(stream, CancellationToken.None));
-    }
-
-    private static void Publish(string path, long bytes, Action<Stream> write)
-    {
-        using PendingFile file = new(path, bytes);
-        try
-        {
-            write(file.Stream);
-            file.Complete();
-            file.Publish();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw PendingFile.Describe(path, 0, failure);
-        }
+        PendingFile.Write(path, writer.TotalBytes, stream => writer.WriteTo(stream, CancellationToken.None));
     }
 
     private static byte[] Header(List<(string Name, LoraFactor Factor)> tensors, string type)

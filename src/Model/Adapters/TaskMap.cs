@@ -28,16 +28,6 @@ internal static class TaskMap
                 json.WriteString(task, adapter);
             json.WriteEndObject();
         }
-        using PendingFile file = new(path, text.Length);
-        try
-        {
-            text.WriteTo(file.Stream);
-            file.Complete();
-            file.Publish();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw PendingFile.Describe(path, 0, failure);
-        }
+        PendingFile.Write(path, text.Length, text.WriteTo);
     }
 }

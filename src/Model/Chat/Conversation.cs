@@ -136,17 +136,7 @@ public sealed class Conversation : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         _session.Save(path + SessionExtension);
         byte[] bytes = ChatFile.Write(Messages, _known);
-        try
-        {
-            using PendingFile file = new(path, bytes.Length);
-            file.Stream.Write(bytes);
-            file.Complete();
-            file.Publish();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw PendingFile.Describe(path, 0, failure);
-        }
+        PendingFile.Write(path, bytes.Length, stream => stream.Write(bytes));
     }
 
     /// <summary>Goes on with a conversation that <see cref="Save"/> wrote, in place of this one.</summary>

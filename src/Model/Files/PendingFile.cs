@@ -44,6 +44,26 @@ internal sealed class PendingFile : IDisposable
 
     public FileStream Stream { get; }
 
+    /// <summary>Writes a file that is there as a whole or not at all.</summary>
+    /// <param name="path">Its name; what had it is replaced.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="write">Writes it.</param>
+    /// <exception cref="ModelFileException">It cannot be written.</exception>
+    public static void Write(string path, long bytes, Action<Stream> write)
+    {
+        using PendingFile file = new(path, bytes);
+        try
+        {
+            write(file.Stream);
+            file.Complete();
+            file.Publish();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Describe(path, 0, failure);
+        }
+    }
+
     /// <summary>Makes the bytes durable. The file still has its temporary name.</summary>
     public void Complete()
     {

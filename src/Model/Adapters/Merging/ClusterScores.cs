@@ -102,16 +102,6 @@ internal sealed class ClusterScores
             json.WriteEndArray();
             json.WriteEndObject();
         }
-        using PendingFile file = new(_path, text.Length);
-        try
-        {
-            text.WriteTo(file.Stream);
-            file.Complete();
-            file.Publish();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw PendingFile.Describe(_path, 0, failure);
-        }
+        PendingFile.Write(_path, text.Length, text.WriteTo);
     }
 }

@@ -16,17 +16,7 @@ internal static class StoragePlot
     public static void Write(string path, IReadOnlyList<ReportRow> rows)
     {
         byte[] text = Encoding.UTF8.GetBytes(Draw(rows));
-        using PendingFile file = new(path, text.Length);
-        try
-        {
-            file.Stream.Write(text);
-            file.Complete();
-            file.Publish();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw PendingFile.Describe(path, 0, failure);
-        }
+        PendingFile.Write(path, text.Length, stream => stream.Write(text));
     }
 
     /// <summary>The plot.</summary>
