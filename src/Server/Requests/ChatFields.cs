@@ -27,7 +27,7 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
         if (messages.Length == 0)
             throw ApiException.Invalid("messages", "'messages' is empty.");
         (JsonElement Value, string Path)[] tools = fields.List("tools", MostTools) ?? [];
-        ChatResponseFormatJson? format = Format(fields);
+        ChatResponseFormatJson? format = ResponseFormat.Read(fields);
         Grammar? grammar = SamplingFields.OwnGrammar(fields, served.Grammars);
         if (format is not null && grammar is not null)
             throw ApiException.Invalid("response_format", "'response_format' and another say what the answer must be: choose one.");
@@ -159,27 +159,6 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
     }
 
     private static readonly JsonElement NoParameters = JsonElement.Parse("""{"type":"object","properties":{}}""");
-
-    private static ChatResponseFormatJson? Format(RequestFields fields)
-    {
-        if (fields.Object("response_format") is not { } format)
-            return null;
-        string type = format.RequiredText("type");
-        switch (type)
-        {
-            case "text":
-                return null;
-            case "json_object":
-                return ChatResponseFormat.Json;
-            case "json_schema":
-                RequestFields named = format.Object("json_schema") ?? throw format.Missing("json_schema");
-                JsonElement schema = named.Find("schema") ?? throw named.Missing("schema");
-                return ChatResponseFormat.ForJsonSchema(schema.Clone(), named.Text("name"), named.Text("description"));
-            default:
-                throw ApiException.Invalid(
-                    format.PathOf("type"), $"There is no response format '{UntrustedText.Line(type, 40)}': text, json_object, json_schema.");
-        }
-    }
 
     private static ReasoningEffort? Effort(RequestFields fields) => fields.Text("reasoning_effort") switch
     {

@@ -46,7 +46,7 @@ internal static class SamplingFields
     };
 
     /// <summary>What the text must be, in OpenAI's way or llama.cpp's; null for any text.</summary>
-    public static Grammar? Grammar(RequestFields fields, GrammarCache grammars) => OwnGrammar(fields, grammars, ResponseFormat(fields, grammars));
+    public static Grammar? Grammar(RequestFields fields, GrammarCache grammars) => OwnGrammar(fields, grammars, Required(fields, grammars));
 
     /// <summary>Likewise, in llama.cpp's way.</summary>
     public static Grammar? OwnGrammar(RequestFields fields, GrammarCache grammars, Grammar? asked = null)
@@ -60,26 +60,12 @@ internal static class SamplingFields
         return asked;
     }
 
-    private static Grammar? ResponseFormat(RequestFields fields, GrammarCache grammars)
+    private static Grammar? Required(RequestFields fields, GrammarCache grammars) => ResponseFormat.Read(fields) switch
     {
-        if (fields.Object("response_format") is not { } format)
-            return null;
-        string type = format.RequiredText("type");
-        switch (type)
-        {
-            case "text":
-                return null;
-            case "json_object":
-                return Model.Grammars.Grammar.Json;
-            case "json_schema":
-                RequestFields named = format.Object("json_schema") ?? throw format.Missing("json_schema");
-                JsonElement schema = named.Find("schema") ?? throw named.Missing("schema");
-                return Only(null, named.PathOf("schema"), () => grammars.JsonSchema(schema.GetRawText()));
-            default:
-                throw ApiException.Invalid(
-                    format.PathOf("type"), $"There is no response format '{UntrustedText.Line(type, 40)}': text, json_object, json_schema.");
-        }
-    }
+        null => null,
+        { Schema: { } schema } => Only(null, fields.PathOf("response_format.json_schema.schema"), () => grammars.JsonSchema(schema.GetRawText())),
+        _ => Model.Grammars.Grammar.Json,
+    };
 
     private static Grammar Only(Grammar? before, string path, Func<Grammar> compile)
     {
