@@ -43,7 +43,7 @@ internal sealed class DotProductPeak(ComputePool pool) : Region
 
     private static Func<int, int> LoopOf(string kernels) => kernels switch
     {
-        "AvxVnni" => Loop<Avx2Vector<VnniDot<HardwareVnni>>>,
+        "AvxVnni" or "AvxVnniAvx512" => Loop<Avx2Vector<VnniDot<HardwareVnni>>>,
         "Avx2" or "Avx512" or "EmulatedAvx512" => Loop<Avx2Vector<MultiplyAddAdjacentDot>>,
         "NeonDot" => Loop<NeonVector<HardwareNeon, DotProductDot>>,
         "Neon" => Loop<NeonVector<HardwareNeon, MultiplyWideningDot>>,

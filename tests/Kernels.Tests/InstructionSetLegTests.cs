@@ -57,6 +57,7 @@ public class InstructionSetLegTests
     public void The_kernels_are_those_of_the_leg()
     {
         Assert.Equal(AvxVnni.IsSupported, KernelSelection.Names.Contains("AvxVnni"));
+        Assert.Equal(AvxVnni.IsSupported && Avx512BW.IsSupported && Vector512.IsHardwareAccelerated, KernelSelection.Names.Contains("AvxVnniAvx512"));
         Assert.Equal(Avx2.IsSupported && Fma.IsSupported, KernelSelection.Names.Contains("Avx2"));
         if (!Vector128.IsHardwareAccelerated)
             Assert.Equal("Scalar", KernelSelection.Names[0]);

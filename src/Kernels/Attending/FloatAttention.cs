@@ -122,18 +122,12 @@ internal static unsafe class FloatAttention<TVector, TWide, TFormat>
         }
     }
 
-    /// <summary>
-    /// Widens sixteen columns of values, every other pair from the first, to [positions × 16], two positions at a time: room for one more where they are odd.
-    /// </summary>
+    /// <summary>Widens 32 columns of values to [positions × 32], in their true size.</summary>
     public static void WidenValues(byte* values, int positions, float* to)
     {
-        for (float* end = to + 16 * positions; to < end; to += 32, values += 4 * TFormat.PairBytes)
-        {
-            // The position after the last may lie beyond the page.
-            byte* next = to + 16 < end ? values + 2 * TFormat.PairBytes : values;
-            TWide.Store(TFormat.First<TWide>(values, next), to, to + 16);
-            TWide.Store(TFormat.Second<TWide>(values, next), to + 8, to + 24);
-        }
+        TWide scale = TWide.Constant(TFormat.Factor);
+        for (float* end = to + 32 * positions; to < end; to += 32, values += 2 * TFormat.PairBytes)
+            StoreColumns(InTrueSize(First(values), scale), InTrueSize(Second(values), scale), to);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -141,6 +135,9 @@ internal static unsafe class FloatAttention<TVector, TWide, TFormat>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TWide Second(byte* pairs) => TFormat.Second<TWide>(pairs, pairs + TFormat.PairBytes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TWide InTrueSize(TWide numbers, TWide scale) => TFormat.Factor != 1 ? TWide.Multiply(numbers, scale) : numbers;
 
     // The first eight columns of two pairs, and the second eight.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

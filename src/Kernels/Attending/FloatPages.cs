@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MeKi.Kernels.Allocation;
 using MeKi.Kernels.Kv;
 using MeKi.Kernels.Vectors;
@@ -26,11 +27,7 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
             {
                 FloatAttention<TVector, TWide, TFormat>.WidenKeys(keys, columns, widened);
                 for (int r = 0; r < rows; r += FloatTile<TWide>.Rows)
-                {
-                    for (int half = 0; half < AttentionKernels.ScorePositions; half += 16)
-                        FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened + half, AttentionKernels.ScorePositions, to + r * PageLength + half,
-                            PageLength, columns);
-                }
+                    FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened, AttentionKernels.ScorePositions, to + r * PageLength, PageLength, columns);
                 continue;
             }
             int pair = 0;
@@ -45,29 +42,21 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
     public override void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride)
     {
         int count = end - first;
-        if (TFormat.Factor != 1)
-        {
-            TVector scale = TVector.Constant(TFormat.Factor);
-            for (int row = 0; row < rows; row++)
-            {
-                for (int i = first / 8 * 8; i < end; i += 8)
-                    TVector.Store(TVector.Multiply(TVector.Load((byte*)(weights + row * PageLength + i)), scale), (byte*)(weights + row * PageLength + i));
-            }
-        }
-        float* widened = rows < TiledRows ? null : Widened(16 * PageLength);
         weights += first;
+        float* widened = rows < TiledRows ? null : Widened(KvLayout.BlockColumns * PageLength);
+        if (rows < TiledRows)
+            Enlarge(weights, count, rows);
         for (int block = 0; block < layout.Blocks; block++)
         {
             byte* from = values + 2L * TFormat.PairBytes * (PageLength * block + first);
             float* to = sums + block * KvLayout.BlockColumns;
-            for (int half = 0; half < 2 && rows >= TiledRows; half++)
-            {
-                FloatAttention<TVector, TWide, TFormat>.WidenValues(from + half * TFormat.PairBytes, count, widened);
-                for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
-                    FloatTile<TWide>.Multiply(weights + row * PageLength, PageLength, widened, 16, to + (long)row * stride + 16 * half, stride, count);
-            }
             if (rows >= TiledRows)
+            {
+                FloatAttention<TVector, TWide, TFormat>.WidenValues(from, count, widened);
+                for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
+                    FloatTile<TWide>.Multiply(weights + row * PageLength, PageLength, widened, KvLayout.BlockColumns, to + (long)row * stride, stride, count);
                 continue;
+            }
             int pair = 0;
             for (; pair + 2 <= rows; pair += 2)
                 FloatAttention<TVector, TWide, TFormat>.SumTwo(from, count, PrefetchBytes, weights + pair * PageLength, weights + (pair + 1) * PageLength,
@@ -75,6 +64,16 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
             if (pair < rows)
                 FloatAttention<TVector, TWide, TFormat>.SumOne(from, count, PrefetchBytes, weights + pair * PageLength, to + (long)pair * stride);
         }
+    }
+
+    // For values that come out of the page too small.
+    private static void Enlarge(float* weights, int count, int rows)
+    {
+        if (TFormat.Factor == 1)
+            return;
+        for (int row = 0; row < rows; row++)
+            TensorPrimitives.Multiply(new ReadOnlySpan<float>(weights + row * PageLength, count), TFormat.Factor,
+                new Span<float>(weights + row * PageLength, count));
     }
 
     private static float* Widened(int length) => PinnedFloats.OfThread.Reserve(length);

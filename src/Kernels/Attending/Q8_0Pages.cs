@@ -32,13 +32,14 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
     public override void Sum(KvLayout layout, byte* values, int first, int end, float* weights, int rows, float* sums, int stride)
     {
         // Whole vectors of positions: those outside have the weight zero, and codes are numbers whatever was there.
-        first = first / 8 * 8;
-        int count = (end + 7) / 8 * 8 - first;
-        float* scaled = stackalloc float[FloatTile<TWide>.Rows * PageLength];
+        first = first / 16 * 16;
+        int count = (end + 15) / 16 * 16 - first;
+        float* scaled = stackalloc float[FloatTile<TWide>.Rows * PageLength], scales = stackalloc float[PageLength];
         float* widened = rows < TiledRows ? null : Widened(KvLayout.BlockColumns * PageLength);
         for (int block = 0; block < layout.Blocks; block++)
         {
-            byte* scales = values + (long)Q8_0Kv.BlockBytes * PageLength * block, codes = scales + Q8_0Kv.ScaleBytes + 32 * first;
+            byte* halves = values + (long)Q8_0Kv.BlockBytes * PageLength * block, codes = halves + Q8_0Kv.ScaleBytes + 32 * first;
+            QuantizedAttention<TVector, TWide>.WidenScales(halves + 2 * first, count, scales);
             float* to = sums + block * KvLayout.BlockColumns;
             if (rows >= TiledRows)
                 QuantizedAttention<TVector, TWide>.WidenValues(codes, count, widened);
@@ -46,13 +47,11 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             {
                 int some = Math.Min(FloatTile<TWide>.Rows, rows - row);
                 for (int r = 0; r < some; r++)
-                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales + 2 * first, weights + (row + r) * PageLength + first, count,
-                        scaled + r * PageLength);
+                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
                 float* x = scaled, y = to + (long)row * stride;
                 if (rows >= TiledRows)
                 {
-                    FloatTile<TWide>.Multiply(x, PageLength, widened, 32, y, stride, count);
-                    FloatTile<TWide>.Multiply(x, PageLength, widened + 16, 32, y + 16, stride, count);
+                    FloatTile<TWide>.Multiply(x, PageLength, widened, KvLayout.BlockColumns, y, stride, count);
                     continue;
                 }
                 int pair = 0;

@@ -23,7 +23,7 @@ internal static unsafe class QuantizedAttention<TVector, TWide>
     /// <param name="others">Receives the second one's.</param>
     public static void ScoreTwo(byte* panel, byte* next, int blocks, nint ahead, in QuantizedGroup queries, float* scores, float* others)
     {
-        TWide first = TWide.Zero, second = TWide.Zero;
+        TVector a0 = TVector.Zero, a1 = a0, b0 = a0, b1 = a0;
         sbyte* x = queries.Codes;
         int* sums = queries.Sums;
         for (float* a = queries.Scales, end = a + 4 * blocks; a < end; a += 4, sums += 4)
@@ -33,31 +33,51 @@ internal static unsafe class QuantizedAttention<TVector, TWide>
                 TVector.Prefetch(panel + ahead + line);
                 TVector.Prefetch(next + ahead + line);
             }
-            TWide p = Start(sums), q = Start(sums + 1), scale = TWide.LoadHalves(panel, next);
+            TVector p0 = Start(sums), p1 = p0, q0 = Start(sums + 1), q1 = q0, scale = TVector.LoadHalves(panel), nextScale = TVector.LoadHalves(next);
             panel += Q8_0Codes.CodesAt;
             next += Q8_0Codes.CodesAt;
             for (byte* codes = panel + 256; panel < codes; panel += 32, next += 32, x += 16)
             {
-                TWide w = TWide.Load(panel, next), magnitudes = TWide.Magnitudes(w), four = TWide.BroadcastFour(x);
-                p = TWide.AddSignedDot(p, w, magnitudes, four, 0);
-                q = TWide.AddSignedDot(q, w, magnitudes, TWide.BroadcastFourAt(four, x, 1), 1);
+                TVector w = TVector.Load(panel), v = TVector.Load(next), wm = TVector.Magnitudes(w), vm = TVector.Magnitudes(v);
+                TVector four = TVector.BroadcastFour(x);
+                p0 = TVector.AddSignedDot(p0, w, wm, four, 0);
+                p1 = TVector.AddSignedDot(p1, v, vm, four, 0);
+                four = TVector.BroadcastFourAt(four, x, 1);
+                q0 = TVector.AddSignedDot(q0, w, wm, four, 1);
+                q1 = TVector.AddSignedDot(q1, v, vm, four, 1);
             }
-            first = TWide.MultiplyAdd(TWide.ToFloat(p), TWide.Multiply(scale, TWide.BroadcastFloat(a)), first);
-            second = TWide.MultiplyAdd(TWide.ToFloat(q), TWide.Multiply(scale, TWide.BroadcastFloat(a + 1)), second);
+            TVector factor = TVector.BroadcastFloat(a);
+            a0 = TVector.MultiplyAdd(TVector.ToFloat(p0), TVector.Multiply(scale, factor), a0);
+            a1 = TVector.MultiplyAdd(TVector.ToFloat(p1), TVector.Multiply(nextScale, factor), a1);
+            factor = TVector.BroadcastFloat(a + 1);
+            b0 = TVector.MultiplyAdd(TVector.ToFloat(q0), TVector.Multiply(scale, factor), b0);
+            b1 = TVector.MultiplyAdd(TVector.ToFloat(q1), TVector.Multiply(nextScale, factor), b1);
         }
-        TWide.Store(first, scores);
-        TWide.Store(second, others);
+        TVector.Store(a0, (byte*)scores);
+        TVector.Store(a1, (byte*)(scores + 8));
+        TVector.Store(b0, (byte*)others);
+        TVector.Store(b1, (byte*)(others + 8));
+    }
+
+    /// <summary>The scales of some positions as float32.</summary>
+    /// <param name="halves">The scales, half precision.</param>
+    /// <param name="count">Positions, a multiple of sixteen.</param>
+    /// <param name="to">Receives [count].</param>
+    public static void WidenScales(byte* halves, int count, float* to)
+    {
+        for (int i = 0; i < count; i += 8)
+            TVector.Store(TVector.LoadHalves(halves + 2 * i), (byte*)(to + i));
     }
 
     /// <summary>Weights times the scales of some positions.</summary>
-    /// <param name="scales">The positions' scales, half precision.</param>
+    /// <param name="scales">The positions' scales.</param>
     /// <param name="weights">The positions' weights.</param>
-    /// <param name="count">Positions, a multiple of eight.</param>
+    /// <param name="count">Positions, a multiple of sixteen.</param>
     /// <param name="to">Receives [count].</param>
-    public static void ScaleWeights(byte* scales, float* weights, int count, float* to)
+    public static void ScaleWeights(float* scales, float* weights, int count, float* to)
     {
-        for (int i = 0; i < count; i += 8)
-            TVector.Store(TVector.Multiply(TVector.LoadHalves(scales + 2 * i), TVector.Load((byte*)(weights + i))), (byte*)(to + i));
+        for (int i = 0; i < count; i += 16)
+            TWide.Store(TWide.Multiply(TWide.Load(scales + i), TWide.Load(weights + i)), to + i);
     }
 
     /// <summary>Two weighted sums of 32 columns of codes, 32 bytes for a position. Positions are a multiple of two, a cache line.</summary>
@@ -111,5 +131,5 @@ internal static unsafe class QuantizedAttention<TVector, TWide>
 
     // Codes may enter the dot product larger by 2^shift.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWide Start(int* sum) => TWide.SignedOffsetShift > 0 ? TWide.BroadcastNegated(sum, TWide.SignedOffsetShift) : TWide.Zero;
+    private static TVector Start(int* sum) => TVector.SignedOffsetShift > 0 ? TVector.BroadcastNegated(sum, TVector.SignedOffsetShift) : TVector.Zero;
 }

@@ -20,23 +20,27 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
         }
         new Span<float>(scores + first, firstSeen - first).Fill(float.NegativeInfinity);
         new Span<float>(scores + endSeen, end - endSeen).Fill(float.NegativeInfinity);
-        float* lanes = stackalloc float[8];
-        TVector max = TVector.Load((byte*)(scores + first));
-        for (int i = first + 8; i < end; i += 8)
-            max = TVector.MaxNative(TVector.Load((byte*)(scores + i)), max);
-        TVector.Store(max, (byte*)lanes);
-        float most = lanes[0], all = 0;
-        for (int lane = 1; lane < 8; lane++)
-            most = MathF.Max(most, lanes[lane]);
+        float* lanes = stackalloc float[16];
+        TWide max = TWide.Load(scores + first);
+        for (int i = first + 16; i < end; i += 16)
+            max = TWide.MaxNative(TWide.Load(scores + i), max);
+        TWide.Store(max, lanes);
+        TVector.Store(TVector.MaxNative(TVector.Load((byte*)lanes), TVector.Load((byte*)(lanes + 8))), (byte*)lanes);
+        float most = float.MaxNative(
+            float.MaxNative(float.MaxNative(lanes[0], lanes[1]), float.MaxNative(lanes[2], lanes[3])),
+            float.MaxNative(float.MaxNative(lanes[4], lanes[5]), float.MaxNative(lanes[6], lanes[7])));
 
-        TVector negated = TVector.Constant(-most), total = TVector.Zero;
-        for (int i = first; i < end; i += 8)
+        TWide negated = TWide.Constant(-most);
+        TVector total = TVector.Zero;
+        for (int i = first; i < end; i += 16)
         {
-            TVector weight = ExpPolynomial.OfNegative(TVector.AddFloats(TVector.Load((byte*)(scores + i)), negated));
-            TVector.Store(weight, (byte*)(scores + i));
-            total = TVector.AddFloats(total, weight);
+            TWide.Store(ExpPolynomial.OfNegative(TWide.AddFloats(TWide.Load(scores + i), negated)), scores + i);
+            // By eight lanes, whatever the register.
+            total = TVector.AddFloats(total, TVector.Load((byte*)(scores + i)));
+            total = TVector.AddFloats(total, TVector.Load((byte*)(scores + i + 8)));
         }
         TVector.Store(total, (byte*)lanes);
+        float all = 0;
         for (int lane = 0; lane < 8; lane++)
             all += lanes[lane];
         (largest, sum) = (most, all);
@@ -44,9 +48,9 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
 
     public override void Join(float* to, float scale, float* part, float partScale, int columns)
     {
-        TVector a = TVector.Constant(scale), b = TVector.Constant(partScale);
-        for (int i = 0; i < columns; i += 8)
-            TVector.Store(TVector.MultiplyAdd(TVector.Load((byte*)(part + i)), b, TVector.Multiply(TVector.Load((byte*)(to + i)), a)), (byte*)(to + i));
+        TWide a = TWide.Constant(scale), b = TWide.Constant(partScale);
+        for (int i = 0; i < columns; i += 16)
+            TWide.Store(TWide.MultiplyAdd(TWide.Load(part + i), b, TWide.Multiply(TWide.Load(to + i), a)), to + i);
     }
 
     protected override PageKernels Make(KvFormat format) => KvFormats.Of<PageKernels, Maker>(format, default);

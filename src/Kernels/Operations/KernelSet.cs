@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using MeKi.Kernels.Arm;
 using MeKi.Kernels.Attending;
@@ -67,11 +68,13 @@ internal sealed class KernelSet
     private static List<KernelSet> List()
     {
         List<KernelSet> all = [];
+        // The runtime knows the processors that slow down when they use 512 bits.
+        bool wide = Vector512.IsHardwareAccelerated && Avx512BW.IsSupported;
+        AddWide<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnniAvx512", wide);
         Add<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnni");
+        AddWide<Avx2Vector<MultiplyAddAdjacentDot>>("Avx512", wide);
         Add<Avx2Vector<MultiplyAddAdjacentDot>>("Avx2");
-        // After them: no machine that executes it was there to measure on.
-        if (Avx2Vector<MultiplyAddAdjacentDot>.IsSupported)
-            all.Add(Of<Avx2Vector<MultiplyAddAdjacentDot>, Avx512Vector>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512"));
+        AddWide<Avx2Vector<MultiplyAddAdjacentDot>>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512", !wide);
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
@@ -87,6 +90,13 @@ internal sealed class KernelSet
         {
             if (TVector.IsSupported)
                 all.Add(Of<TVector, TwoVectors<TVector>>(name));
+        }
+
+        void AddWide<TVector>(string name, bool here)
+            where TVector : struct, IPanelVector<TVector>
+        {
+            if (here && TVector.IsSupported)
+                all.Add(Of<TVector, Avx512Vector>(name));
         }
 
         static KernelSet Of<TVector, TWide>(string name)

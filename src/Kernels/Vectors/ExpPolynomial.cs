@@ -21,7 +21,7 @@ internal static class ExpPolynomial
     /// <summary>exp(r); and n in the upper nine bits of each lane, the exponent's place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector OfRest<TVector>(TVector z, out TVector exponent)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, IFloatLanes<TVector>
     {
         TVector shifted = TVector.MultiplyAdd(z, TVector.Constant(Log2E), TVector.Constant(Magic)), n = TVector.AddFloats(shifted, TVector.Constant(-Magic));
         exponent = TVector.ShiftLanesLeft(shifted, 23);
@@ -51,7 +51,7 @@ internal static class ExpPolynomial
     /// <summary>exp(z) for z ≤ 0, relatively within 1.2e-7; below −87.6 exactly zero, where the truth is less than 2^−126, and so for −∞.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector OfNegative<TVector>(TVector z)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, IFloatLanes<TVector>
     {
         TVector p = OfRest(TVector.MaxNative(TVector.Constant(Least), z), out TVector exponent);
         // The bits of 1 are the exponent of 2^0.

@@ -6,7 +6,7 @@ namespace MeKi.Kernels.Vectors;
 /// </summary>
 /// <remarks>Every operation is exact or rounds as IEEE 754 says, so a kernel's result has the same bits on every implementation.</remarks>
 /// <typeparam name="TSelf">The implementation.</typeparam>
-internal unsafe interface IPanelVector<TSelf>
+internal unsafe interface IPanelVector<TSelf> : IFloatLanes<TSelf>
     where TSelf : struct, IPanelVector<TSelf>
 {
     /// <summary>Whether this process can execute the operations.</summary>
@@ -109,47 +109,23 @@ internal unsafe interface IPanelVector<TSelf>
     /// <param name="signs">Their signs, −1 or 0, in every lane.</param>
     static virtual TSelf AddSignMagnitudeDot(TSelf sums, byte* codes, TSelf magnitudes, TSelf signs) => throw new NotSupportedException();
 
-    static abstract TSelf AddIntegers(TSelf a, TSelf b);
-
     /// <summary>−<c>*value · 2^shift</c> in every 32-bit lane.</summary>
     static abstract TSelf BroadcastNegated(int* value, int shift);
 
     static abstract TSelf ToFloat(TSelf integers);
 
-    /// <summary>32-bit lanes shifted left.</summary>
-    static abstract TSelf ShiftLanesLeft(TSelf integers, int bits);
-
     static abstract TSelf BroadcastFloat(float* value);
 
-    /// <summary>One number in every lane.</summary>
-    static abstract TSelf Constant(float value);
-
-    static abstract TSelf AddFloats(TSelf a, TSelf b);
-
-    static abstract TSelf Multiply(TSelf a, TSelf b);
-
     static abstract TSelf Divide(TSelf a, TSelf b);
-
-    /// <summary>a · b + c, rounded once.</summary>
-    static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
-
-    /// <summary>c − a · b, rounded once.</summary>
-    static abstract TSelf NegatedMultiplyAdd(TSelf a, TSelf b, TSelf c);
 
     /// <summary>c − a · b, rounded once, with a in memory.</summary>
     static abstract TSelf NegatedMultiplyAdd(float* a, TSelf b, TSelf c);
 
     /// <summary>
-    /// <c>integers · (scales · a) + y</c>, rounded as <see cref="Multiply"/> and <see cref="MultiplyAdd"/> do: scales and y are operands in memory where the
+    /// <c>integers · (scales · a) + y</c>, rounded as <see cref="IFloatLanes{TSelf}.Multiply"/> and <see cref="IFloatLanes{TSelf}.MultiplyAdd"/> do: scales and y are operands in memory where the
     /// machine has such.
     /// </summary>
     static abstract TSelf ScaledSum(TSelf integers, float* scales, TSelf a, float* y);
-
-    /// <summary>
-    /// The larger of both in one instruction; NaN where <paramref name="b"/> is. Unspecified: where only <paramref name="a"/> is NaN, and which zero +0 and −0
-    /// give.
-    /// </summary>
-    static abstract TSelf MaxNative(TSelf a, TSelf b);
 
     /// <summary>The half-precision number in the lower half of every lane, times 2^−112, exactly; finite ones only.</summary>
     static abstract TSelf LowHalves(TSelf halves);

@@ -5,9 +5,12 @@ namespace MeKi.Kernels.Vectors;
 /// lane has the bits that it would have there.
 /// </summary>
 /// <typeparam name="TSelf">The implementation.</typeparam>
-internal unsafe interface IWideVector<TSelf>
+internal unsafe interface IWideVector<TSelf> : IFloatLanes<TSelf>
     where TSelf : struct, IWideVector<TSelf>
 {
+    /// <summary>Whether sixteen lanes are one register, of which there are 32: a tile has room for twice as many columns.</summary>
+    static abstract bool IsOneRegister { get; }
+
     /// <summary>All bits zero.</summary>
     static abstract TSelf Zero { get; }
 
@@ -25,40 +28,12 @@ internal unsafe interface IWideVector<TSelf>
 
     static abstract TSelf BroadcastFloat(float* value);
 
-    static abstract TSelf Multiply(TSelf a, TSelf b);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.MultiplyAdd"/>
-    static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
-
     /// <inheritdoc cref="IPanelVector{TSelf}.LowHalves"/>
     static abstract TSelf LowHalves(TSelf halves);
 
     /// <inheritdoc cref="IPanelVector{TSelf}.HighHalves"/>
     static abstract TSelf HighHalves(TSelf halves);
 
-    /// <summary>Eight half-precision numbers from each of two places, exactly, infinities and NaN included.</summary>
-    static abstract TSelf LoadHalves(byte* low, byte* high);
-
     /// <summary>Sixteen signed bytes as float32.</summary>
     static abstract TSelf LoadSignedBytesAsFloat(byte* from);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.BroadcastFour"/>
-    static abstract TSelf BroadcastFour(sbyte* x);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.BroadcastFourAt"/>
-    static abstract TSelf BroadcastFourAt(TSelf four, sbyte* x, int index);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.Magnitudes"/>
-    static abstract TSelf Magnitudes(TSelf codes);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.AddSignedDot"/>
-    static abstract TSelf AddSignedDot(TSelf sums, TSelf codes, TSelf magnitudes, TSelf four, int index);
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.SignedOffsetShift"/>
-    static abstract int SignedOffsetShift { get; }
-
-    /// <inheritdoc cref="IPanelVector{TSelf}.BroadcastNegated"/>
-    static abstract TSelf BroadcastNegated(int* value, int shift);
-
-    static abstract TSelf ToFloat(TSelf integers);
 }

@@ -24,7 +24,7 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
         get => new(TVector.Zero, TVector.Zero);
     }
 
-    public static int SignedOffsetShift => TVector.SignedOffsetShift;
+    public static bool IsOneRegister => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> Load(float* from) => new(TVector.Load((byte*)from), TVector.Load((byte*)(from + 8)));
@@ -60,31 +60,28 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
     public static TwoVectors<TVector> HighHalves(TwoVectors<TVector> halves) => new(TVector.HighHalves(halves._low), TVector.HighHalves(halves._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> LoadHalves(byte* low, byte* high) => new(TVector.LoadHalves(low), TVector.LoadHalves(high));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> LoadSignedBytesAsFloat(byte* from) => new(TVector.LoadSignedBytesAsFloat(from), TVector.LoadSignedBytesAsFloat(from + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> BroadcastFour(sbyte* x) => Both(TVector.BroadcastFour(x));
+    public static TwoVectors<TVector> Constant(float value) => Both(TVector.Constant(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> BroadcastFourAt(TwoVectors<TVector> four, sbyte* x, int index) => Both(TVector.BroadcastFourAt(four._low, x, index));
+    public static TwoVectors<TVector> AddFloats(TwoVectors<TVector> a, TwoVectors<TVector> b) => new(TVector.AddFloats(a._low, b._low), TVector.AddFloats(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> Magnitudes(TwoVectors<TVector> codes) => new(TVector.Magnitudes(codes._low), TVector.Magnitudes(codes._high));
+    public static TwoVectors<TVector> NegatedMultiplyAdd(TwoVectors<TVector> a, TwoVectors<TVector> b, TwoVectors<TVector> c) =>
+        new(TVector.NegatedMultiplyAdd(a._low, b._low, c._low), TVector.NegatedMultiplyAdd(a._high, b._high, c._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> AddSignedDot(TwoVectors<TVector> sums, TwoVectors<TVector> codes, TwoVectors<TVector> magnitudes,
-        TwoVectors<TVector> four, int index) =>
-        new(TVector.AddSignedDot(sums._low, codes._low, magnitudes._low, four._low, index),
-            TVector.AddSignedDot(sums._high, codes._high, magnitudes._high, four._high, index));
+    public static TwoVectors<TVector> MaxNative(TwoVectors<TVector> a, TwoVectors<TVector> b) => new(TVector.MaxNative(a._low, b._low), TVector.MaxNative(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> BroadcastNegated(int* value, int shift) => Both(TVector.BroadcastNegated(value, shift));
+    public static TwoVectors<TVector> AddIntegers(TwoVectors<TVector> a, TwoVectors<TVector> b) =>
+        new(TVector.AddIntegers(a._low, b._low), TVector.AddIntegers(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> ToFloat(TwoVectors<TVector> integers) => new(TVector.ToFloat(integers._low), TVector.ToFloat(integers._high));
+    public static TwoVectors<TVector> ShiftLanesLeft(TwoVectors<TVector> integers, int bits) =>
+        new(TVector.ShiftLanesLeft(integers._low, bits), TVector.ShiftLanesLeft(integers._high, bits));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TwoVectors<TVector> Both(TVector vector) => new(vector, vector);

@@ -7,8 +7,7 @@ namespace MeKi.Kernels.X86;
 
 /// <summary>
 /// Sixteen lanes in one register of AVX-512 (F, BW). Where the machine has none the runtime computes each operation by halves, with the same bits, so that the
-/// kernels run in tests on any x64 machine. Dot products take |w| and x with w's sign, as <see cref="MultiplyAddAdjacentDot"/> does; .NET 10 has no class for
-/// AVX512-VNNI.
+/// kernels run in tests on any x64 machine.
 /// </summary>
 internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector<Avx512Vector>
 {
@@ -20,7 +19,7 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
         get => new(Vector512<byte>.Zero);
     }
 
-    public static int SignedOffsetShift => 0;
+    public static bool IsOneRegister => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector Load(float* from) => new(Vector512.Load((byte*)from));
@@ -54,16 +53,6 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector HighHalves(Avx512Vector halves) => new((halves._bits.AsInt32() >> 3).AsByte() & Vector512.Create(0x8FFFE000).AsByte());
 
-    // As Avx2Vector: the half moved into place is 2^112 too small, and 65,536 and more were infinity or NaN.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector LoadHalves(byte* low, byte* high)
-    {
-        Vector512<int> halves = Vector512.WidenLower(Vector256.Create(Vector128.Load((short*)low), Vector128.Load((short*)high)).ToVector512Unsafe());
-        Vector512<float> value = ((halves << 13) & Vector512.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector512.Create(MovedHalf.Scale);
-        Vector512<float> special = Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f));
-        return new((value.AsInt32() | (special.AsInt32() & Vector512.Create(0x7F800000))).AsByte());
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector LoadSignedBytesAsFloat(byte* from)
     {
@@ -72,35 +61,26 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector BroadcastFour(sbyte* x) => new(Vector512.Create(*(int*)x).AsByte());
+    public static Avx512Vector Constant(float value) => new(Vector512.Create(value).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector BroadcastFourAt(Avx512Vector four, sbyte* x, int index) => new(Vector512.Create(*((int*)x + index)).AsByte());
+    public static Avx512Vector AddFloats(Avx512Vector a, Avx512Vector b) => new((a._bits.AsSingle() + b._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector Magnitudes(Avx512Vector codes) => new(Vector512.Abs(codes._bits.AsSByte()).AsByte());
+    public static Avx512Vector NegatedMultiplyAdd(Avx512Vector a, Avx512Vector b, Avx512Vector c) => new((Avx512F.IsSupported
+        ? Avx512F.FusedMultiplyAddNegated(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle())
+        : Vector512.FusedMultiplyAdd(-a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle())).AsByte());
+
+    // VMAXPS gives its second operand where either is NaN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx512Vector MaxNative(Avx512Vector a, Avx512Vector b) => Avx512F.IsSupported
+        ? new(Avx512F.Max(a._bits.AsSingle(), b._bits.AsSingle()).AsByte())
+        : new(Vector512.Create(
+            Avx.Max(a._bits.GetLower().AsSingle(), b._bits.GetLower().AsSingle()), Avx.Max(a._bits.GetUpper().AsSingle(), b._bits.GetUpper().AsSingle())).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector AddSignedDot(Avx512Vector sums, Avx512Vector codes, Avx512Vector magnitudes, Avx512Vector four, int index)
-    {
-        // There is no VPSIGNB of 512 bits: x is negated under a mask.
-        Vector512<sbyte> x = four._bits.AsSByte(),
-            signed = Vector512.ConditionalSelect(Vector512.LessThan(codes._bits.AsSByte(), Vector512<sbyte>.Zero), -x, x);
-        return new((sums._bits.AsInt32() + SumsOfFour(magnitudes._bits, signed)).AsByte());
-    }
+    public static Avx512Vector AddIntegers(Avx512Vector a, Avx512Vector b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector BroadcastNegated(int* value, int shift) => new((-(Vector512.Create(*value) << shift)).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector ToFloat(Avx512Vector integers) => new(Vector512.ConvertToSingle(integers._bits.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> SumsOfFour(Vector512<byte> magnitudes, Vector512<sbyte> x) => Avx512BW.IsSupported
-        ? Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(magnitudes, x), Vector512<short>.One)
-        : Vector512.Create(SumsOfFour(magnitudes.GetLower(), x.GetLower()), SumsOfFour(magnitudes.GetUpper(), x.GetUpper()));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> SumsOfFour(Vector256<byte> magnitudes, Vector256<sbyte> x) =>
-        Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(magnitudes, x), Vector256<short>.One);
+    public static Avx512Vector ShiftLanesLeft(Avx512Vector integers, int bits) => new((integers._bits.AsInt32() << bits).AsByte());
 }
