@@ -16,13 +16,19 @@ internal sealed class ParallelLoop(ComputePool pool)
     // So many tokens' share of an elementwise step outweighs a region's start and end.
     private const int Chunk = 8;
 
+    /// <summary>So many tokens' share of a longer step does: heads that are turned and stored, an FFN's activation.</summary>
+    public const int FewTokens = 2;
+
     private Region?[] _regions = [];
 
     /// <summary>Calls <paramref name="step"/> with 0 … <paramref name="tokens"/> − 1, from several threads where there are many.</summary>
-    public void Run<TStep>(int tokens, TStep step)
+    /// <param name="tokens">How many.</param>
+    /// <param name="step">What is done for each.</param>
+    /// <param name="chunk">So many outweigh a region's start and end.</param>
+    public void Run<TStep>(int tokens, TStep step, int chunk = Chunk)
         where TStep : struct, ILoopStep
     {
-        if (tokens < 2 * Chunk)
+        if (tokens < 2L * chunk)
         {
             for (int token = 0; token < tokens; token++)
                 step.Invoke(token);
@@ -32,7 +38,7 @@ internal sealed class ParallelLoop(ComputePool pool)
             Array.Resize(ref _regions, StepNumber<TStep>.Value + 1);
         StepRegion<TStep> region = (StepRegion<TStep>)(_regions[StepNumber<TStep>.Value] ??= new StepRegion<TStep>());
         region.Step = step;
-        pool.Run(region, tokens, Chunk);
+        pool.Run(region, tokens, chunk);
     }
 
     private sealed class StepRegion<TStep> : Region

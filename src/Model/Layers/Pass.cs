@@ -189,7 +189,7 @@ internal sealed class Pass
         {
             Multiply((h, w.Key, _keys), (h, w.Value, _values));
             Reserve(w);
-            _each.Run(Count, new StoreStep(this, w));
+            _each.Run(Count, new StoreStep(this, w), ParallelLoop.FewTokens);
             Leave(h);
             if (Count == 0)
                 return;
@@ -198,22 +198,23 @@ internal sealed class Pass
         {
             Multiply((h, w.Query, _queries), (h, w.Key, _keys), (h, w.Value, _values), beside);
             Reserve(w);
-            _each.Run(Count, new HeadsStep(this, w));
+            _each.Run(Count, new HeadsStep(this, w), ParallelLoop.FewTokens);
             return;
         }
         Multiply((h, w.Query, _queries), beside);
-        _each.Run(Count, new QueryStep(this, w));
+        _each.Run(Count, new QueryStep(this, w), ParallelLoop.FewTokens);
     }
 
-    /// <summary>Attended ← softmax(q · Kᵀ) V, of each sequence.</summary>
+    /// <summary>Attended ← softmax(q · Kᵀ) V, of each sequence; one region.</summary>
     public void Attend()
     {
         LayerGeometry geometry = _config.Geometry[_layer];
         Attended.Shape(geometry.QueryWidth);
         Attended.Reserve(Count);
         foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
-            _attention.Run(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Of(geometry.KeysFrom), Attended, geometry.ScoreScale,
+            _attention.Add(_queries, segment.Row, segment.Rows, _positions[segment.Row], segment.Cache.Of(geometry.KeysFrom), Attended, geometry.ScoreScale,
                 geometry.Window);
+        _attention.Run();
     }
 
     /// <summary>Inner ← up ⊙ act(gate), as the product with <paramref name="down"/> takes it; and the v of a branch beside it.</summary>
@@ -222,11 +223,11 @@ internal sealed class Pass
         _inner.Reserve(Count, down.Weight);
         if (branch is not { IsHere: true })
         {
-            _each.Run(Count, new ActivateStep(_inner, gate, up));
+            _each.Run(Count, new ActivateStep(_inner, gate, up), ParallelLoop.FewTokens);
             return;
         }
         branch.Prepare(Count);
-        _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens));
+        _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens), ParallelLoop.FewTokens);
     }
 
     /// <summary>Gates become what of them lies above a cut, a multiple of their deviation above their mean; where the layer is sparse.</summary>

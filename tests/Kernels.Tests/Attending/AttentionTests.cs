@@ -109,6 +109,38 @@ public class AttentionTests
     }
 
     [Theory]
+    [InlineData(KvFormat.F16, 1)]
+    [InlineData(KvFormat.Q8_0, 3)]
+    public void Sequences_that_attend_in_one_region_have_the_bits_of_each_alone(KvFormat format, int threads)
+    {
+        // Texts that are generated, guesses, parts of prompts and one that is deep enough for several regions, in any order.
+        (int Past, int Tokens)[] lengths = [(300, 1), (0, 1), (511, 4), (37, 60), (255, 2), (9_000, 5), (0, 130)];
+        AttentionCase[] samples = [.. lengths.Select((length, i) => new AttentionCase(2, 4, 32, length.Past, length.Tokens, int.MaxValue, format, format,
+            Logits.Ordinary, Seed: i))];
+        int row = samples[0].Heads * samples[0].Dimension, rows = 0;
+        using ComputePool pool = new(threads);
+        foreach (KernelSet set in KernelSet.Available.Where(set => !set.Name.StartsWith("Emulated", StringComparison.Ordinal)))
+        {
+            AttentionKernels kernels = set.Attention;
+            Attention attention = new(pool, kernels);
+            ActivationMatrix queries = new(row), output = new(row);
+            queries.Reserve(lengths.Sum(length => length.Tokens));
+            LayerCache[] caches = [.. samples.Select(sample => sample.Cache())];
+            rows = 0;
+            for (int i = 0; i < samples.Length; rows += samples[i++].Tokens)
+            {
+                samples[i].Queries().Rows(0, samples[i].Tokens).CopyTo(queries.Rows(rows, samples[i].Tokens));
+                attention.Add(queries, rows, samples[i].Tokens, samples[i].Past, caches[i], output);
+            }
+            attention.Run();
+            rows = 0;
+            for (int i = 0; i < samples.Length; rows += samples[i++].Tokens)
+                Bits.AssertSame(Attend(samples[i], caches[i], kernels), output.Rows(rows, samples[i].Tokens), $"sequence {i}");
+            Array.ForEach(caches, cache => cache.Dispose());
+        }
+    }
+
+    [Theory]
     [InlineData(1, 4)]
     [InlineData(1, 70)]
     [InlineData(4, 1)]
