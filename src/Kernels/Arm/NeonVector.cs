@@ -100,6 +100,9 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     public static NeonVector<TNeon, TDot> Widen(NeonVector<TNeon, TDot> partial) => partial;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> AddWidened(NeonVector<TNeon, TDot> sums, NeonVector<TNeon, TDot> partial) => AddIntegers(sums, partial);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> LoadSubScales(byte* from)
     {
         Vector128<short> scales = TNeon.SignExtendWidening(Vector64.Load((sbyte*)from));
@@ -168,7 +171,12 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> ScaledSum(NeonVector<TNeon, TDot> integers, float* scales, NeonVector<TNeon, TDot> a, float* y) =>
-        MultiplyAdd(ToFloat(integers), Multiply(Load((byte*)scales), a), Load((byte*)y));
+        ScaledSum(integers, scales, a, Load((byte*)y));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> ScaledSum(
+        NeonVector<TNeon, TDot> integers, float* scales, NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> y) =>
+        MultiplyAdd(ToFloat(integers), Multiply(Load((byte*)scales), a), y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> MaxNative(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) =>

@@ -14,7 +14,7 @@ internal readonly unsafe struct CentredCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool ByHalves<TVector>(int codeBits)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.DotsPerSum(codeBits - 1) < 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -22,7 +22,7 @@ internal readonly unsafe struct CentredCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Correction<TVector>(int* correction)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.StartPartial(correction);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,12 +37,12 @@ internal readonly unsafe struct CentredCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector DotOfExpanded<TVector>(TVector sums, TVector codes, TVector four, int index)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.AddDot(sums, codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers<TVector>(TVector sums)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.Widen(sums);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,11 +52,16 @@ internal readonly unsafe struct CentredCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector AddHalf<TVector>(TVector integers, TVector sums, byte* subScales)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.AddIntegers(integers, TVector.Widen(sums));
+        where TVector : struct, ICodeVector<TVector>
+        => TVector.AddWidened(integers, sums);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add<TVector>(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.Store(TVector.ScaledSum(sums, scales, scale, y), (byte*)y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Joined<TVector>(TVector y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
+        where TVector : struct, ICodeVector<TVector>
+        => TVector.ScaledSum(sums, scales, scale, y);
 }

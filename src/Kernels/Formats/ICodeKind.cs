@@ -20,7 +20,7 @@ internal unsafe interface ICodeKind
     /// <summary>Whether sums are taken of half a group at a time: its halves have scales of their own, or partial sums hold no more.</summary>
     /// <param name="codeBits">Bits of a code.</param>
     static abstract bool ByHalves<TVector>(int codeBits)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
 
     /// <summary>The tokens' numbers that correct sums over codes counted from another zero: one for each group, or with sub-scales for each half.</summary>
     static abstract int* Corrections(in QuantizedGroup tokens);
@@ -28,7 +28,7 @@ internal unsafe interface ICodeKind
     /// <summary>What sums begin with.</summary>
     /// <param name="correction">One of <see cref="Corrections"/>.</param>
     static abstract TVector Correction<TVector>(int* correction)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
 
     /// <summary>Codes as several tokens meet them: with <see cref="DotOfExpanded"/>.</summary>
     static abstract TVector Expanded<TVector>(TVector codes)
@@ -40,11 +40,11 @@ internal unsafe interface ICodeKind
 
     /// <summary>Adds the products of a chunk that was expanded.</summary>
     static abstract TVector DotOfExpanded<TVector>(TVector sums, TVector codes, TVector four, int index)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
 
     /// <summary>A group's sums as 32-bit integers.</summary>
     static abstract TVector Integers<TVector>(TVector sums)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
 
     /// <summary>A group's 32-bit integers from the sums of its halves.</summary>
     /// <param name="first">The first half's.</param>
@@ -59,7 +59,7 @@ internal unsafe interface ICodeKind
     /// <param name="sums">The half's sums.</param>
     /// <param name="subScales">The half's sub-scales as expanded, for the kind that has them.</param>
     static abstract TVector AddHalf<TVector>(TVector integers, TVector sums, byte* subScales)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
 
     /// <summary>Adds one panel's sums of a group, 32-bit integers, to one token's eight floats.</summary>
     /// <param name="y">The floats.</param>
@@ -69,5 +69,9 @@ internal unsafe interface ICodeKind
     /// <param name="scale">The token's scale in every lane.</param>
     /// <param name="scaledSum">Its product with the sum of the token's codes.</param>
     static abstract void Add<TVector>(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
-        where TVector : struct, IPanelVector<TVector>;
+        where TVector : struct, ICodeVector<TVector>;
+
+    /// <summary>The floats in a register that sums join likewise.</summary>
+    static abstract TVector Joined<TVector>(TVector y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
+        where TVector : struct, ICodeVector<TVector>;
 }

@@ -14,7 +14,7 @@ internal readonly unsafe struct SignedCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool ByHalves<TVector>(int codeBits)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -22,7 +22,7 @@ internal readonly unsafe struct SignedCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Correction<TVector>(int* correction)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.SignedOffsetShift == 0 ? TVector.Zero : TVector.BroadcastNegated(correction, TVector.SignedOffsetShift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -38,12 +38,12 @@ internal readonly unsafe struct SignedCodes : ICodeKind
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector DotOfExpanded<TVector>(TVector sums, TVector codes, TVector four, int index)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.AddSignedDot(sums, codes, TVector.TakesSignMagnitudes ? TVector.Magnitudes(codes) : codes, four, index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Integers<TVector>(TVector sums)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => sums;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,13 +51,18 @@ internal readonly unsafe struct SignedCodes : ICodeKind
         where TVector : struct, IPanelVector<TVector>
         => TVector.AddIntegers(first, second);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Sums of 32 bits hold a whole group.
     public static TVector AddHalf<TVector>(TVector integers, TVector sums, byte* subScales)
-        where TVector : struct, IPanelVector<TVector>
-        => TVector.AddIntegers(integers, sums);
+        where TVector : struct, ICodeVector<TVector>
+        => throw new NotSupportedException();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add<TVector>(float* y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
-        where TVector : struct, IPanelVector<TVector>
+        where TVector : struct, ICodeVector<TVector>
         => TVector.Store(TVector.ScaledSum(sums, scales, scale, y), (byte*)y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Joined<TVector>(TVector y, TVector sums, float* scales, float* minima, TVector scale, float* scaledSum)
+        where TVector : struct, ICodeVector<TVector>
+        => TVector.ScaledSum(sums, scales, scale, y);
 }

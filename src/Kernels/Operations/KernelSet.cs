@@ -70,11 +70,11 @@ internal sealed class KernelSet
         List<KernelSet> all = [];
         // The runtime knows the processors that slow down when they use 512 bits.
         bool wide = Vector512.IsHardwareAccelerated && Avx512BW.IsSupported;
-        AddWide<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnniAvx512", wide);
+        AddWide<VnniDot<HardwareVnni>>("AvxVnniAvx512", wide);
         Add<Avx2Vector<VnniDot<HardwareVnni>>>("AvxVnni");
-        AddWide<Avx2Vector<MultiplyAddAdjacentDot>>("Avx512", wide);
+        AddWide<MultiplyAddAdjacentDot>("Avx512", wide);
         Add<Avx2Vector<MultiplyAddAdjacentDot>>("Avx2");
-        AddWide<Avx2Vector<MultiplyAddAdjacentDot>>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512", !wide);
+        AddWide<MultiplyAddAdjacentDot>(Avx512BW.IsSupported ? "Avx512" : "EmulatedAvx512", !wide);
         Add<NeonVector<HardwareNeon, DotProductDot>>("NeonDot");
         Add<NeonVector<HardwareNeon, MultiplyWideningDot>>("Neon");
         Add<Avx2Vector<VnniDot<EmulatedVnni>>>("EmulatedAvxVnni");
@@ -92,11 +92,15 @@ internal sealed class KernelSet
                 all.Add(Of<TVector, TwoVectors<TVector>>(name));
         }
 
-        void AddWide<TVector>(string name, bool here)
-            where TVector : struct, IPanelVector<TVector>
+        void AddWide<TDot>(string name, bool here)
+            where TDot : struct, IByteDot
         {
-            if (here && TVector.IsSupported)
-                all.Add(Of<TVector, Avx512Vector>(name));
+            if (here && Avx2Vector<TDot>.IsSupported)
+            {
+                all.Add(new(name, new(static type => WeightFormats.Of<PanelProducts, WideProducts<Avx2Vector<TDot>, Avx512Vector,
+                    Avx2Vector<MultiplyAddAdjacentDot>, Avx512Codes, Avx512Join<TDot>>>(type, default)),
+                    new VectorAttentionKernels<Avx2Vector<TDot>, Avx512Vector>(), new VectorFusionKernels<Avx2Vector<TDot>>()));
+            }
         }
 
         static KernelSet Of<TVector, TWide>(string name)

@@ -21,6 +21,9 @@ internal sealed unsafe class MatMul : Region
     private const long LeastChunkBytes = 64 << 10, MostChunkBytes = 256 << 10;
     private const int MostProducts = 4;
 
+    // So few do not outweigh reading the panels.
+    private const int FewTokens = 16;
+
     [ThreadStatic]
     private static PinnedFloats? t_sums;
 
@@ -114,7 +117,7 @@ internal sealed unsafe class MatMul : Region
             if (_tokens == 1)
                 MultiplyVector(product, first, there);
             else
-                MultiplyTiles(product, first);
+                MultiplyTiles(product, first, there);
             if (product.HasTerms)
                 _terms.AddTo(product.Number, first, there, product.Output);
         }
@@ -145,10 +148,16 @@ internal sealed unsafe class MatMul : Region
         _groups.Run(codes.Groups, new SeparateGroup(codes));
     }
 
-    // By one token pairs: a chunk's two halves are read together. By several as many as a call takes: 128 bytes in a row of the output or more, so that two
-    // threads seldom write to one pair of lines.
-    private int PanelsOfChunk(PanelMatrix weight) =>
-        _tokens > 1 ? _kernels.TilePanels(weight) : 2 * (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
+    // By one token pairs: a chunk's two halves are read together. By many as many as a call takes: 128 bytes in a row of the output or more, so that two
+    // threads seldom write to one pair of lines. By few several such, since the last one asks in vain for what comes next: another thread takes it.
+    private int PanelsOfChunk(PanelMatrix weight)
+    {
+        int pairs = (int)Math.Max(1, _chunkBytes / 2 / Math.Max(1, weight.PanelBytes));
+        if (_tokens == 1)
+            return 2 * pairs;
+        int tile = _kernels.TilePanels(weight);
+        return _tokens > FewTokens ? tile : Math.Max(1, 2 * pairs / tile) * tile;
+    }
 
     private int ChunksOf(PanelMatrix weight)
     {
@@ -172,15 +181,18 @@ internal sealed unsafe class MatMul : Region
         }
     }
 
-    private void MultiplyTiles(in Product product, int first)
+    private void MultiplyTiles(in Product product, int first, int panels)
     {
         float* sums = (t_sums ??= new()).Reserve(checked(TileOutput.Width * PanelKernels.PaddedTokens(_tokens)));
         // Matrices of activations do not move.
         fixed (float* x = product.Floats, y = product.Output.Row(0))
         {
-            int row = first * PanelFormat.Rows;
-            TileOutput output = new(y + row, product.Output.Columns, product.Weight.Rows - row, _tokens);
-            _kernels.MultiplyTiles(product.Weight, first, product.Codes, x, sums, output);
+            for (int panel = first; panel < first + panels; panel += _kernels.TilePanels(product.Weight))
+            {
+                int row = panel * PanelFormat.Rows;
+                TileOutput output = new(y + row, product.Output.Columns, product.Weight.Rows - row, _tokens);
+                _kernels.MultiplyTiles(product.Weight, panel, product.Codes, x, sums, output);
+            }
         }
     }
 

@@ -4,10 +4,11 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>The products of a format of integer codes: where expanded panels lie, and how runs of columns follow each other.</summary>
-internal sealed unsafe class CodeProducts<TVector, TCodes, TKind> : PairProducts
+internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TSums> : PairProducts
     where TVector : struct, IPanelVector<TVector>
     where TCodes : struct, IPanelCodes<TKind>
     where TKind : struct, ICodeKind
+    where TSums : struct, IPairSums<TVector>
 {
     private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
 
@@ -29,15 +30,17 @@ internal sealed unsafe class CodeProducts<TVector, TCodes, TKind> : PairProducts
             long offset = column / blockColumns * (long)TCodes.BlockBytes;
             IntegerPanels<TVector, TCodes, TKind>.Expand(weight.Panel(panel) + offset, 0, blocks, expanded);
             IntegerPanels<TVector, TCodes, TKind>.Expand(weight.Panel(second) + offset, 1, blocks, expanded);
+            int groups = columns / QuantizedActivations.BlockColumns;
+            ComingPanels coming = ComingPanels.After(weight, panel, 2, column, columns, groups * tokens.Groups);
             QuantizedGroup first = tokens.Group(0, column / QuantizedActivations.BlockColumns);
-            for (int group = 0; group < tokens.Groups; group++)
+            for (int group = 0; group < tokens.Groups; group++, coming = coming.After(groups))
             {
                 QuantizedGroup x = first.After((nint)group * tokens.Interleave * (weight.Columns / QuantizedActivations.BlockColumns));
                 float* tile = sums + PairSums * group;
                 if (IntegerPanels<TVector, TCodes, TKind>.ByHalves)
-                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTileByHalves(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
+                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTileByHalves(expanded, groups, x, tile, coming);
                 else
-                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTile(expanded, columns / QuantizedActivations.BlockColumns, x, tile);
+                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTile<TSums>(expanded, groups, x, tile, coming);
                 if (column + columns == weight.Columns)
                     output.Write(TileTokens * group, TileTokens, tile, TileOutput.PairWidth);
             }

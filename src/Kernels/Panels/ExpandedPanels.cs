@@ -20,22 +20,36 @@ internal sealed unsafe class ExpandedPanels
     [ThreadStatic]
     private static ExpandedPanels? t_own;
 
+    private const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
+
     private readonly byte[] _memory;
     private readonly PinnedFloats _oddSums = new();
 
     private ExpandedPanels()
     {
-        const int CodeBytes = 16 * MaxColumns, ScaleFloats = 16 * Groups, ExtraFloats = 32 * Groups;
         _memory = GC.AllocateUninitializedArray<byte>(CodeBytes + sizeof(float) * (ScaleFloats + ExtraFloats) + Alignment, pinned: true);
         // The array is pinned.
         fixed (byte* first = _memory)
             Codes = first + (-(nint)first & (Alignment - 1));
         Scales = (float*)(Codes + CodeBytes);
         Extras = Scales + ScaleFloats;
+        SecondHalf = new(this);
+    }
+
+    private ExpandedPanels(ExpandedPanels whole)
+    {
+        _memory = whole._memory;
+        Codes = whole.Codes + CodeBytes / 2;
+        Scales = whole.Scales + ScaleFloats / 2;
+        Extras = whole.Extras + ExtraFloats / 2;
+        SecondHalf = this;
     }
 
     /// <summary>The thread's own.</summary>
     public static ExpandedPanels OfThread => t_own ??= new();
+
+    /// <summary>Where a second pair of panels goes, when both take half of the columns.</summary>
+    public ExpandedPanels SecondHalf { get; }
 
     /// <summary>[group of 32 columns][8 chunks][2 panels][8 rows × 4 columns], or with eight panels.</summary>
     public byte* Codes { get; }

@@ -127,10 +127,13 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     /// <param name="groups">Groups of 32 columns.</param>
     /// <param name="tokens">The tokens, from the first of these groups on.</param>
     /// <param name="y">The sums, [4 × 16].</param>
+    /// <param name="coming">What is asked for meanwhile.</param>
+    /// <typeparam name="TSums">How a group's integers join the sums.</typeparam>
     // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens
     // would be five loads for four. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much, and nothing in here
     // may be left a call.
-    public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
+    public static void MultiplyTile<TSums>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y, in ComingPanels coming)
+        where TSums : struct, IPairSums<TVector>
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
@@ -138,6 +141,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         int* corrections = TKind.Corrections(tokens);
         for (int g = 0; g < groups; g++)
         {
+            coming.Ask<TVector>(g);
             TVector p0 = TKind.Correction<TVector>(corrections), p1 = TKind.Correction<TVector>(corrections + 1),
                 p2 = TKind.Correction<TVector>(corrections + 2), p3 = TKind.Correction<TVector>(corrections + 3), q0 = p0, q1 = p1, q2 = p2, q3 = p3;
             for (byte* end = codes + 512; codes < end; codes += 64, x += 16)
@@ -155,18 +159,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
                 p3 = TKind.DotOfExpanded(p3, w, four, 3);
                 q3 = TKind.DotOfExpanded(q3, v, four, 3);
             }
-            TVector scale = TVector.BroadcastFloat(a);
-            TKind.Add(y, TKind.Integers(p0), scales, extras, scale, scaledSums);
-            TKind.Add(y + 8, TKind.Integers(q0), scales + 8, extras + 8, scale, scaledSums);
-            scale = TVector.BroadcastFloat(a + 1);
-            TKind.Add(y + 16, TKind.Integers(p1), scales, extras, scale, scaledSums + 1);
-            TKind.Add(y + 24, TKind.Integers(q1), scales + 8, extras + 8, scale, scaledSums + 1);
-            scale = TVector.BroadcastFloat(a + 2);
-            TKind.Add(y + 32, TKind.Integers(p2), scales, extras, scale, scaledSums + 2);
-            TKind.Add(y + 40, TKind.Integers(q2), scales + 8, extras + 8, scale, scaledSums + 2);
-            scale = TVector.BroadcastFloat(a + 3);
-            TKind.Add(y + 48, TKind.Integers(p3), scales, extras, scale, scaledSums + 3);
-            TKind.Add(y + 56, TKind.Integers(q3), scales + 8, extras + 8, scale, scaledSums + 3);
+            TSums.Add(y, TKind.Integers(p0), TKind.Integers(q0), scales, extras, a, scaledSums);
+            TSums.Add(y + 16, TKind.Integers(p1), TKind.Integers(q1), scales, extras, a + 1, scaledSums + 1);
+            TSums.Add(y + 32, TKind.Integers(p2), TKind.Integers(q2), scales, extras, a + 2, scaledSums + 2);
+            TSums.Add(y + 48, TKind.Integers(p3), TKind.Integers(q3), scales, extras, a + 3, scaledSums + 3);
             scales += 16;
             corrections += 4;
             extras += 16;
@@ -175,9 +171,13 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         }
     }
 
-    /// <summary><see cref="MultiplyTile"/> for sums of half groups.</summary>
+    /// <summary>Likewise where nothing follows.</summary>
+    public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y) =>
+        MultiplyTile<EachSums<TVector, TKind>>(panels, groups, tokens, y, default);
+
+    /// <summary><see cref="MultiplyTile{TSums}"/> for sums of half groups.</summary>
     // One panel after the other: four of its weights in registers meet four tokens, so that a half's partial sum is one register for as long as it takes.
-    public static void MultiplyTileByHalves(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y)
+    public static void MultiplyTileByHalves(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y, in ComingPanels coming)
     {
         byte* codes = panels.Codes, subScales = (byte*)panels.Extras;
         sbyte* x = tokens.Codes;
@@ -185,6 +185,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         int* corrections = TKind.Corrections(tokens);
         for (int g = 0; g < groups; g++)
         {
+            coming.Ask<TVector>(g);
             for (int panel = 0; panel < 2; panel++)
             {
                 TVector s0 = TVector.Zero, s1 = s0, s2 = s0, s3 = s0;

@@ -7,7 +7,7 @@ namespace MeKi.Kernels.Panels;
 internal sealed unsafe class SignMagnitudeProducts<TVector> : PanelProducts
     where TVector : struct, IPanelVector<TVector>
 {
-    private readonly CodeProducts<TVector, Q8_0Codes, SignedCodes> _ofOne = new();
+    private readonly CodeProducts<TVector, Q8_0Codes, SignedCodes, EachSums<TVector, SignedCodes>> _ofOne = new();
 
     public override bool TakesSignMagnitudes => true;
 
@@ -31,9 +31,13 @@ internal sealed unsafe class SignMagnitudeProducts<TVector> : PanelProducts
             int blocks = Math.Min(SignMagnitudeTokens.RunBlocks, all - block);
             SignMagnitudeTile<TVector>.Expand(weight.Panel(panel) + (long)block * Q8_0Codes.BlockBytes, weight.PanelBytes, weight.Panels - panel, blocks,
                 expanded);
+            const int BlockColumns = QuantizedActivations.BlockColumns;
+            ComingPanels coming = ComingPanels.After(weight, panel, SignMagnitudeTile<TVector>.Panels, block * BlockColumns, blocks * BlockColumns,
+                tokens.Tokens);
             SignMagnitudeRun first = tokens.SignMagnitudes.Run(block, 0);
             for (int token = 0; token < tokens.Tokens; token++)
             {
+                coming.Ask<TVector>(token);
                 float* tile = sums + Width * token;
                 SignMagnitudeTile<TVector>.Multiply(expanded, blocks, first.After(token * blocks), tile);
                 if (block + blocks == all)

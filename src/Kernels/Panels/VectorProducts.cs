@@ -13,7 +13,8 @@ internal readonly struct VectorProducts<TVector, TWide> : IWeightFormatUser<Pane
     public PanelProducts OfCodes<TCodes, TKind>()
         where TCodes : struct, IPanelCodes<TKind>
         where TKind : struct, ICodeKind
-        => TKind.AreSigned && TVector.TakesSignMagnitudes ? new SignMagnitudeProducts<TVector>() : new CodeProducts<TVector, TCodes, TKind>();
+        => TKind.AreSigned && TVector.TakesSignMagnitudes ? new SignMagnitudeProducts<TVector>()
+            : new CodeProducts<TVector, TCodes, TKind, EachSums<TVector, TKind>>();
 
     public PanelProducts OfFloats<TFloats>()
         where TFloats : struct, IPanelFloats

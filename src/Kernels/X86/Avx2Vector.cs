@@ -13,6 +13,9 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
 {
     private readonly Vector256<byte> _bits = bits;
 
+    /// <summary>The register.</summary>
+    public Vector256<byte> Bits => _bits;
+
     public static bool IsSupported => Avx2.IsSupported && Fma.IsSupported && TDot.IsSupported;
 
     public static Avx2Vector<TDot> Zero
@@ -81,6 +84,9 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> Widen(Avx2Vector<TDot> partial) => new(TDot.Widen(partial._bits.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> AddWidened(Avx2Vector<TDot> sums, Avx2Vector<TDot> partial) => AddIntegers(sums, Widen(partial));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadSubScales(byte* from) => new(TDot.SubScales(Avx2.ConvertToVector256Int32((sbyte*)from)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -143,6 +149,10 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> ScaledSum(Avx2Vector<TDot> integers, float* scales, Avx2Vector<TDot> a, float* y) =>
         new(Fma.MultiplyAdd(Avx.ConvertToVector256Single(integers._bits.AsInt32()), Avx.Multiply(a._bits.AsSingle(), Vector256.Load(scales)),
             Vector256.Load(y)).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> ScaledSum(Avx2Vector<TDot> integers, float* scales, Avx2Vector<TDot> a, Avx2Vector<TDot> y) =>
+        MultiplyAdd(ToFloat(integers), Multiply(a, Load((byte*)scales)), y);
 
     // VMAXPS gives its second operand where either is NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

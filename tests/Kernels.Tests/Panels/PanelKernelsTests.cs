@@ -9,8 +9,9 @@ namespace MeKi.Kernels.Tests.Panels;
 /// <summary>Every kernel set of the table and every panel format against the scalar kernels: the same bits from the same operands.</summary>
 public class PanelKernelsTests
 {
-    // Beyond 1024 columns the kernels for several tokens decode panels in more than one run, those of split tokens beyond 256.
-    private const int RunColumns = ExpandedPanels.MaxColumns, SignMagnitudeColumns = SignMagnitudeTokens.RunBlocks * QuantizedActivations.BlockColumns;
+    // Beyond 1024 columns the kernels for several tokens decode panels in more than one run, those of four panels beyond 512, those of split tokens beyond
+    // 256.
+    private const int RunColumns = ExpandedPanels.MaxColumns, WideColumns = RunColumns / 2, SignMagnitudeColumns = SignMagnitudeTokens.RunBlocks * QuantizedActivations.BlockColumns;
 
     private static readonly KernelSet Reference = KernelSet.Select("Scalar");
 
@@ -48,7 +49,8 @@ public class PanelKernelsTests
         KernelSet kernels = KernelSet.Select(name);
         PanelFormat format = PanelFormat.Find(type)!;
         int block = format.Block.BlockSize;
-        int[] columns = [0, block, 2 * block, SignMagnitudeColumns - block, SignMagnitudeColumns, SignMagnitudeColumns + block, RunColumns - block, RunColumns,
+        int[] columns = [0, block, 2 * block, SignMagnitudeColumns - block, SignMagnitudeColumns, SignMagnitudeColumns + block, WideColumns,
+            WideColumns + block, RunColumns - block, RunColumns,
             RunColumns + block, 2 * RunColumns, 2 * RunColumns + block];
         foreach ((int Rows, int Columns, int Tokens, BlockKind Kind) sample in
             from width in columns.Distinct()
