@@ -65,13 +65,7 @@ public sealed class MeKiChatClient : IChatClient
 
     /// <summary>The client, the model, its tokenizer, or <see cref="ChatClientMetadata"/>.</summary>
     /// <inheritdoc/>
-    public object? GetService(Type serviceType, object? serviceKey = null)
-    {
-        ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null
-            : serviceType.IsInstanceOfType(this) ? this
-            : Array.Find<object?>([_metadata, _model, _model.Tokenizer], serviceType.IsInstanceOfType);
-    }
+    public object? GetService(Type serviceType, object? serviceKey = null) => ClientServices.Find(this, _metadata, _model, serviceType, serviceKey);
 
     /// <summary>Does nothing: the model is the caller's.</summary>
     public void Dispose()

@@ -52,13 +52,7 @@ public sealed class MeKiEmbeddingGenerator : IEmbeddingGenerator<string, Embeddi
 
     /// <summary>The generator, the model, its tokenizer, or <see cref="EmbeddingGeneratorMetadata"/>.</summary>
     /// <inheritdoc/>
-    public object? GetService(Type serviceType, object? serviceKey = null)
-    {
-        ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null
-            : serviceType.IsInstanceOfType(this) ? this
-            : Array.Find<object?>([_metadata, _model, _model.Tokenizer], serviceType.IsInstanceOfType);
-    }
+    public object? GetService(Type serviceType, object? serviceKey = null) => ClientServices.Find(this, _metadata, _model, serviceType, serviceKey);
 
     /// <summary>Does nothing: the model is the caller's.</summary>
     public void Dispose()
