@@ -16,12 +16,18 @@ internal sealed class PrefixTree
     /// <summary>Nodes held.</summary>
     public int Count => _byUse.Count;
 
+    /// <summary>Sets of adapters that something begins with, those that the next root forgets included.</summary>
+    public int Roots => _roots.Count;
+
     /// <summary>Where sequences begin.</summary>
     /// <param name="adapters">What the model is changed by: keys and values of one set are no other's. Null for nothing.</param>
     public PrefixNode Root(object? adapters = null)
     {
         if (_roots.TryGetValue(adapters ?? _none, out PrefixNode? root))
             return root;
+        // Whoever asks chooses the scales: where nothing begins any more nothing is kept.
+        foreach ((object key, _) in _roots.Where(static each => each.Value is { Sequences: 0, Children.Count: 0 }).ToArray())
+            _roots.Remove(key);
         return _roots[adapters ?? _none] = new(null, [], []);
     }
 

@@ -66,6 +66,9 @@ internal sealed class Continuation : IThreadPoolWorkItem
     /// <summary>Why it ended; null while it goes on.</summary>
     public FinishReason? Reason { get; private set; }
 
+    /// <summary>The token that ended it, which is no part of it; null where none did.</summary>
+    public GeneratedToken? End { get; private set; }
+
     /// <summary>Whether the caller's code is asked for each token.</summary>
     public bool HasProcessor => _options.LogitsProcessor is not null;
 
@@ -114,6 +117,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
         int token = _choice.Next(Tokens[..known], logits, _options.MaxTokens - Generated, isCapped);
         if (_tokenizer.IsEndOfText(token))
         {
+            End = _choice.Describe(token);
             Reason = FinishReason.EndOfSequence;
             return false;
         }

@@ -7,8 +7,8 @@ namespace MeKi.Model.Generation;
 internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string> stopStrings)
 {
     private readonly StringBuilder _held = new();
+    private readonly List<GeneratedToken> _tokens = [];
     private string _certain = "";
-    private List<GeneratedToken> _tokens = [];
 
     /// <summary>Whether a stop string has appeared; nothing follows it.</summary>
     public bool Stopped { get; private set; }
@@ -17,23 +17,32 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
     public void Push(GeneratedToken token)
     {
         _tokens.Add(token);
-        _certain += Add(decoder.Append(token.Id), flush: false);
+        ReadOnlySpan<char> characters = decoder.Append(token.Id);
+        // Where nothing is held back, a token costs the piece that its caller gets.
+        if (stopStrings.Count > 0)
+            _certain += Add(characters, flush: false);
+        else if (characters.Length > 0)
+            _certain = string.Concat(_certain, characters);
     }
 
     /// <summary>Gives the text that has become certain, if there is any.</summary>
     public bool TryTake(out TextPiece piece)
     {
-        piece = new(_certain, _tokens);
         if (_certain.Length == 0)
+        {
+            piece = default;
             return false;
-        (_certain, _tokens) = ("", []);
+        }
+        piece = new(_certain, [.. _tokens]);
+        _certain = "";
+        _tokens.Clear();
         return true;
     }
 
     /// <summary>Ends the text: gives what was held back, if there is any. An incomplete character at the end becomes U+FFFD.</summary>
     public bool TryFinish(out TextPiece piece)
     {
-        piece = new(Stopped ? "" : Add(decoder.Finish(), flush: true), _tokens);
+        piece = new(Stopped ? "" : Add(decoder.Finish(), flush: true), [.. _tokens]);
         return !Stopped && (piece.Text.Length > 0 || piece.Tokens.Count > 0);
     }
 

@@ -36,6 +36,9 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
     /// <summary>Facts of the enumeration that ended last, for whatever reason; null before one has.</summary>
     public GenerationStatistics? Statistics { get; private set; }
 
+    /// <summary>The token that ended the text, which is no part of it; null where none did.</summary>
+    internal GeneratedToken? End { get; private set; }
+
     /// <summary>Generates.</summary>
     /// <param name="cancellationToken">Ends the generation after the token in progress.</param>
     public IAsyncEnumerator<TextPiece> GetAsyncEnumerator(CancellationToken cancellationToken = default) => RunAsync(cancellationToken);
@@ -99,6 +102,7 @@ public sealed class TextGeneration : IAsyncEnumerable<TextPiece>
             }
             if (text.Reason is null)
                 ThrowIfCancelled(enumeration);
+            End = text.End;
             (reason, given) = (text.Reason ?? reason, text.Generated);
         }
         finally
