@@ -13,7 +13,8 @@ namespace MeKi.Server;
 /// <summary>A request and its answer.</summary>
 internal sealed class Exchange : IDisposable
 {
-    // Up to here a body is read before its request takes a place, so that clients who do not go on keep nobody out. Larger ones are as many as there are places.
+    // Up to here a body is read before its request takes a place, so that clients who do not go on keep nobody out. Of larger ones there are as many as
+    // there are places.
     private const int MostWithoutPlace = 64 << 10;
 
     private readonly CancellationTokenSource _end;
@@ -42,6 +43,9 @@ internal sealed class Exchange : IDisposable
     /// <summary>The answer in events; null where it is no stream, or none yet.</summary>
     public EventStream? Stream { get; private set; }
 
+    /// <summary>How a stream tells of an error; null for OpenAI's way in chats.</summary>
+    public Func<ApiException, Task>? TellError { get; set; }
+
     /// <summary>A handler of an endpoint: checks who asks, limits, turns exceptions into answers, and takes note.</summary>
     /// <param name="served">The model.</param>
     /// <param name="operation">OpenTelemetry's name of what it does; null for what is done at once.</param>
@@ -50,19 +54,34 @@ internal sealed class Exchange : IDisposable
         context => RunAsync(context, served, operation, work);
 
     /// <summary>The members of the request's JSON.</summary>
-    /// <exception cref="ApiException">The body is too large, or no JSON object.</exception>
-    public async Task<RequestFields> ReadAsync()
+    /// <exception cref="ApiException">The body is too large, does not come, or is no JSON object.</exception>
+    public async Task<RequestFields> ReadAsync() => RequestFields.Of(await ReadJsonAsync().ConfigureAwait(false), "");
+
+    /// <summary>The request's JSON.</summary>
+    /// <exception cref="ApiException">The body is too large, or does not come.</exception>
+    public async Task<JsonElement> ReadJsonAsync()
     {
         long most = Served.Options.MaxBodyBytes;
         if (Context.Request.ContentLength > most)
-            throw new ApiException(StatusCodes.Status413PayloadTooLarge, $"The body is larger than {most} bytes.", code: Failures.CodeOf(413));
+            throw RequestBody.TooLarge(most);
         if (Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = most;
         if (Context.Request.ContentLength is not <= MostWithoutPlace)
             TakePlace();
-        _body = await JsonDocument.ParseAsync(Context.Request.Body, default, Cancellation).ConfigureAwait(false);
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        patience.CancelAfter(Served.Options.BodyTimeout);
+        try
+        {
+            _body = await RequestBody.ReadAsync(Context.Request.Body, most, patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!Cancellation.IsCancellationRequested)
+        {
+            // Nor is the rest waited for.
+            Context.Response.Headers.Connection = "close";
+            throw new ApiException(StatusCodes.Status408RequestTimeout, "The body did not come in time.", code: Failures.CodeOf(408));
+        }
         TakePlace();
-        return RequestFields.Of(_body.RootElement, "");
+        return _body.RootElement;
     }
 
     /// <summary>Answers with JSON.</summary>
@@ -159,7 +178,9 @@ internal sealed class Exchange : IDisposable
         known ??= Failures.Internal();
         try
         {
-            if (Stream is not null)
+            if (Stream is not null && TellError is { } tell)
+                await tell(known).ConfigureAwait(false);
+            else if (Stream is not null)
                 await Stream.SendAsync(ErrorResponse.Of(known), ServerJson.Default.ErrorResponse, null, Context.RequestAborted).ConfigureAwait(false);
             else if (!Context.Response.HasStarted)
                 await RefuseAsync(Context, known).ConfigureAwait(false);

@@ -8,9 +8,9 @@ namespace MeKi.Server;
 public static class MeKiEndpoints
 {
     /// <summary>
-    /// Maps a model: OpenAI's <c>/v1/chat/completions</c>, <c>/v1/completions</c>, <c>/v1/embeddings</c>, <c>/v1/models</c>,
-    /// llama.cpp's <c>/tokenize</c>, <c>/detokenize</c> and
-    /// <c>/health</c>, and a page to talk to the model at <c>/</c>. What it measures belongs to the meter <c>MeKi.Server</c>.
+    /// Maps a model: OpenAI's <c>/v1/chat/completions</c>, <c>/v1/responses</c>, <c>/v1/completions</c>, <c>/v1/embeddings</c>,
+    /// <c>/v1/models</c>, llama.cpp's <c>/tokenize</c>, <c>/detokenize</c>, <c>/lora-adapters</c> and <c>/health</c>, and a page to talk to
+    /// the model at <c>/</c>. What it measures belongs to the meter <c>MeKi.Server</c>.
     /// </summary>
     /// <param name="endpoints">The application, or a group of it such as <c>app.MapGroup("/ai")</c>.</param>
     /// <param name="model">The model; disposed after the application.</param>
@@ -35,13 +35,18 @@ public static class MeKiEndpoints
         Facts facts = new(served);
         Completions completions = new(served);
         Chats chats = new(served);
+        ModelResponses responses = new(served);
         EmbeddingVectors embeddings = new(served);
-        group.MapGet("/health", facts.HealthAsync);
+        AdapterList adapters = new(served);
+        group.MapMethods("/health", [HttpMethods.Get, HttpMethods.Head], facts.HealthAsync);
         Get("/v1/models", facts.ModelsAsync);
         Get("/v1/models/{**model}", facts.ModelAsync);
         Post("/v1/completions", "text_completion", completions.AnswerAsync);
         Post("/v1/chat/completions", "chat", chats.AnswerAsync);
         Post("/v1/embeddings", "embeddings", embeddings.AnswerAsync);
+        Post("/v1/responses", "chat", responses.AnswerAsync);
+        Get("/lora-adapters", adapters.ListAsync);
+        Post("/lora-adapters", null, adapters.SetAsync);
         Post("/tokenize", null, facts.TokenizeAsync);
         Post("/detokenize", null, facts.DetokenizeAsync);
         if (served.Options.HasPage)

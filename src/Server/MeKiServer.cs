@@ -11,9 +11,6 @@ internal static class MeKiServer
 {
     private const string MetricsPath = "/metrics";
 
-    // More than a test of ten thousand, and fewer than the files a process may mostly open.
-    private const int MostConnections = 16_384;
-
     /// <summary>Builds the application.</summary>
     /// <param name="model">The model; disposed after the application.</param>
     /// <param name="options">What it allows.</param>
@@ -51,7 +48,7 @@ internal static class MeKiServer
         kestrel.AddServerHeader = false;
         KestrelServerLimits limits = kestrel.Limits;
         limits.MaxRequestBodySize = options.MaxBodyBytes;
-        limits.MaxConcurrentConnections = MostConnections;
+        limits.MaxConcurrentConnections = ConnectionLimit.Find();
         // Whoever sends a request, or reads its answer, drop by drop.
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));

@@ -1,3 +1,5 @@
+using MeKi.Model.Templates;
+
 namespace MeKi.Server;
 
 /// <summary>What a server of a model allows. What is wrong is refused where it is set.</summary>
@@ -32,12 +34,13 @@ public sealed record MeKiServerOptions
     public int MaxRequests { get; init => field = (int)Positive(value, nameof(MaxRequests)); } = 256;
 
     /// <summary>How long a request may take; 10 minutes by default, <see cref="Timeout.InfiniteTimeSpan"/> for any time.</summary>
-    public TimeSpan RequestTimeout
-    {
-        get;
-        init => field = value > TimeSpan.Zero || value == Timeout.InfiniteTimeSpan ? value
-            : throw new ArgumentOutOfRangeException(nameof(RequestTimeout), value, "A request takes time.");
-    } = TimeSpan.FromMinutes(10);
+    public TimeSpan RequestTimeout { get; init => field = Time(value, nameof(RequestTimeout)); } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long the body of a request may take to come; one minute by default, <see cref="Timeout.InfiniteTimeSpan"/> for any time.</summary>
+    public TimeSpan BodyTimeout { get; init => field = Time(value, nameof(BodyTimeout)); } = TimeSpan.FromMinutes(1);
+
+    /// <summary>What makes text of messages; null for the model's own template.</summary>
+    public ChatTemplate? ChatTemplate { get; init; }
 
     /// <summary>Whether <c>/</c> shows a page to talk to the model.</summary>
     public bool HasPage { get; init; } = true;
@@ -48,6 +51,10 @@ public sealed record MeKiServerOptions
         string[] copy = [.. values];
         return copy.Any(string.IsNullOrWhiteSpace) ? throw new ArgumentException($"One of {name} is empty.", name) : copy;
     }
+
+    private static TimeSpan Time(TimeSpan value, string name) =>
+        (value > TimeSpan.Zero && value.TotalMilliseconds < int.MaxValue) || value == Timeout.InfiniteTimeSpan ? value
+            : throw new ArgumentOutOfRangeException(name, value, $"{name} must be more than nothing, and at most 24 days.");
 
     private static long Positive(long value, string name) =>
         value > 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be 1 or more.");

@@ -20,6 +20,7 @@ internal sealed class ServedModel
         Metrics = new(services.GetRequiredService<IMeterFactory>().Create(ServerMetrics.MeterName), model, Name);
         Lifetime = services.GetRequiredService<IHostApplicationLifetime>();
         Keys = new(options.ApiKeys);
+        Adapters = new(model);
     }
 
     public MeKiModel Model { get; }
@@ -35,6 +36,8 @@ internal sealed class ServedModel
     public GrammarCache Grammars { get; } = new();
 
     public ApiKeys Keys { get; }
+
+    public ServedAdapters Adapters { get; }
 
     /// <summary>The name in answers.</summary>
     public string Name => Names[0];

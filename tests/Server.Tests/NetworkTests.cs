@@ -76,6 +76,28 @@ public sealed class NetworkTests(ServerFixture server) : IClassFixture<ServerFix
     }
 
     [Fact]
+    public async Task Whoever_sends_a_body_drop_by_drop_is_hung_up_on()
+    {
+        await using WebApplication app = await server.ListeningAsync(new() { BodyTimeout = TimeSpan.FromSeconds(1) });
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, new Uri(app.Urls.First()).Port);
+        await socket.SendAsync("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{"u8.ToArray());
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
+        byte[] answer = new byte[4096];
+        Task<int> answered = socket.ReceiveAsync(answer, patience.Token).AsTask();
+        // Faster than what is hung up on for its speed.
+        while (!answered.IsCompleted)
+        {
+            await socket.SendAsync(new byte[100], SocketFlags.None);
+            await Task.Delay(100, patience.Token);
+        }
+        string text = Encoding.ASCII.GetString(answer, 0, await answered);
+        Assert.StartsWith("HTTP/1.1 408", text, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", text, StringComparison.Ordinal);
+        Assert.Equal(0, server.Model.EngineCounters.Queued);
+    }
+
+    [Fact]
     public async Task A_server_that_is_told_to_stop_finishes_what_it_began()
     {
         WebApplication app = await server.ListeningAsync();
@@ -90,40 +112,6 @@ public sealed class NetworkTests(ServerFixture server) : IClassFixture<ServerFix
         await stop;
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync("/health"));
         await app.DisposeAsync();
-    }
-
-    [Fact]
-    public async Task Many_at_once_half_of_them_leaving_get_each_its_own_answer()
-    {
-        await using WebApplication app = await server.ListeningAsync();
-        using HttpClient client = new(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = new(app.Urls.First()) };
-        string[] alone = [.. await Task.WhenAll(Enumerable.Range(0, 4).Select(AskAsync))];
-        await Task.WhenAll(Enumerable.Range(0, 48).Select(async i =>
-        {
-            if (i % 2 == 0)
-            {
-                using CancellationTokenSource leaves = new(TimeSpan.FromMilliseconds(i));
-                try
-                {
-                    await client.PostAsync("/v1/completions", Json(Endless), leaves.Token);
-                }
-                catch (OperationCanceledException)
-                {
-                    // As meant.
-                }
-                return;
-            }
-            Assert.Equal(alone[i % 4], await AskAsync(i % 4));
-        }));
-        await UntilAsync(() => server.Model.EngineCounters is { Running: 0, Queued: 0 });
-
-        async Task<string> AskAsync(int number)
-        {
-            using HttpResponseMessage response = await client.PostAsync("/v1/completions", Json($$"""{"prompt":"Act {{number}}:","max_tokens":8,"seed":5}"""));
-            string text = await response.Content.ReadAsStringAsync();
-            Assert.True(response.IsSuccessStatusCode, text);
-            return System.Text.Json.Nodes.JsonNode.Parse(text)!["choices"]!.ToJsonString();
-        }
     }
 
     private static StringContent Json(string json) => new(json, Encoding.UTF8, "application/json");

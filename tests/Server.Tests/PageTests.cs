@@ -52,6 +52,30 @@ public sealed class PageTests(ServerFixture server, Chromium chromium) : IClassF
     }
 
     [BrowserFact]
+    public async Task On_a_phone_by_keyboard_a_message_is_edited_and_the_conversation_exported()
+    {
+        await using WebApplication app = await server.ListeningAsync();
+        await using Visit visit = await Visit.ToAsync(chromium, app, answer: "**Yes.** " + new string('x', 300));
+        IPage page = visit.Page;
+        await page.SetViewportSizeAsync(390, 844);
+        await AskAsync(page, "Who is there?");
+        await Assertions.Expect(page.Locator(".assistant .said")).ToContainTextAsync("Yes.");
+        Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Edit" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await page.GetByLabel("Edit the message").FillAsync("Who goes there?");
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator(".user .said")).ToHaveTextAsync("Who goes there?");
+        await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(1);
+        await page.GetByLabel("Conversations", new() { Exact = true }).And(page.GetByRole(AriaRole.Button)).ClickAsync();
+        IDownload file = await page.RunAndWaitForDownloadAsync(() => page.GetByRole(AriaRole.Button, new() { Name = "Export as JSON" }).ClickAsync());
+        Assert.Contains("Who goes there?", await File.ReadAllTextAsync(await file.PathAsync()), StringComparison.Ordinal);
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(page.Locator("#side")).ToBeHiddenAsync();
+        Assert.Empty(visit.Problems);
+    }
+
+    [BrowserFact]
     public async Task What_a_model_writes_never_becomes_more_than_text_and_a_little_Markdown()
     {
         await using WebApplication app = await server.ListeningAsync();

@@ -8,19 +8,23 @@ namespace MeKi.Server.Tests;
 /// <summary>The demo model behind a server in this process: one without a network, or one that listens on loopback.</summary>
 public sealed class ServerFixture : IAsyncLifetime
 {
-    private readonly List<WebApplication> _inProcess = [];
-    private WebApplication? _usual;
+    private static readonly MeKiServerOptions s_usual = new();
+
+    private readonly Dictionary<MeKiServerOptions, WebApplication> _inProcess = new(ReferenceEqualityComparer.Instance);
 
     public MeKiModel Model { get; } = MeKiModel.Load(Path.Combine(SharedMaterial.Repository, "models", "tiny-meki"), new() { Threads = 1 });
 
+    /// <summary>The field of a request that keeps the demo model, which does not speak JSON, from writing spaces between its parts without end.</summary>
+    internal string WithoutSpace => field ??= $"\"logit_bias\":{{{string.Join(',', Enumerable.Range(0, Model.Tokenizer!.VocabularySize)
+        .Where(id => Model.Tokenizer.TokenBytes(id) is { Length: > 0 } bytes && bytes.Trim(" \t\r\n"u8).IsEmpty).Select(id => $"\"{id}\":false"))}}}";
+
     internal async Task<HttpClient> InProcessAsync(MeKiServerOptions? options = null)
     {
-        if (options is null && _usual is not null)
-            return _usual.GetTestClient();
-        WebApplication app = MeKiServer.Create(Model, options ?? new(), new(), builder => builder.WebHost.UseTestServer());
-        _inProcess.Add(app);
-        if (options is null)
-            _usual = app;
+        options ??= s_usual;
+        if (_inProcess.TryGetValue(options, out WebApplication? app))
+            return app.GetTestClient();
+        app = MeKiServer.Create(Model, options, new(), builder => builder.WebHost.UseTestServer());
+        _inProcess.Add(options, app);
         await app.StartAsync();
         return app.GetTestClient();
     }
@@ -36,7 +40,7 @@ public sealed class ServerFixture : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        foreach (WebApplication app in _inProcess)
+        foreach (WebApplication app in _inProcess.Values)
             await app.DisposeAsync();
         Model.Dispose();
     }

@@ -120,7 +120,7 @@ internal sealed class Chats(ServedModel served)
         }
 
         public ChatChoice Choice() => new(_index,
-            new("assistant", _text.Length > 0 || _calls.Count == 0 ? _text.ToString() : null, _thought.Length > 0 ? _thought.ToString() : null,
+            new("assistant", _text.Length > 0 || _calls.Count == 0 ? _text.ToString() : null, null, _thought.Length > 0 ? _thought.ToString() : null,
                 _calls.Count > 0 ? _calls : null),
             null, _logs ? new(_tokens) : null, _reason);
 
@@ -136,19 +136,9 @@ internal sealed class Chats(ServedModel served)
         {
             if (!_logs || _told == _reply.Tokens.Count)
                 return null;
-            TokenLog[] logs = [.. _reply.Tokens.Skip(_told).Select(token =>
-                Log(token.Id, token.LogProbability ?? 0, [.. token.Likeliest.Select(each => Log(each.Id, each.LogProbability, null))]))];
+            TokenLog[] logs = TokenLogs.Of(_served.Tokenizer, _reply.Tokens.Skip(_told));
             _told = _reply.Tokens.Count;
             return new(logs);
-        }
-
-        private TokenLog Log(int id, double logprob, IReadOnlyList<TokenLog>? top)
-        {
-            ReadOnlySpan<byte> bytes = _served.Tokenizer.TokenBytes(id);
-            int[] numbers = new int[bytes.Length];
-            for (int i = 0; i < bytes.Length; i++)
-                numbers[i] = bytes[i];
-            return new(CompletionLog.TextOf(_served.Tokenizer, id), logprob, numbers, top);
         }
     }
 }

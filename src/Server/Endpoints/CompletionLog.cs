@@ -18,7 +18,7 @@ internal sealed class CompletionLog(Tokenizer tokenizer)
         foreach (GeneratedToken token in tokens)
         {
             log.Tokens.Add(TextOf(tokenizer, token.Id));
-            log.TokenLogprobs.Add(token.LogProbability);
+            log.TokenLogprobs.Add(token.LogProbability is { } own ? TokenLogs.Finite(own) : null);
             log.TopLogprobs.Add(token.LogProbability is null ? null : Top(token));
             log.TextOffset.Add(_offset);
             _offset += _places.Append(token.Id).Length;
@@ -53,7 +53,9 @@ internal sealed class CompletionLog(Tokenizer tokenizer)
     {
         Dictionary<string, double> top = [];
         foreach (TokenProbability each in token.Likeliest)
-            top.TryAdd(TextOf(tokenizer, each.Id), each.LogProbability);
+            top.TryAdd(TextOf(tokenizer, each.Id), TokenLogs.Finite(each.LogProbability));
+        // The token itself is told, however unlikely it was.
+        top.TryAdd(TextOf(tokenizer, token.Id), TokenLogs.Finite(token.LogProbability!.Value));
         return top;
     }
 }

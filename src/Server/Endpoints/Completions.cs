@@ -71,7 +71,8 @@ internal sealed class Completions(ServedModel served)
         public async IAsyncEnumerable<CompletionChoice> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
         {
             MeKiModel model = owner.Served.Model;
-            using MeKiSession? session = request.HasEcho && request.Options.LogProbabilities is not null ? model.CreateSession() : null;
+            using MeKiSession? session = request.HasEcho && request.Options.LogProbabilities is not null
+                ? model.CreateSession(request.Options.Adapters ?? model.DefaultAdapters) : null;
             if (request.HasEcho)
             {
                 GeneratedToken[] tokens = session is null ? [.. _prompt.Select(id => new GeneratedToken(id, null, []))]
@@ -101,7 +102,8 @@ internal sealed class Completions(ServedModel served)
                 _run = generation.Statistics;
                 exchange.Facts.Add(_run);
             }
-            yield return new(index, "", null, ReasonOf(_run));
+            // OpenAI tells of the end's token, too; lm-evaluation-harness takes the last one for a generated one.
+            yield return new(index, "", generation.End is { } end ? Logprobs([end]) : null, ReasonOf(_run));
         }
 
         private CompletionLogprobs? Logprobs(IReadOnlyList<GeneratedToken> tokens) => request.Options.LogProbabilities is null ? null : _log.Describe(tokens);

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using MeKi.Model;
 using MeKi.Server.Errors;
 using MeKi.Server.Requests;
@@ -28,7 +30,7 @@ internal sealed class Facts(ServedModel served)
         int context = served.Model.Config.ContextLength;
         if (fields.Flag("with_pieces") == true)
         {
-            TokenPiece[] pieces = [.. ids.Select(id => new TokenPiece(id, CompletionLog.TextOf(served.Tokenizer, id)))];
+            TokenPiece[] pieces = [.. ids.Select(Piece)];
             await exchange.WriteAsync(new(pieces, ids.Length, context), ServerJson.Default.PiecesResponse).ConfigureAwait(false);
             return;
         }
@@ -50,6 +52,17 @@ internal sealed class Facts(ServedModel served)
             return Exchange.RefuseAsync(context, Failures.Stopping());
         context.Response.ContentType = "application/json; charset=utf-8";
         return context.Response.WriteAsync("{\"status\":\"ok\"}", context.RequestAborted);
+    }
+
+    private TokenPiece Piece(int id)
+    {
+        ReadOnlySpan<byte> bytes = served.Tokenizer.TokenBytes(id);
+        if (Utf8.IsValid(bytes))
+            return new(id, JsonValue.Create(CompletionLog.TextOf(served.Tokenizer, id)));
+        JsonArray numbers = [];
+        foreach (byte each in bytes)
+            numbers.Add((JsonNode)each);
+        return new(id, numbers);
     }
 
     private ModelCard Card(string name)

@@ -53,7 +53,8 @@ function choose(conversation) {
   $("facts").textContent = "";
   showList();
   showMessages();
-  $("say").focus();
+  // A keyboard on the screen would cover what is to be read.
+  if (!matchMedia("(pointer: coarse)").matches) $("say").focus();
 }
 
 function showMessages() {
@@ -218,7 +219,7 @@ async function answer() {
     const talk = $("talk"), follows = talk.scrollHeight - talk.scrollTop - talk.clientHeight < 90;
     fill(item, message);
     if (follows) talk.scrollTop = talk.scrollHeight;
-    $("facts").textContent = facts(first, timings);
+    if (running === mine) $("facts").textContent = facts(first, timings);
   };
   try {
     const response = await fetch("v1/chat/completions", { method: "POST", headers: headers(), body: JSON.stringify(body), signal: mine.signal });
@@ -254,7 +255,8 @@ async function answer() {
   save(all);
   if (conversation === current) {
     showMessages();
-    $("facts").textContent = facts(first, timings);
+    // They stand beside the answer now.
+    $("facts").textContent = "";
   }
 }
 
@@ -270,7 +272,8 @@ function facts(first, timings) {
     parts.push(`${timings.cache_n + timings.prompt_n} + ${timings.predicted_n} tokens`);
     if (timings.row_hits + timings.row_misses > 0) {
       const share = 100 * timings.row_hits / (timings.row_hits + timings.row_misses);
-      parts.push(`${timings.rows_read} rows, ${size(timings.row_bytes)} from storage, ${share.toFixed(0)} % in memory`);
+      parts.push(timings.rows_read ? `${timings.rows_read} rows, ${size(timings.row_bytes)} from storage, ${share.toFixed(0)} % in memory`
+        : "all rows in memory");
     }
   }
   return parts.join(" · ");
@@ -283,6 +286,13 @@ function stop() {
 }
 
 // ---- what is pressed
+
+function showSettings(shown) {
+  $("settings").hidden = !shown;
+  $("open-settings").setAttribute("aria-expanded", String(shown));
+}
+
+$("talk").onclick = closeSide;
 
 function closeSide() { $("side").classList.remove("shown"); }
 
@@ -307,14 +317,12 @@ $("stop").onclick = () => { stop(); $("say").focus(); };
 $("new").onclick = () => { choose({ ...fresh(), system: current.system, settings: { ...current.settings } }); closeSide(); };
 $("open-side").onclick = () => { $("side").classList.add("shown"); $("new").focus(); };
 $("close-side").onclick = () => { closeSide(); $("open-side").focus(); };
-$("open-settings").onclick = () => {
-  $("settings").hidden = !$("settings").hidden;
-  $("open-settings").setAttribute("aria-expanded", String(!$("settings").hidden));
-};
+$("open-settings").onclick = () => showSettings($("settings").hidden);
 document.onkeydown = event => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || event.isComposing) return;
   if (running) stop();
-  closeSide();
+  else if ($("side").classList.contains("shown")) { closeSide(); $("open-side").focus(); }
+  else if (!$("settings").hidden) { showSettings(false); $("open-settings").focus(); }
 };
 $("system").oninput = () => { current.system = $("system").value; save(all); };
 for (const name of Settings) $(name).oninput = () => { current.settings[name] = $(name).value; save(all); };
@@ -341,7 +349,7 @@ async function greet() {
   try {
     const response = await fetch("v1/models", { headers: headers() });
     if (!response.ok) {
-      if (response.status === 401) { $("settings").hidden = false; $("open-settings").setAttribute("aria-expanded", "true"); $("key").focus(); }
+      if (response.status === 401) { showSettings(true); $("key").focus(); }
       throw new Error(await problemOf(response));
     }
     const models = (await response.json()).data;

@@ -16,18 +16,24 @@ namespace MeKi.Server.Requests;
 /// <param name="WantsTimings">Whether each piece tells how fast it goes.</param>
 internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStream, bool WantsUsage, bool WantsTimings)
 {
-    private const int MostMessages = 1 << 14, MostTools = 512, MostTopLogprobs = 20;
+    /// <summary>The most messages of a conversation, and parts of one.</summary>
+    public const int MostMessages = 1 << 14;
+
+    /// <summary>The most tokens that are told of beside each of an answer's.</summary>
+    public const int MostTopLogprobs = 20;
+
+    private const string Kwargs = "chat_template_kwargs";
 
     private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool"];
 
     public static ChatFields Read(RequestFields fields, ServedModel served)
     {
         served.CheckName(fields);
+        RefuseForeign(fields);
         (JsonElement Value, string Path)[] messages = fields.List("messages", MostMessages) ?? throw fields.Missing("messages");
         if (messages.Length == 0)
             throw ApiException.Invalid("messages", "'messages' is empty.");
-        (JsonElement Value, string Path)[] tools = fields.List("tools", MostTools) ?? [];
-        ChatResponseFormatJson? format = ResponseFormat.Read(fields);
+        ChatResponseFormatJson? format = ResponseFormat.Read(fields.Object("response_format"));
         Grammar? grammar = SamplingFields.OwnGrammar(fields, served.Grammars);
         if (format is not null && grammar is not null)
             throw ApiException.Invalid("response_format", "'response_format' and another say what the answer must be: choose one.");
@@ -36,7 +42,7 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
         if (top is not null && !logs)
             throw ApiException.Invalid("top_logprobs", "'top_logprobs' needs 'logprobs' to be true.");
         int? asked = fields.Whole(fields.NameOf("max_completion_tokens", "max_tokens", "n_predict"), 1);
-        (AITool[] offered, ChatToolMode? mode) = Tools(fields, tools);
+        (AITool[] offered, ChatToolMode? mode) = ToolFields.Read(fields);
         return new(
             new()
             {
@@ -45,10 +51,10 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
                 ToolMode = mode,
                 AllowMultipleToolCalls = fields.Flag("parallel_tool_calls") ?? true,
                 ResponseFormat = format,
-                Effort = Effort(fields),
-                Variables = fields.Find("chat_template_kwargs") is { } variables
-                    ? JsonObject.Create(variables) ?? throw RequestFields.Wrong("chat_template_kwargs", "an object", variables) : null,
-                Options = SamplingFields.Read(fields, served.Tokenizer.VocabularySize) with
+                Template = served.Options.ChatTemplate,
+                Effort = ToolFields.Effort(fields, "reasoning_effort"),
+                Variables = Variables(fields),
+                Options = SamplingFields.Read(fields, served) with
                 {
                     MaxTokens = served.MostTokens(asked),
                     LogProbabilities = logs ? top ?? 0 : null,
@@ -61,6 +67,29 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
             fields.Flag("timings_per_token") ?? false);
     }
 
+    /// <summary>Variables of the template; null for none.</summary>
+    public static JsonObject? Variables(RequestFields fields) => fields.Object(Kwargs) is null ? null : JsonObject.Create(fields.Find(Kwargs)!.Value.Clone());
+
+    // What would change an answer is not passed over.
+    private static void RefuseForeign(RequestFields fields)
+    {
+        Refuse("functions", "'functions' is an old form: use 'tools'.");
+        Refuse("function_call", "'function_call' is an old form: use 'tool_choice'.");
+        Refuse("audio", "This model writes text.");
+        Refuse("web_search_options", "This server does not search.");
+        foreach ((JsonElement value, string path) in fields.List("modalities", ToolFields.Most) ?? [])
+        {
+            if (RequestFields.Text(value, path) != "text")
+                throw ApiException.Invalid(path, "This model writes text.");
+        }
+
+        void Refuse(string name, string why)
+        {
+            if (fields.Find(name) is not null)
+                throw new ApiException(StatusCodes.Status400BadRequest, why, name, "unsupported_parameter");
+        }
+    }
+
     private static ChatMessage Message(RequestFields fields)
     {
         string role = fields.RequiredText("role");
@@ -70,7 +99,7 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
         if (role == "assistant" && fields.Text("reasoning_content") is { Length: > 0 } thought)
             contents.Add(new TextReasoningContent(thought));
         string? text = Content(fields);
-        (JsonElement Value, string Path)[] calls = role == "assistant" ? fields.List("tool_calls", MostTools) ?? [] : [];
+        (JsonElement Value, string Path)[] calls = role == "assistant" ? fields.List("tool_calls", ToolFields.Most) ?? [] : [];
         if (text is null && calls.Length == 0 && role != "assistant")
             throw fields.Missing("content");
         if (role == "tool")
@@ -80,19 +109,20 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
         foreach ((JsonElement value, string path) in calls)
         {
             RequestFields call = RequestFields.Of(value, path), function = call.Object("function") ?? throw call.Missing("function");
-            contents.Add(new FunctionCallContent(call.Text("id") ?? "", function.RequiredText("name"), Arguments(function)));
+            contents.Add(new FunctionCallContent(call.Text("id") ?? "", function.RequiredText("name"), ToolFields.Arguments(function)));
         }
         return new(new(role), contents) { AuthorName = fields.Text("name") };
     }
 
-    private static string? Content(RequestFields fields)
+    /// <summary>A text, or a list of texts; null where there is none.</summary>
+    public static string? Content(RequestFields fields, string name = "content")
     {
-        if (fields.Find("content") is not { } content)
+        if (fields.Find(name) is not { } content)
             return null;
         if (content.ValueKind == JsonValueKind.String)
-            return RequestFields.Text(content, fields.PathOf("content"));
+            return RequestFields.Text(content, fields.PathOf(name));
         StringBuilder text = new();
-        foreach ((JsonElement value, string path) in fields.List("content", MostMessages)!)
+        foreach ((JsonElement value, string path) in fields.List(name, MostMessages)!)
         {
             RequestFields part = RequestFields.Of(value, path);
             string type = part.RequiredText("type");
@@ -102,72 +132,4 @@ internal sealed record ChatFields(ChatRequest Request, int Choices, bool IsStrea
         }
         return text.ToString();
     }
-
-    private static Dictionary<string, object?> Arguments(RequestFields function)
-    {
-        if (function.Find("arguments") is not { } arguments)
-            return [];
-        if (arguments.ValueKind == JsonValueKind.Object)
-            return arguments.EnumerateObject().ToDictionary(each => each.Name, each => (object?)each.Value.Clone());
-        string text = RequestFields.Text(arguments, function.PathOf("arguments"));
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(text.Length == 0 ? "{}" : text);
-            Dictionary<string, object?> read = [];
-            foreach (JsonProperty each in json.RootElement.EnumerateObject())
-                read[each.Name] = each.Value.Clone();
-            return read;
-        }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
-        {
-            throw ApiException.Invalid(function.PathOf("arguments"), $"'{function.PathOf("arguments")}' is no JSON object.");
-        }
-    }
-
-    private static (AITool[] Tools, ChatToolMode? Mode) Tools(RequestFields fields, (JsonElement Value, string Path)[] tools)
-    {
-        List<AITool> offered = [];
-        foreach ((JsonElement value, string path) in tools)
-        {
-            RequestFields tool = RequestFields.Of(value, path);
-            if (tool.RequiredText("type") is not "function")
-                throw ApiException.Invalid(tool.PathOf("type"), $"'{tool.PathOf("type")}' must be function: a model calls functions.");
-            RequestFields function = tool.Object("function") ?? tool;
-            string name = function.RequiredText("name");
-            if (offered.Any(each => each.Name == name))
-                throw ApiException.Invalid(function.PathOf("name"), $"The function '{UntrustedText.Line(name, 80)}' is offered twice.");
-            function.Object("parameters");
-            offered.Add(AIFunctionFactory.CreateDeclaration(name, function.Text("description") ?? "",
-                function.Find("parameters")?.Clone() ?? NoParameters));
-        }
-        if (fields.Find("tool_choice") is not { } choice)
-            return ([.. offered], null);
-        if (choice.ValueKind == JsonValueKind.Object)
-        {
-            RequestFields chosen = RequestFields.Of(choice, "tool_choice");
-            string name = (chosen.Object("function") ?? chosen).RequiredText("name");
-            return offered.Any(each => each.Name == name) ? ([.. offered], ChatToolMode.RequireSpecific(name))
-                : throw ApiException.Invalid("tool_choice", $"The function '{UntrustedText.Line(name, 80)}' is not offered in 'tools'.");
-        }
-        return RequestFields.Text(choice, "tool_choice") switch
-        {
-            "auto" => ([.. offered], ChatToolMode.Auto),
-            "none" => ([.. offered], ChatToolMode.None),
-            "required" when offered.Count > 0 => ([.. offered], ChatToolMode.RequireAny),
-            _ => throw ApiException.Invalid("tool_choice", "'tool_choice' must be none, auto, required or a function of 'tools'."),
-        };
-    }
-
-    private static readonly JsonElement NoParameters = JsonElement.Parse("""{"type":"object","properties":{}}""");
-
-    private static ReasoningEffort? Effort(RequestFields fields) => fields.Text("reasoning_effort") switch
-    {
-        null => null,
-        "none" or "minimal" => ReasoningEffort.None,
-        "low" => ReasoningEffort.Low,
-        "medium" => ReasoningEffort.Medium,
-        "high" => ReasoningEffort.High,
-        "xhigh" => ReasoningEffort.ExtraHigh,
-        _ => throw ApiException.Invalid("reasoning_effort", "'reasoning_effort' must be none, minimal, low, medium, high or xhigh."),
-    };
 }

@@ -36,7 +36,7 @@ internal sealed record CompletionRequest(
         foreach (int[] prompt in prompts)
             served.CheckPrompt(prompt.Length);
         return new(prompts,
-            SamplingFields.Read(fields, served.Tokenizer.VocabularySize) with
+            SamplingFields.Read(fields, served) with
             {
                 MaxTokens = served.MostTokens(fields.Whole(fields.NameOf("max_tokens", "max_completion_tokens", "n_predict"), 0) ?? DefaultTokens),
                 LogProbabilities = fields.Whole("logprobs", 0, MostLogprobs),

@@ -64,14 +64,17 @@ internal readonly struct RequestFields(JsonElement json, string path = "")
     /// <summary>The elements of an array with their paths; null where there is none.</summary>
     public (JsonElement Value, string Path)[]? List(string name, int most)
     {
-        if (Find(name) is not { } value)
-            return null;
-        if (value.ValueKind != JsonValueKind.Array)
-            throw Wrong(path + name, "an array", value);
-        if (value.GetArrayLength() > most)
-            throw ApiException.Invalid(path + name, $"'{path + name}' has {value.GetArrayLength()} elements; at most {most} are taken.");
         string prefix = path + name;
-        return [.. value.EnumerateArray().Select((element, i) => (element, $"{prefix}[{i}]"))];
+        return Find(name) is { } value ? List(value, prefix, most) : null;
+    }
+
+    public static (JsonElement Value, string Path)[] List(JsonElement value, string path, int most)
+    {
+        if (value.ValueKind != JsonValueKind.Array)
+            throw Wrong(path, "an array", value);
+        if (value.GetArrayLength() > most)
+            throw ApiException.Invalid(path, $"'{path}' has {value.GetArrayLength()} elements; at most {most} are taken.");
+        return [.. value.EnumerateArray().Select((element, i) => (element, $"{path}[{i}]"))];
     }
 
     public ApiException Missing(string name) =>

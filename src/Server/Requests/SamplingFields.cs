@@ -13,8 +13,8 @@ internal static class SamplingFields
     private const float Much = 1000;
 
     /// <param name="fields">The request.</param>
-    /// <param name="vocabulary">Tokens that there are.</param>
-    public static GenerationOptions Read(RequestFields fields, int vocabulary) => new()
+    /// <param name="served">What there is.</param>
+    public static GenerationOptions Read(RequestFields fields, ServedModel served) => new()
     {
         Temperature = fields.Number("temperature", 0, Much),
         TopP = fields.Number("top_p", 0, 1) is { } topP ? Math.Max(topP, 1e-6f) : null,
@@ -40,7 +40,8 @@ internal static class SamplingFields
         MirostatTau = fields.Number("mirostat_tau", 0, Much),
         MirostatEta = fields.Number("mirostat_eta", 0, Much),
         Samplers = Texts(fields, "samplers", MostSamplers),
-        LogitBias = Biases(fields, vocabulary),
+        LogitBias = Biases(fields, served),
+        Adapters = AdapterFields.Read(fields, served.Adapters),
         Seed = Seed(fields),
         StopStrings = Stops(fields),
     };
@@ -60,7 +61,7 @@ internal static class SamplingFields
         return asked;
     }
 
-    private static Grammar? Required(RequestFields fields, GrammarCache grammars) => ResponseFormat.Read(fields) switch
+    private static Grammar? Required(RequestFields fields, GrammarCache grammars) => ResponseFormat.Read(fields.Object("response_format")) switch
     {
         null => null,
         { Schema: { } schema } => Only(null, fields.PathOf("response_format.json_schema.schema"), () => grammars.JsonSchema(schema.GetRawText())),
@@ -110,28 +111,43 @@ internal static class SamplingFields
     private static string Checked(string text, string path) => text.Length is > 0 and <= MostStopLength ? text
         : throw ApiException.Invalid(path, $"'{path}' must have from 1 to {MostStopLength} characters.");
 
-    private static Dictionary<int, float>? Biases(RequestFields fields, int vocabulary)
+    // An object of ids as OpenAI has it, or llama.cpp's list of pairs.
+    private static Dictionary<int, float>? Biases(RequestFields fields, ServedModel served)
     {
         const string Name = "logit_bias";
-        if (fields.Find(Name) is not { } value)
-            return null;
-        if (value.ValueKind != JsonValueKind.Object)
-            throw RequestFields.Wrong(fields.PathOf(Name), "an object", value);
         Dictionary<int, float> biases = [];
-        foreach (JsonProperty each in value.EnumerateObject())
+        if (fields.Flag("ignore_eos") == true)
         {
-            string path = $"{fields.PathOf(Name)}.{UntrustedText.Line(each.Name, 20)}";
-            if (!int.TryParse(each.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id >= vocabulary)
-                throw ApiException.Invalid(path, $"'{path}' is no token: ids run from 0 to {vocabulary - 1}.");
-            if (each.Value.ValueKind == JsonValueKind.False)
-                biases[id] = float.NegativeInfinity;
-            else if (each.Value.ValueKind == JsonValueKind.Number && each.Value.TryGetSingle(out float bias) && float.IsFinite(bias))
-                biases[id] = bias;
-            else
-                throw RequestFields.Wrong(path, "a number", each.Value);
-            if (biases.Count > MostBiases)
-                throw ApiException.Invalid(fields.PathOf(Name), $"'{Name}' has more than {MostBiases} tokens.");
+            foreach (int end in served.Tokenizer.EosIds)
+                biases[end] = float.NegativeInfinity;
         }
-        return biases;
+        string prefix = fields.PathOf(Name);
+        if (fields.Find(Name) is { ValueKind: JsonValueKind.Array })
+        {
+            foreach ((JsonElement pair, string path) in fields.List(Name, MostBiases)!)
+            {
+                (JsonElement Value, string Path)[] two = RequestFields.List(pair, path, 2);
+                if (two.Length != 2)
+                    throw ApiException.Invalid(path, $"'{path}' must be a token and its bias.");
+                int id = RequestFields.Whole(two[0].Value, two[0].Path);
+                biases[served.CheckToken(id, two[0].Path)] = Bias(two[1].Value, two[1].Path);
+            }
+        }
+        else if (fields.Object(Name) is not null)
+        {
+            foreach (JsonProperty each in fields.Find(Name)!.Value.EnumerateObject())
+            {
+                string path = $"{prefix}.{UntrustedText.Line(each.Name, 20)}";
+                int id = int.TryParse(each.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : -1;
+                biases[served.CheckToken(id, path)] = Bias(each.Value, path);
+                if (biases.Count > MostBiases)
+                    throw ApiException.Invalid(prefix, $"'{prefix}' has more than {MostBiases} tokens.");
+            }
+        }
+        return biases.Count > 0 ? biases : null;
     }
+
+    private static float Bias(JsonElement value, string path) => value.ValueKind == JsonValueKind.False ? float.NegativeInfinity
+        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float bias) && float.IsFinite(bias) ? bias
+        : throw RequestFields.Wrong(path, "a number", value);
 }

@@ -9,12 +9,20 @@ internal sealed record ChatResponse(
 /// <summary>One answer, or a piece of it.</summary>
 internal sealed record ChatChoice(
     int Index,
-    ChatText? Message,
+    ChatAnswer? Message,
     ChatText? Delta,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
 
-/// <summary>What the model says.</summary>
+/// <summary>What the model said.</summary>
+internal sealed record ChatAnswer(
+    string Role,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Refusal,
+    string? ReasoningContent,
+    IReadOnlyList<ChatCall>? ToolCalls);
+
+/// <summary>A piece of what the model says.</summary>
 internal sealed record ChatText(string? Role, string? Content, string? ReasoningContent = null, IReadOnlyList<ChatCall>? ToolCalls = null);
 
 /// <summary>A call of a function. The index counts the calls of a stream.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace MeKi.Server.Responses;
 
 /// <summary>The answer of <c>/v1/models</c>.</summary>
@@ -15,8 +17,8 @@ internal sealed record TokenizeResponse(IReadOnlyList<int>? Tokens, int Count, i
 /// <summary>Its answer where pieces are wanted.</summary>
 internal sealed record PiecesResponse(IReadOnlyList<TokenPiece> Tokens, int Count, int MaxModelLen);
 
-/// <summary>A token and its text.</summary>
-internal sealed record TokenPiece(int Id, string Piece);
+/// <summary>A token and its text, or its bytes where these are no whole characters.</summary>
+internal sealed record TokenPiece(int Id, JsonNode Piece);
 
 /// <summary>The answer of <c>/detokenize</c>.</summary>
 internal sealed record DetokenizeResponse(string Content);
