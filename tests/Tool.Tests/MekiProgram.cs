@@ -121,6 +121,38 @@ internal static partial class MekiProgram
         }
     }
 
+    /// <summary>Runs the program, does something once a line on standard error begins so behind "meki: ", and gives what came of it.</summary>
+    /// <param name="lineBegin">How the line begins.</param>
+    /// <param name="act">Gets the line; is to see to it that the program ends.</param>
+    /// <param name="arguments">The command line.</param>
+    public static async Task<ProgramResult> Converse(string lineBegin, Func<string, Process, CancellationToken, Task> act, params string[] arguments)
+    {
+        using Process process = Process.Start(Start(Host, [Program, .. arguments]))!;
+        using CancellationTokenSource patience = new(Patience);
+        try
+        {
+            process.StandardInput.Close();
+            Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            List<string> errors = [];
+            while (await process.StandardError.ReadLineAsync(patience.Token) is { } line)
+            {
+                errors.Add(line);
+                if (!line.StartsWith($"meki: {lineBegin}", StringComparison.Ordinal))
+                    continue;
+                Task<string> rest = process.StandardError.ReadToEndAsync(patience.Token);
+                await act(line, process, patience.Token);
+                errors.AddRange((await rest).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            }
+            await process.WaitForExitAsync(patience.Token);
+            return new(process.ExitCode, await output, [.. errors]);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+
     /// <summary>Sends a signal to a process. It fails if the process has ended, which its exit code tells.</summary>
     // Not the program kill: it may take longer to start than what it is to interrupt.
     public static void Signal(Process process, int signal) => _ = Kill(process.Id, signal);

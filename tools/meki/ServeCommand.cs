@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using MeKi.Model;
+using MeKi.Model.Templates;
 using MeKi.Server;
 using MeKi.Tool.Rows;
 using Microsoft.AspNetCore.Builder;
@@ -51,16 +52,23 @@ internal static class ServeCommand
         NumberOption<int> tokens = new("--max-tokens", ["-n"], "The most tokens of an answer, whatever is asked for. Default: no limit.", 1, int.MaxValue);
         NumberOption<int> requests = new("--max-requests", [], "Requests in progress at once; more are told to come again.", 1, 1 << 20, 256);
         NumberOption<int> timeout = new("--timeout", [], "Seconds that a request may take; 0 for any time.", 0, 1 << 20, 600);
+        NumberOption<int> bodyTime = new("--body-timeout", [], "Seconds that the body of a request may take to come; 0 for any time.", 0, 1 << 20, 60);
         NumberOption<int> drain = new("--drain", [], "Seconds that requests in progress may go on after a signal to end.", 0, 1 << 20, 30);
         Option<bool> noPage = new("--no-page") { Description = "No page at /." };
         NumberOption<int> threads = Numbers.Threads();
         Option<bool> copy = new("--no-mmap") { Description = "Read the weights into memory instead of mapping their file." };
+        Option<string?> template = new("--chat-template") { Description = "A Jinja file in place of the model's own template.", HelpName = "FILE" };
         CacheOptions cache = new();
+        AdapterFlags adapters = new();
         RowOptions rows = new();
         Command command = new("serve", "Serve a model over HTTP, as OpenAI does, with a page to talk to it.");
         Array.ForEach<Option>(
-            [model, host, port, alias, key, keyFile, insecure, origins, body, prompt, tokens, requests, timeout, drain, noPage, copy, threads], command.Add);
+            [
+                model, host, port, alias, template, key, keyFile, insecure, origins, body, prompt, tokens, requests, timeout, bodyTime, drain, noPage, copy,
+                threads,
+            ], command.Add);
         cache.AddTo(command);
+        adapters.AddTo(command);
         rows.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -75,9 +83,8 @@ internal static class ServeCommand
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            LoadOptions load = cache.Apply(
-                parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) });
-            int seconds = timeout.Of(parsed);
+            LoadOptions load = adapters.Apply(parsed, cache.Apply(
+                parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) }));
             MeKiServerOptions options = new()
             {
                 ModelNames = parsed.GetValue(alias) ?? [],
@@ -87,7 +94,9 @@ internal static class ServeCommand
                 MaxPromptTokens = parsed.GetValue(prompt),
                 MaxTokens = parsed.GetValue(tokens),
                 MaxRequests = requests.Of(parsed),
-                RequestTimeout = seconds == 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(seconds),
+                RequestTimeout = Time(timeout.Of(parsed)),
+                BodyTimeout = Time(bodyTime.Of(parsed)),
+                ChatTemplate = parsed.GetValue(template) is { } file ? ChatTemplate.Load(file) : null,
                 HasPage = !parsed.GetValue(noPage),
             };
             string address = parsed.GetValue(host)!;
@@ -146,6 +155,8 @@ internal static class ServeCommand
         foreach (string key in keys)
             yield return key;
     }
+
+    private static TimeSpan Time(int seconds) => seconds == 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(seconds);
 
     private static bool IsLocal(string address) => address == "localhost" || IPAddress.IsLoopback(IPAddress.Parse(address));
 
