@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MeKi.Server.Errors;
 
 /// <summary>An error as OpenAI's clients read it.</summary>
@@ -16,4 +18,8 @@ internal sealed record ErrorResponse(ErrorBody Error)
 }
 
 /// <summary>What went wrong.</summary>
-internal sealed record ErrorBody(string Message, string Type, string? Param, string? Code);
+internal sealed record ErrorBody(
+    string Message,
+    string Type,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Code);
