@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using MeKi.Tests;
 
-namespace MeKi.Kernels.Tests;
+namespace MeKi.Model.Tests;
 
 /// <summary>What a project inherits that references the package. Instruction sets have no part in it: the gate's legs leave it out.</summary>
 [Trait("Length", "Long")]
 public sealed class InheritedSettingsTests : IDisposable
 {
-    private static readonly string Package = Path.Combine(SharedMaterial.Repository, "src", "Kernels");
+    private static readonly string Package = Path.Combine(SharedMaterial.Repository, "src", "Model");
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
 
@@ -36,15 +36,15 @@ public sealed class InheritedSettingsTests : IDisposable
     public void The_package_holds_the_settings()
     {
         const string Packed = "<None Include=\"buildTransitive/*\" Pack=\"true\" PackagePath=\"buildTransitive/\" />";
-        Assert.Contains(Packed, File.ReadAllText(Path.Combine(Package, "MeKi.Kernels.csproj")), StringComparison.Ordinal);
+        Assert.Contains(Packed, File.ReadAllText(Path.Combine(Package, "MeKi.Model.csproj")), StringComparison.Ordinal);
         IEnumerable<string?> files = Directory.EnumerateFiles(Path.Combine(Package, "buildTransitive")).Select(Path.GetFileName);
-        Assert.Equal(["MeKi.Kernels.props", "MeKi.Kernels.targets"], files.Order());
+        Assert.Equal(["MeKi.props", "MeKi.targets"], files.Order());
     }
 
     // The order in which a project sees them: the package's props, what it says itself, the package's targets.
     private string Evaluate(string property, string[] settings)
     {
-        string files = Path.Combine(Package, "buildTransitive", "MeKi.Kernels"), project = Path.Combine(_folder.FullName, "application.proj");
+        string files = Path.Combine(Package, "buildTransitive", "MeKi"), project = Path.Combine(_folder.FullName, "application.proj");
         string own = string.Concat(settings.Select(setting => setting.Split('=')).Select(pair => $"<{pair[0]}>{pair[1]}</{pair[0]}>"));
         string props = $"<Import Project=\"{files}.props\" />", targets = $"<Import Project=\"{files}.targets\" />";
         File.WriteAllText(project, $"<Project>{props}<PropertyGroup>{own}</PropertyGroup>{targets}</Project>");
