@@ -1,33 +1,61 @@
 #!/usr/bin/env bash
-# Packs MeKi, and runs README's program from the packages as a user would: in a project outside the repository, framework-dependent, trimmed and Native AOT for
-# this machine; for ARM64 under emulation where qemu-aarch64-static and an ARM64 libc are there, and Native AOT where a cross compiler is, too. All must print the
-# same text.
+# Packs MeKi and uses the packages as a user would, in a project outside the repository: README's program framework-dependent, trimmed and Native AOT for this
+# machine, all with the same text and at full speed from the first token; the tool, installed; for ARM64, under emulation, with and without dot products,
+# just-in-time compiled and Native AOT. What the machine lacks a tool for is skipped with a line that says so.
 #
-#   tests/packages.sh [FOLDER]    FOLDER receives the packages; a temporary one without it
+#   tests/packages.sh [FOLDER]    FOLDER receives the packages; a temporary one without it. MEKI_PACK_OPTIONS goes to `dotnet pack`: --no-build after a build
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 DOTNET_gcServer=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 feed=$(realpath -m "${1:-$work/feed}")
+# What the packages need is downloaded once for each machine. The packages themselves are always new.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/meki-packages
+rm -rf "$cache"/meki*
 version=$(sed -nE 's|.*<Version>(.*)</Version>.*|\1|p' Directory.Build.props)
 model=$PWD/models/tiny-meki
 sysroot=${QEMU_LD_PREFIX:-/usr/aarch64-linux-gnu}
+case $(uname -s)-$(uname -m) in
+    Linux-x86_64) rid=linux-x64 ;;
+    Linux-aarch64) rid=linux-arm64 ;;
+    Darwin-arm64) rid=osx-arm64 ;;
+    *) rid="" ;;
+esac
 
+fail() { printf 'FAIL  %s\n' "$*"; exit 1; }
 quietly() { "$@" >"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }; }
 
-for project in src/Model src/Extensions.AI tools/meki; do
-    quietly dotnet pack -c Release "$project" -o "$feed"
+# shellcheck disable=SC2086
+quietly dotnet pack -c Release MeKi.sln -o "$feed" ${MEKI_PACK_OPTIONS:-}
+for package in MeKi MeKi.Extensions.AI MeKi.Server MeKi.Tool; do
+    [ -f "$feed/$package.$version.nupkg" ] || fail "there is no package $package $version"
+    contents=$(unzip -l "$feed/$package.$version.nupkg")
+    grep -q README.md <<<"$contents" || fail "$package has no readme"
+    nuspec=$(unzip -p "$feed/$package.$version.nupkg" '*.nuspec')
+    grep -q '<license type="expression">MIT</license>' <<<"$nuspec" || fail "$package has no licence"
+    grep -q '<tags>' <<<"$nuspec" || fail "$package has no tags"
+    ! grep -qE 'id="MeKi\.(Quant|Kernels|Store|Model)"' <<<"$nuspec" || fail "$package asks for a package that there is not"
+    [ $package = MeKi.Tool ] || grep -q '\.xml' <<<"$contents" || fail "$package has no documentation"
+    [ $package = MeKi.Tool ] || unzip -l "$feed/$package.$version.snupkg" | grep -q '\.pdb' || fail "$package has no symbols"
 done
-for package in MeKi MeKi.Extensions.AI MeKi.Tool; do
-    [ -f "$feed/$package.$version.nupkg" ] || { echo "there is no package $package $version"; exit 1; }
+contents=$(unzip -l "$feed/MeKi.$version.nupkg")
+for part in MeKi.Quant MeKi.Kernels MeKi.Store MeKi.Model; do
+    for file in "lib/net10.0/$part.dll" "lib/net10.0/$part.xml"; do
+        grep -q "$file" <<<"$contents" || fail "the package MeKi has no $file"
+    done
+    unzip -l "$feed/MeKi.$version.snupkg" | grep -q "$part.pdb" || fail "the symbols of MeKi have no $part.pdb"
 done
+grep -q buildTransitive/MeKi.props <<<"$contents" || fail "the package MeKi has no settings"
+[ "$(find "$feed" -name '*.nupkg' | wc -l)" -eq 4 ] || fail "there are other packages in $feed: $(ls "$feed")"
+echo "ok    packages ($SECONDS s)"
 
 mkdir "$work/app"
 cat >"$work/app/nuget.config" <<XML
 <configuration>
-  <config><add key="globalPackagesFolder" value="$work/packages" /></config>
+  <config><add key="globalPackagesFolder" value="$cache" /></config>
   <packageSources><add key="packed" value="$feed" /></packageSources>
+  <fallbackPackageFolders><add key="user" value="${NUGET_PACKAGES:-$HOME/.nuget/packages}" /></fallbackPackageFolders>
 </configuration>
 XML
 cat >"$work/app/app.csproj" <<XML
@@ -35,24 +63,58 @@ cat >"$work/app/app.csproj" <<XML
   <PropertyGroup>
     <OutputType>Exe</OutputType>
     <TargetFramework>net10.0</TargetFramework>
+    <Nullable>enable</Nullable>
     <ImplicitUsings>enable</ImplicitUsings>
     <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
     <InvariantGlobalization>true</InvariantGlobalization>
   </PropertyGroup>
-  <ItemGroup><PackageReference Include="MeKi" Version="$version" /></ItemGroup>
+  <ItemGroup>
+    <PackageReference Include="MeKi" Version="$version" />
+    <PackageReference Include="MeKi.Extensions.AI" Version="$version" />
+  </ItemGroup>
 </Project>
 XML
-# README's program, with the model where it lies.
-awk '/^```csharp$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md | sed "s|models/tiny-meki|$model|" >"$work/app/Program.cs"
+# README's program, with the model where it lies; and the speed of a process's first tokens.
+awk '/^```csharp$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md |
+    sed -e "s|models/tiny-meki|$model|" -e '0,/^$/s|^$|if (args is ["speed"]) { await Speed.TellAsync(); return; }|' >"$work/app/Program.cs"
+cat >"$work/app/Speed.cs" <<CS
+using System.Diagnostics;
+using MeKi.Model;
+using MeKi.Model.Generation;
+
+static class Speed
+{
+    public static async Task TellAsync()
+    {
+        using var model = MeKiModel.Load("$model", new() { Threads = 1 });
+        Microsoft.Extensions.AI.IChatClient? client = Environment.TickCount == -1 ? new MeKi.Extensions.AI.MeKiChatClient(model) : null;
+        long begin = 0, early = 0;
+        int tokens = 0;
+        await foreach (string piece in model.GenerateAsync("ROMEO:", new() { Temperature = 0, MaxTokens = 300 }))
+        {
+            tokens++;
+            if (tokens == 2) begin = Stopwatch.GetTimestamp();
+            if (tokens == 51) early = Stopwatch.GetTimestamp();
+        }
+        double late = Stopwatch.GetElapsedTime(early).TotalSeconds / (tokens - 51), first = Stopwatch.GetElapsedTime(begin, early).TotalSeconds / 49;
+        Console.WriteLine(FormattableString.Invariant(\$"{model.Kernels} {1 / first:f0} {1 / late:f0}"));
+    }
+}
+CS
 
 text=""
 same() { # same NAME COMMAND…: the program prints the text that the first one printed
     local name=$1 printed began=$SECONDS
     shift
-    printed=$("$@") || { echo "FAIL  $name: exit code $?"; exit 1; }
+    printed=$("$@") || fail "$name: exit code $?"
     [ -n "$text" ] || text=$printed
-    [ -n "$printed" ] && [ "$printed" = "$text" ] || { printf 'FAIL  %s\n%s\n' "$name" "$printed"; exit 1; }
-    echo "ok    $name ($((SECONDS - began)) s)"
+    [ -n "$printed" ] && [ "$printed" = "$text" ] || fail "$name: another text: $printed"
+    echo "ok    $name: the same text ($((SECONDS - began)) s)"
+}
+
+# speed COMMAND…: kernels, tokens/s of the first fifty tokens of a process, and of those behind them; the best of three runs.
+speed() {
+    for _ in 1 2 3; do "$@" speed; done | sort -k2,2n | tail -1
 }
 
 publish() { # publish FOLDER SETTING…
@@ -63,23 +125,45 @@ publish() { # publish FOLDER SETTING…
 }
 
 publish jit
-same "from the package" dotnet "$work/jit/app.dll"
-publish trimmed -r linux-x64 --self-contained -p:PublishTrimmed=true
-same "trimmed" "$work/trimmed/app"
-publish aot -r linux-x64 -p:PublishAot=true
-same "Native AOT" "$work/aot/app"
-if command -v qemu-aarch64-static >/dev/null && [ -e "$sysroot/lib/ld-linux-aarch64.so.1" ]; then
+same "framework-dependent" dotnet "$work/jit/app.dll"
+read -r kernels first late <<<"$(speed dotnet "$work/jit/app.dll")"
+if [ -n "$rid" ]; then
+    publish trimmed -r "$rid" --self-contained -p:PublishTrimmed=true
+    same "trimmed" "$work/trimmed/app"
+    read -r trimmedKernels trimmedFirst trimmedLate <<<"$(speed "$work/trimmed/app")"
+    publish aot -r "$rid" -p:PublishAot=true
+    same "Native AOT" "$work/aot/app"
+    read -r aotKernels aotFirst aotLate <<<"$(speed "$work/aot/app")"
+    # .NET's default settings give a tenth of Native AOT's speed, and Native AOT's own give a hundredth, with scalar kernels.
+    echo "      $kernels: tokens 2 to 50 and later, tokens/s: $first $late, trimmed $trimmedFirst $trimmedLate, Native AOT $aotFirst $aotLate"
+    [ "$kernels $kernels" = "$trimmedKernels $aotKernels" ] || fail "other kernels: $trimmedKernels trimmed, $aotKernels with Native AOT"
+    [ $((first * 5)) -gt "$aotLate" ] && [ $((trimmedFirst * 5)) -gt "$aotLate" ] && [ $((aotFirst * 2)) -gt "$aotLate" ] || fail "the first tokens are slow"
+    echo "ok    full speed from the first token"
+else
+    echo "skip  trimmed, Native AOT: not for this system"
+fi
+
+quietly dotnet tool install MeKi.Tool --version "$version" --tool-path "$work/tools" --configfile "$work/app/nuget.config"
+[ "$("$work/tools/meki" --version)" = "$version" ] || fail "the tool tells of another version"
+same "the tool" "$work/tools/meki" run "KING RICHARD III:
+Now" -n 20 --temp 0 --samplers "" 2>/dev/null
+
+if [ "$rid" != linux-x64 ]; then
+    echo "skip  ARM64 under emulation: this is no Linux on x64"
+elif ! command -v qemu-aarch64-static >/dev/null || [ ! -e "$sysroot/lib/ld-linux-aarch64.so.1" ]; then
+    echo "skip  ARM64 under emulation: there is no qemu-user-static, or no ARM64 libc at $sysroot (libc6-arm64-cross, libstdc++6-arm64-cross)"
+else
     export QEMU_LD_PREFIX=$sysroot
+    arm() { qemu-aarch64-static -cpu "$1" -E DOTNET_EnableWriteXorExecute=0 "${@:2}"; }
     publish arm -r linux-arm64 --self-contained
-    same "ARM64 with dot products, emulated" qemu-aarch64-static -cpu max,sve=off -E DOTNET_EnableWriteXorExecute=0 "$work/arm/app"
-    same "ARM64 without dot products, emulated" qemu-aarch64-static -cpu cortex-a53 -E DOTNET_EnableWriteXorExecute=0 "$work/arm/app"
+    same "ARM64 with dot products, emulated" arm max,sve=off "$work/arm/app"
+    same "ARM64 without dot products, emulated" arm cortex-a53 "$work/arm/app"
     if command -v aarch64-linux-gnu-gcc >/dev/null; then
         publish armaot -r linux-arm64 -p:PublishAot=true -p:CppCompilerAndLinker=aarch64-linux-gnu-gcc -p:LinkerFlavor=bfd \
-            -p:SysRoot="" -p:ObjCopyName=aarch64-linux-gnu-objcopy
-        same "ARM64 Native AOT, emulated" qemu-aarch64-static -cpu max,sve=off "$work/armaot/app"
+            -p:SysRoot= -p:ObjCopyName=aarch64-linux-gnu-objcopy
+        same "ARM64 Native AOT with dot products, emulated" arm max,sve=off "$work/armaot/app"
+        same "ARM64 Native AOT without dot products, emulated" arm cortex-a72 "$work/armaot/app"
     else
-        echo "skip  ARM64 Native AOT: there is no aarch64-linux-gnu-gcc"
+        echo "skip  ARM64 Native AOT: there is no aarch64-linux-gnu-gcc (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross)"
     fi
-else
-    echo "skip  ARM64: there is no qemu-aarch64-static, or no ARM64 libc at $sysroot"
 fi

@@ -76,6 +76,19 @@ public sealed record LoadOptions
     }
 
     /// <summary>
+    /// The most bytes that the model may take: its weights, mapped or packed, what loading takes for a while, the rows, a batch's scratch, the tokenizer, and
+    /// keys and values. What is left of it bounds the keys and values of generations without a session, where <see cref="MaxKvBytes"/> does not; sessions' own
+    /// are not in it, nor are adapters and the runtime. A model that takes more is refused before anything of it is allocated, and the message has the sum.
+    /// Null for no limit.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public long? MaxMemory
+    {
+        get;
+        init => field = value is not < 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxMemory), value, $"{nameof(MaxMemory)} must be 1 or more.");
+    }
+
+    /// <summary>
     /// Told once, at <see cref="LogLevel.Information"/>, what loading did (<see cref="LoadReport"/>), and at <see cref="LogLevel.Warning"/> what is odd about
     /// the model (<see cref="LoadReport.Warnings"/>) or, later, about a prompt: two beginning-of-sequence tokens. Null for nobody.
     /// </summary>

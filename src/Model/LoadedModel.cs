@@ -178,6 +178,7 @@ internal sealed class LoadedModel : IDisposable
 
     private static LoadedModel OpenGguf(string path, LoadOptions options, Action<int, int> loaded)
     {
+        options = Fit(() => GgufModel.Open(path), options);
         GgufModel source = GgufModel.Open(path, options.CopyWeights);
         RecordStore? rows = null;
         try
@@ -200,8 +201,18 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
+    // Looked at mapped: a file that is to be copied is not read before its size is known to be allowed.
+    private static LoadOptions Fit(Func<WeightSource> open, LoadOptions options)
+    {
+        if (options.MaxMemory is not { } most)
+            return options;
+        using WeightSource source = open();
+        return MemoryNeed.Fit(source, options, most);
+    }
+
     private static LoadedModel OpenCheckpoint(string path, LoadOptions options, Action<int, int> loaded)
     {
+        options = Fit(() => HuggingFaceCheckpoint.Open(path), options);
         HuggingFaceCheckpoint source = HuggingFaceCheckpoint.Open(path, options.CopyWeights);
         RecordStore? rows = null;
         try

@@ -77,7 +77,8 @@ public sealed class MeKiModel : IDisposable
     /// <param name="options">Null for the defaults.</param>
     /// <param name="progress">Told how many layers are loaded, from the calling thread.</param>
     /// <param name="cancellationToken">Ends the loading after the layer in progress.</param>
-    /// <exception cref="InsufficientMemoryException">The system does not give so many threads.</exception>
+    /// <exception cref="InsufficientMemoryException">The model takes more than <see cref="LoadOptions.MaxMemory"/>, or the system does not give so many
+    /// threads.</exception>
     /// <exception cref="ModelFileException">A file is missing, damaged, unsupported or does not fit the others.</exception>
     /// <exception cref="RowFileException">The row file is missing or damaged.</exception>
     /// <exception cref="KernelSelectionException">The environment names kernels that this machine has not.</exception>

@@ -51,6 +51,10 @@ internal static partial class MekiProgram
     public static Task<ProgramResult> RunRedirected(string redirection, params string[] arguments) =>
         RunAsync(Start("/bin/sh", ["-c", $"exec \"$@\" {redirection}", "sh", Host, Program, .. arguments]), null);
 
+    /// <summary>Runs the program as a shell does that has set a limit before.</summary>
+    public static Task<ProgramResult> RunUnder(string limit, params string[] arguments) =>
+        RunAsync(Start("/bin/sh", ["-c", $"{limit}; exec \"$@\"", "sh", Host, Program, .. arguments]), null);
+
     /// <summary>Runs the program with a text on its standard input.</summary>
     public static Task<ProgramResult> RunWithInput(string input, params string[] arguments) => RunAsync(Start(Host, [Program, .. arguments]), null, input);
 

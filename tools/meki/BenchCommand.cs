@@ -20,6 +20,7 @@ internal static class BenchCommand
         Option<int[]> generated = List("--n-gen", "-n", "Tokens of a decode.", 0, MostTokens, 128);
         Option<int[]> depths = List("--n-depth", "-d", "Tokens already in the KV cache.", 0, MostTokens, 0);
         Option<int[]> threads = List("--threads", "-t", "Threads that compute.", 1, ComputePool.MaxThreads, ProcessorTopology.PerformanceCores());
+        NumberOption<double> memory = Numbers.MaxMemory();
         NumberOption<int> repetitions = new("--repetitions", ["-r"], "Timed runs of each test, after one that is not counted.", 1, 10_000, 5);
         Option<bool> withoutMeKi = new("--no-meki") { Description = "Leave the MeKi branch out: the same weights, no rows." };
         Option<bool> cold = new("--cold") { Description = "Evict the row file from the page cache before each run." };
@@ -36,7 +37,7 @@ internal static class BenchCommand
         format.AcceptOnlyFromAmong(BenchmarkReport.Formats);
         Command command = new("bench", "Measure prefill and decode speed. Options with numbers take several: -p 128,512.")
         {
-            model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, pace, format,
+            model, prompts, generated, depths, threads, repetitions, withoutMeKi, cold, pace, format, memory,
         };
         rows.AddWithStorageTo(command);
         cache.AddTo(command);
@@ -47,7 +48,8 @@ internal static class BenchCommand
             List<BenchmarkCase> cases = BenchmarkCase.Combine(
                 parsed.GetRequiredValue(prompts), parsed.GetRequiredValue(generated), parsed.GetRequiredValue(depths), parsed.GetRequiredValue(threads));
             LoadOptions load =
-                adapters.Apply(parsed, cache.Apply(parsed, new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed) }));
+                adapters.Apply(parsed, cache.Apply(parsed,
+                    new() { WithoutMeKi = parsed.GetValue(withoutMeKi), Rows = rows.Of(parsed), MaxMemory = memory.Bytes(parsed) }));
             using BenchmarkRun run = new(parsed.GetValue(model) ?? DemoModel.Find(), load, runs, parsed.GetValue(cold), parsed.GetValue(pace));
             string[] variant =
             [

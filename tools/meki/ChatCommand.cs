@@ -29,10 +29,14 @@ internal static class ChatCommand
         };
         thinking.AcceptOnlyFromAmong("show", "hide", "off");
         NumberOption<int> threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         CacheOptions cache = new();
         RowOptions rows = new();
         AdapterFlags adapters = new();
-        Command command = new("chat", "Talk with a model. /help lists what can be said to the program.") { model, system, template, load, thinking, threads };
+        Command command = new("chat", "Talk with a model. /help lists what can be said to the program.") 
+        {
+            model, system, template, load, thinking, threads, memory,
+        };
         sampling.AddTo(command);
         grammar.AddTo(command);
         cache.AddTo(command);
@@ -41,7 +45,8 @@ internal static class ChatCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             LoadOptions options =
-                adapters.Apply(parsed, cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed) }));
+                adapters.Apply(parsed, cache.Apply(parsed,
+                    new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), MaxMemory = memory.Bytes(parsed) }));
             using MeKiModel loaded = await ModelLoading.LoadAsync(parsed.GetValue(model) ?? DemoModel.Find(), options, cancellation).ConfigureAwait(false);
             ChatTemplate? own = parsed.GetValue(template) is { } file ? ChatTemplate.Load(file) : null;
             if (own is null)

@@ -38,6 +38,10 @@ internal static class CommandFailure
         {
             return failure.ReaderIsGone ? ReaderGone : Report(failure.Message, Failed);
         }
+        catch (Exception failure) when (LacksAssembly(failure))
+        {
+            return Report("a part of .NET cannot be loaded; the process may open too few files (ulimit -n): 128 are enough", Failed);
+        }
         catch (ArgumentException failure)
         {
             // Names of parameters are for programmers.
@@ -84,6 +88,11 @@ internal static class CommandFailure
         }
         return null;
     }
+
+    // The runtime loads assemblies as they are needed, and says of one that it cannot open that it is not there.
+    private static bool LacksAssembly(Exception? failure) => failure is not null
+        && ((failure is FileNotFoundException { FileName: { } name } && name.Contains("PublicKeyToken=", StringComparison.Ordinal))
+            || LacksAssembly(failure.InnerException));
 
     private static IEnumerable<string> Names(CommandResult command) =>
         command.Parent is CommandResult parent ? Names(parent).Append(command.Command.Name) : ["meki"];

@@ -15,10 +15,14 @@ internal static class CompareCommand
         Option<string> file = new("--file", "-f") { Description = "The text, UTF-8.", HelpName = "FILE", Required = true };
         NumberOption<int> window = PerplexityCommand.Window();
         NumberOption<int> threads = Numbers.Threads();
-        Command command = new("compare", "Measure how far a model's predictions lie from another's on a text.") { reference, candidate, file, window, threads };
+        NumberOption<double> memory = Numbers.MaxMemory();
+        Command command = new("compare", "Measure how far a model's predictions lie from another's on a text.") 
+        {
+            reference, candidate, file, window, threads, memory,
+        };
         command.SetAction((parsed, cancellation) => Task.Run(() => Compare(
             parsed.GetRequiredValue(reference), parsed.GetRequiredValue(candidate), parsed.GetRequiredValue(file), window.Of(parsed),
-            new() { Threads = parsed.GetValue(threads) }, cancellation), CancellationToken.None));
+            new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) }, cancellation), CancellationToken.None));
         return command;
     }
 

@@ -18,13 +18,13 @@ internal static class EvalCommand
         Option<string?> model = DemoModel.Option();
         NumberOption<int> limit = new("--limit", [], "Ask only the first so many questions of each task.", 1, int.MaxValue);
         NumberOption<int> threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         AdapterFlags adapters = new();
-        Command command = new("eval", "Measure a model in zero-shot tasks, as lm-evaluation-harness does.") { tasks, model, limit, threads };
+        Command command = new("eval", "Measure a model in zero-shot tasks, as lm-evaluation-harness does.") { tasks, model, limit, threads, memory };
         adapters.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() => Evaluate(
-            parsed.GetRequiredValue(tasks), parsed.GetValue(model)
-                ?? DemoModel.Find(), parsed.GetValue(limit), adapters.Apply(parsed, new() { Threads = parsed.GetValue(threads) }), cancellation),
-            CancellationToken.None));
+            parsed.GetRequiredValue(tasks), parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetValue(limit),
+            adapters.Apply(parsed, new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) }), cancellation), CancellationToken.None));
         return command;
     }
 

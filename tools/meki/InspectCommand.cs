@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MeKi.Kernels;
 using MeKi.Model;
 using MeKi.Model.Architectures;
 using MeKi.Model.Checkpoints;
@@ -16,7 +17,7 @@ namespace MeKi.Tool;
 internal static class InspectCommand
 {
     // A list of a hundred thousand tokens is no fact to read.
-    private const int LongestValue = 100;
+    private const int LongestValue = 100, LongestReason = 180;
 
     public static Command Create()
     {
@@ -29,6 +30,14 @@ internal static class InspectCommand
     private static void Inspect(string path)
     {
         string[] files = [.. new[] { ModelFiles.ModelName, ModelFiles.RowName }.Select(name => Path.Combine(path, name)).Where(File.Exists)];
+        if (files.Length == 0 && File.Exists(Path.Combine(path, "config.json")))
+        {
+            ResultTable facts = new(false, false);
+            using HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.Open(path);
+            AddNeed(checkpoint, facts);
+            facts.Write(Console.Out);
+            return;
+        }
         foreach (string file in files.Length > 0 ? files : [path])
         {
             ResultTable table = new(false, false);
@@ -92,6 +101,24 @@ internal static class InspectCommand
             long rows = tensor.Dimensions.Skip(1).Aggregate(1L, (product, length) => product * length);
             AddStored(tensor.ByteLength, rows, $"{UntrustedText.Line(tensor.Name, LongestValue)}, {tensor.Type}", table);
         }
+        try
+        {
+            using GgufModel model = GgufModel.Open(path);
+            AddNeed(model, table);
+        }
+        catch (ModelFileException failure)
+        {
+            table.Add("does not run", UntrustedText.Line(failure.Message, LongestReason));
+        }
+    }
+
+    // What --max-memory is held against, with the options left alone.
+    private static void AddNeed(WeightSource source, ResultTable table)
+    {
+        CacheLayout kv = new(source.Config, KvFormat.F16, KvFormat.F16);
+        table.Add("keys and values", $"{Number(kv.BytesPerPosition)} bytes a token, "
+            + $"{Number(kv.BytesOf(source.Config.ContextLength))} for a context of {Number(source.Config.ContextLength)} tokens");
+        table.Add("to run", $"{MemoryNeed.Of(source, new())}");
     }
 
     private static void AddStored(long bytes, long records, string what, ResultTable table) =>

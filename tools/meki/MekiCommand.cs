@@ -22,6 +22,7 @@ internal static class MekiCommand
             BenchCommand.Create(),
             VerifyCommand.Create(),
             InspectCommand.Create(),
+            DoctorCommand.Create(),
             PerplexityCommand.Create(),
             CompareCommand.Create(),
             EvalCommand.Create(),

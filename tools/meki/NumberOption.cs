@@ -44,6 +44,13 @@ internal static class Numbers
     public static NumberOption<int> Threads() =>
         new("--threads", ["-t"], "Threads that compute. Default: one per performance core.", 1, ComputePool.MaxThreads);
 
+    /// <summary>The option that bounds a model's memory.</summary>
+    public static NumberOption<double> MaxMemory() =>
+        new("--max-memory", [], "The most megabytes that the model may take; one that takes more is refused before it is loaded.", 0.001, 1 << 30);
+
+    /// <summary>What <see cref="MaxMemory()"/> says, in bytes; null for no bound.</summary>
+    public static long? Bytes(this NumberOption<double> megabytes, ParseResult parsed) => (long?)(parsed.GetValue(megabytes) * (1 << 20));
+
     /// <summary>An option with whole numbers, separated by commas or given one after the other.</summary>
     public static Option<int[]> List(string name, string[] aliases, string description, int least, int most) => new(name, aliases)
     {

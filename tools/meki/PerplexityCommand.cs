@@ -21,14 +21,19 @@ internal static class PerplexityCommand
         NumberOption<int> stride = new("--stride", [],
             "Begin a window every so many tokens and score its last so many. Default: windows one after the other.", 1, MostTokens);
         NumberOption<int> threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         CacheOptions cache = new();
         AdapterFlags adapters = new();
-        Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") { model, file, window, stride, threads };
+        Command command = new("perplexity", "Measure how well a model predicts a text, as llama-perplexity does.") 
+        {
+            model, file, window, stride, threads, memory,
+        };
         cache.AddTo(command);
         adapters.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.Run(() => Measure(
             parsed.GetValue(model) ?? DemoModel.Find(), parsed.GetRequiredValue(file), window.Of(parsed), parsed.GetValue(stride),
-            adapters.Apply(parsed, cache.Apply(parsed, new() { Threads = parsed.GetValue(threads) })), cancellation), CancellationToken.None));
+            adapters.Apply(parsed, cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) })), cancellation),
+            CancellationToken.None));
         return command;
     }
 

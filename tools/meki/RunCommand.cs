@@ -35,13 +35,14 @@ internal static class RunCommand
             Description = "Read the weights into memory instead of mapping their file, which must not be cut short while it is mapped.",
         };
         NumberOption<int> threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         Option<bool> stats = new("--stats") { Description = "Print more facts: load time, kernels, threads, bytes of weights, rows for each token." };
         CacheOptions cache = new();
         RowOptions rows = new();
         AdapterFlags adapters = new();
         Command command = new("run", "Continue a text.");
         prompt.AddTo(command);
-        Option[] options = [model, chat, stop, shift, keep, promptCache, copy, threads, stats];
+        Option[] options = [model, chat, stop, shift, keep, promptCache, copy, threads, memory, stats];
         sampling.AddTo(command);
         grammar.AddTo(command);
         Array.ForEach(options, command.Add);
@@ -53,8 +54,10 @@ internal static class RunCommand
             PromptCache? saved = parsed.GetValue(promptCache) is { } file ? new(file) : null;
             int[]? ids = prompt.Tokens(parsed);
             string text = ids is null ? await prompt.TextAsync(parsed, cancellation).ConfigureAwait(false) : "";
-            LoadOptions load = adapters.Apply(parsed,
-                cache.Apply(parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) }));
+            LoadOptions load = adapters.Apply(parsed, cache.Apply(parsed, new()
+            {
+                Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy), MaxMemory = memory.Bytes(parsed),
+            }));
             GenerationOptions options = sampling.Of(parsed) with
             {
                 Grammar = grammar.Of(parsed),

@@ -56,6 +56,7 @@ internal static class ServeCommand
         NumberOption<int> drain = new("--drain", [], "Seconds that requests in progress may go on after a signal to end.", 0, 1 << 20, 30);
         Option<bool> noPage = new("--no-page") { Description = "No page at /." };
         NumberOption<int> threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         Option<bool> copy = new("--no-mmap") { Description = "Read the weights into memory instead of mapping their file." };
         Option<string?> template = new("--chat-template") { Description = "A Jinja file in place of the model's own template.", HelpName = "FILE" };
         CacheOptions cache = new();
@@ -65,7 +66,7 @@ internal static class ServeCommand
         Array.ForEach<Option>(
             [
                 model, host, port, alias, template, key, keyFile, insecure, origins, body, prompt, tokens, requests, timeout, bodyTime, drain, noPage, copy,
-                threads,
+                threads, memory,
             ], command.Add);
         cache.AddTo(command);
         adapters.AddTo(command);
@@ -83,8 +84,10 @@ internal static class ServeCommand
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            LoadOptions load = adapters.Apply(parsed, cache.Apply(
-                parsed, new() { Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy) }));
+            LoadOptions load = adapters.Apply(parsed, cache.Apply(parsed, new()
+            {
+                Threads = parsed.GetValue(threads), Rows = rows.Of(parsed), CopyWeights = parsed.GetValue(copy), MaxMemory = memory.Bytes(parsed),
+            }));
             MeKiServerOptions options = new()
             {
                 ModelNames = parsed.GetValue(alias) ?? [],

@@ -37,7 +37,7 @@ internal sealed class GenerationEngine : IDisposable
     public GenerationEngine(LoadedModel model, long? limit)
     {
         _model = model;
-        _memory = new(model, limit ?? KvMemory.DefaultLimit(model));
+        _memory = new(model, limit ?? KvMemory.DefaultLimit(model.Kv, model.Config));
         _pass = new(model);
         _wholePages = model.Kv.Layers.Any(layer => layer.Window != int.MaxValue);
         Capacity = KvMemory.CapacityOf(model, _memory.Limit);

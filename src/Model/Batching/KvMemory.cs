@@ -39,9 +39,9 @@ internal sealed class KvMemory(LoadedModel model, long limit)
     /// <summary>
     /// The limit where nobody sets one: a quarter of what this process may use; of a small model less, the memory of sixteen whole contexts.
     /// </summary>
-    public static long DefaultLimit(LoadedModel model)
+    public static long DefaultLimit(CacheLayout kv, ModelConfig config)
     {
-        long sixteen = model.Kv.BytesOf(model.Config.ContextLength) * 16;
+        long sixteen = kv.BytesOf(config.ContextLength) * 16;
         return Math.Min(sixteen < 0 ? long.MaxValue : sixteen, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
     }
 

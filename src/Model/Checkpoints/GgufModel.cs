@@ -101,6 +101,22 @@ internal sealed class GgufModel : WeightSource
             key.Write(config, metadata);
     }
 
+    public override string FirstFile => Path;
+
+    public override long FileBytes =>
+        Files.Sum(file => file.Length) - Tensors.Where(tensor => Architecture.IsTable(tensor.Name)).Sum(tensor => tensor.ByteLength);
+
+    // What lies before the tensors is the tokenizer, but for a few numbers.
+    public override long TextBytes => Tensors.Where(tensor => tensor.File == Files[0]).Select(tensor => tensor.Offset).DefaultIfEmpty(0).Min();
+
+    public override (long InPlace, long Packed, long Read) BytesOf(TensorSpec spec, int layer)
+    {
+        TensorPlace place = spec.InGguf(Config, layer);
+        if (!_file.TryGetTensor(place.Name, out GgufTensor? tensor) || !GgmlTypeLayout.IsPanels(tensor.Type))
+            return base.BytesOf(spec, layer);
+        return (place.Part is { } part ? tensor.ByteLength / part.Period * part.Rows : tensor.ByteLength, 0, 0);
+    }
+
     public override PanelMatrix Panels(TensorSpec spec, int layer, ComputePool pool)
     {
         (int rows, int columns) = (spec.Rows(Config, layer), spec.Columns(Config, layer));

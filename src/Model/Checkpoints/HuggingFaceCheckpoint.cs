@@ -1,6 +1,7 @@
 using MeKi.Kernels;
 using MeKi.Model.Architectures;
 using MeKi.Model.Files;
+using MeKi.Model.Tokenization;
 using MeKi.Quant;
 using MeKi.Store;
 
@@ -52,6 +53,13 @@ internal sealed class HuggingFaceCheckpoint : WeightSource
             }
         });
     }
+
+    public override string FirstFile => _folder.Files[0].File.Path;
+
+    public override long FileBytes =>
+        _folder.Files.Sum(file => file.File.Length) - Tensors.Where(tensor => Architecture.IsTableOfCheckpoint(tensor.Name)).Sum(tensor => tensor.ByteLength);
+
+    public override long TextBytes => TokenizerFolder.PathIn(_folder.Path) is var path && File.Exists(path) ? new FileInfo(path).Length : 0;
 
     public override bool TryAddReference()
     {

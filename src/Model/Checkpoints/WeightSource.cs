@@ -65,6 +65,23 @@ internal abstract class WeightSource : IDisposable
         return packed;
     }
 
+    /// <summary>Bytes that <see cref="Panels"/> gives: in place, or packed; and those that it reads to pack them.</summary>
+    /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
+    public virtual (long InPlace, long Packed, long Read) BytesOf(TensorSpec spec, int layer)
+    {
+        WeightMatrix rows = Matrix(spec, layer);
+        return (0, PanelMatrix.FormatFor(rows).PanelsBytes(rows.Rows, rows.Columns), rows.ByteLength);
+    }
+
+    /// <summary>The file that weights lie in, or the first of several.</summary>
+    public abstract string FirstFile { get; }
+
+    /// <summary>Bytes of the files that <see cref="LoadOptions.CopyWeights"/> reads into memory.</summary>
+    public abstract long FileBytes { get; }
+
+    /// <summary>Bytes that the tokenizer is made of.</summary>
+    public abstract long TextBytes { get; }
+
     /// <summary>A tensor, decoded to float32, [length].</summary>
     /// <exception cref="ModelFileException">As for <see cref="Matrix"/>.</exception>
     public float[] Vector(TensorSpec spec, int layer)

@@ -115,10 +115,14 @@ internal sealed record TrainingFormLayer(WeightMatrix? Memory, ProjectionWeights
     /// memory.</param>
     public static TrainingFormLayer[]? Load(WeightSource source, ModelConfig config, ComputePool? pool)
     {
-        if (!config.HasMeKi || config.Architecture.Tensors.All(spec => spec.Role != Role.MixNorm) || !source.Has(Spec(config, Role.MixNorm), 0))
+        if (!IsIn(source, config))
             return null;
         return [.. Enumerable.Range(0, config.Layers).Select(layer => LoadLayer(source, config, layer, pool))];
     }
+
+    /// <summary>Whether the source has them.</summary>
+    public static bool IsIn(WeightSource source, ModelConfig config) =>
+        config.HasMeKi && config.Architecture.Tensors.Any(spec => spec.Role == Role.MixNorm) && source.Has(Spec(config, Role.MixNorm), 0);
 
     private static TrainingFormLayer LoadLayer(WeightSource source, ModelConfig config, int layer, ComputePool? pool)
     {

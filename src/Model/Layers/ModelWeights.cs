@@ -116,11 +116,14 @@ internal sealed class LayerWeights
     /// <summary>A vector, or a small matrix by its rows; null where the model has none.</summary>
     public float[]? Vector(Role role) => _vectors[(int)role];
 
+    /// <summary>The tensors that a layer has in memory, or with null no layer.</summary>
+    public static IEnumerable<TensorSpec> SpecsOf(ModelConfig config, int? layer) =>
+        config.Tensors.Where(spec => spec.PerLayer == layer is not null && spec is { OnlyInCheckpoints: false, IsTable: false } && !IsRotary(spec.Role)
+            && config.Uses(spec, layer ?? 0));
+
     public static LayerWeights Load(WeightSource source, ModelConfig config, int? layer, ComputePool pool)
     {
-        TensorSpec[] specs =
-            [.. config.Tensors.Where(spec => spec.PerLayer == layer is not null && spec is { OnlyInCheckpoints: false, IsTable: false } && !IsRotary(spec.Role)
-            && config.Uses(spec, layer ?? 0))];
+        TensorSpec[] specs = [.. SpecsOf(config, layer)];
         LayerWeights weights = new(layer ?? 0, specs);
         foreach (TensorSpec spec in specs.Where(spec => spec.IsVector))
             weights._vectors[(int)spec.Role] = source.Vector(spec, weights.Index);

@@ -23,14 +23,15 @@ internal static class AdapterClusterCommand
             starts = new("--starts", [], "Starts: K-means over the products, then random ones.", 1, 1 << 10, 4),
             seed = new("--seed", ["-s"], "Chooses the random starts.", int.MinValue, int.MaxValue, 0),
             tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         Command command = new("cluster", "Cluster tasks by a few examples of each (D2C), and merge each cluster's adapters.")
         {
-            adapters, model, clusters, rank, starts, seed, examples, tokens, output, type, threads,
+            adapters, model, clusters, rank, starts, seed, examples, tokens, output, type, threads, memory,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             string path = parsed.GetValue(model) ?? DemoModel.Find(), folder = parsed.GetRequiredValue(output);
-            using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads) });
+            using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) });
             using TaskAdapters opened = TaskAdapters.Open(parsed.GetRequiredValue(adapters), loaded.Config);
             int count = clusters.Of(parsed);
             if (count > opened.Adapters.Count)

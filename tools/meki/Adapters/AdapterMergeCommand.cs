@@ -34,9 +34,10 @@ internal static class AdapterMergeCommand
         NumberOption<double> density = new("--density", [], "ties: the share of values that stay.", 1e-6, 1, 0.2);
         NumberOption<double> storage = new("--storage", [], "hydraopt: the share of the adapters' values that may be stored.", 0.01, 1, 0.52);
         NumberOption<int> tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         Command command = new("merge", "Merge adapters: average, TIES, or HydraOpt, where they share factors.")
         {
-            adapters, model, method, weights, rank, density, storage, examples, tokens, output, type, threads,
+            adapters, model, method, weights, rank, density, storage, examples, tokens, output, type, threads, memory,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -50,7 +51,7 @@ internal static class AdapterMergeCommand
             {
                 if (!to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
                     throw new ArgumentException("Adapters that share factors are one .gguf file: end the output's name so.");
-                using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads) });
+                using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) });
                 HydraOpt hydra = new(loaded, opened.Tasks(loaded, parsed.GetRequiredValue(examples), tokens.Of(parsed)));
                 hydra.Prepare(progress, cancellation);
                 HydraResult result = hydra.Share(storage.Of(parsed), progress, cancellation);

@@ -27,14 +27,15 @@ internal static class AdapterReportCommand
             seed = new("--seed", ["-s"], "Chooses random numbers.", int.MinValue, int.MaxValue, 0),
             limit = new("--limit", [], "Judge by the first so many texts of each task.", 1, int.MaxValue),
             tokens = TaskAdapters.Tokens(), threads = Numbers.Threads();
+        NumberOption<double> memory = Numbers.MaxMemory();
         Command command = new("report", "Print what merging adapters saves and costs, over the whole dial.")
         {
-            adapters, model, storages, clusters, starts, seed, examples, tests, limit, tokens, plot, threads,
+            adapters, model, storages, clusters, starts, seed, examples, tests, limit, tokens, plot, threads, memory,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             string path = parsed.GetValue(model) ?? DemoModel.Find();
-            using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads) });
+            using MeKiModel loaded = ModelLoading.Load(path, new() { Threads = parsed.GetValue(threads), MaxMemory = memory.Bytes(parsed) });
             using TaskAdapters opened = TaskAdapters.Open(parsed.GetRequiredValue(adapters), loaded.Config);
             List<MergeTask> tasks = opened.Tasks(loaded, parsed.GetRequiredValue(examples), tokens.Of(parsed));
             List<IReadOnlyList<MergeText>> judged = [.. Enumerable.Range(0, tasks.Count).Select(i => (IReadOnlyList<MergeText>)
