@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace MeKi.Fuzz;
+
+/// <summary>Memory of this process.</summary>
+internal static class Memory
+{
+    private static readonly SafeFileHandle? s_statm = File.Exists("/proc/self/statm") ? File.OpenHandle("/proc/self/statm") : null;
+
+    /// <summary>Bytes that are resident; 0 where the system does not tell.</summary>
+    public static long Resident()
+    {
+        if (s_statm is null)
+            return 0;
+        Span<byte> text = stackalloc byte[128];
+        int length = RandomAccess.Read(s_statm, text, 0);
+        string[] numbers = Encoding.ASCII.GetString(text[..length]).Split(' ');
+        return long.Parse(numbers[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+    }
+
+    /// <summary>The most bytes that something holds while it runs: managed and native, looked at every millisecond.</summary>
+    public static long Peak(Action action)
+    {
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        long managed = GC.GetTotalMemory(false), resident = Resident(), peak = 0;
+        bool ended = false;
+        Thread sampler = new(() =>
+        {
+            for (int round = 0; !Volatile.Read(ref ended); round++)
+            {
+                // What nobody holds any more does not count; to know, it must be collected.
+                if (Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident) is var now && now > peak + (8 << 20))
+                {
+                    GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                    peak = Math.Max(peak, Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident - (8 << 20)));
+                }
+                Thread.Sleep(1);
+            }
+        });
+        sampler.Start();
+        action();
+        Volatile.Write(ref ended, true);
+        sampler.Join();
+        return peak;
+    }
+}
