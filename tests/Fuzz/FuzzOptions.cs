@@ -42,7 +42,8 @@ internal sealed record FuzzOptions
             {
                 "--seconds" => options with { Seconds = double.Parse(Value(), CultureInfo.InvariantCulture) },
                 "--inputs" => options with { Inputs = long.Parse(Value(), CultureInfo.InvariantCulture) },
-                "--seed" => options with { Seed = Value() is var seed && seed == "fresh" ? Random.Shared.Next() : int.Parse(seed, CultureInfo.InvariantCulture) },
+                "--seed" => options with { Seed = Value() is var seed && seed == "fresh" ? Random.Shared.Next() : int.Parse(seed,
+                CultureInfo.InvariantCulture) },
                 "--reader" => options with { Readers = [.. options.Readers, Value()] },
                 "--failures" => options with { Failures = Value() },
                 "--statistics" => options with { Statistics = Value() },

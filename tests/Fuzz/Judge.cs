@@ -44,14 +44,16 @@ internal static class Judge
         }
         catch (Exception failure) when (reader.IsTyped(failure))
         {
-            string? fault = failure.Message.Any(static letter => char.IsControl(letter) || letter is '\u202e' or '\u2028' or '\u2029') ? "a message is more than a line"
+            string? fault = failure.Message.Any(static letter => char.IsControl(letter) || letter is '\u202e' or '\u2028' or '\u2029') ?
+                "a message is more than a line"
                 : failure.Message.Length > 1_600 ? "a message is too long" : null;
             return ($"{failure.GetType().Name}: {Shape(failure.Message)}", false, fault is null ? null : $"{fault}: {failure}");
         }
         catch (Exception failure)
         {
             string where = failure.StackTrace?.Split('\n').Select(static line => line.Trim())
-                .FirstOrDefault(static line => line.StartsWith("at MeKi.", StringComparison.Ordinal) && !line.StartsWith("at MeKi.Fuzz", StringComparison.Ordinal)) ?? "";
+                .FirstOrDefault(static line => line.StartsWith("at MeKi.", StringComparison.Ordinal) && !line.StartsWith("at MeKi.Fuzz",
+                    StringComparison.Ordinal)) ?? "";
             string signature = $"{failure.GetType().Name}: {(failure is CorruptionException ? Shape(failure.Message) : "")} {where.Split('(')[0]}";
             return (signature, false, failure.ToString());
         }

@@ -17,7 +17,8 @@ internal sealed class Tally
         foreach (string[] line in File.ReadLines(path).Skip(1).Select(line => line.Split('\t')).Where(line => line.Length == 8 && line[0] != "all"))
         {
             long Number(int at) => long.Parse(line[at], CultureInfo.InvariantCulture);
-            _lines[line[0]] = new() { Inputs = Number(1), Accepted = Number(2), Kinds = Number(3), Seconds = Number(4), MostMilliseconds = Number(5), MostMegabytes =
+            _lines[line[0]] = new() { Inputs = Number(1), Accepted = Number(2), Kinds = Number(3), Seconds = Number(4), MostMilliseconds = Number(5),
+                MostMegabytes =
                 Number(6), Faults = Number(7) };
         }
     }

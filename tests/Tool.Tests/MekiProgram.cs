@@ -67,8 +67,15 @@ internal static partial class MekiProgram
     }
 
     /// <summary>Runs the program, has it wait at the first line on standard error that begins so, and sends it SIGINT there.</summary>
-    public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) =>
-        RunAsync(Start(Host, [Path.Combine(AppContext.BaseDirectory, "MeKi.Tool.Tests.dll"), lineBegin, .. arguments]), lineBegin);
+    public static Task<ProgramResult> RunAndInterrupt(string lineBegin, params string[] arguments) => RunAndSignal(Interrupt, lineBegin, arguments);
+
+    /// <summary>Likewise with another signal.</summary>
+    public static Task<ProgramResult> RunAndSignal(int signal, string lineBegin, params string[] arguments) =>
+        RunAsync(Start(Host, [Path.Combine(AppContext.BaseDirectory, "MeKi.Tool.Tests.dll"), lineBegin, .. arguments]), lineBegin, signal: signal);
+
+    /// <summary>Runs the program as a shell does that was told something before: <c>ulimit -f 8</c>.</summary>
+    public static Task<ProgramResult> RunBehind(string command, params string[] arguments) =>
+        RunAsync(Start("/bin/sh", ["-c", $"{command}; exec \"$@\"", "sh", Host, Program, .. arguments]), null);
 
     /// <summary>
     /// Runs the program until it has written so many characters to standard output, does something to it and gives what came of it. The program must not end
@@ -173,7 +180,7 @@ internal static partial class MekiProgram
         WorkingDirectory = SharedMaterial.Repository,
     };
 
-    private static async Task<ProgramResult> RunAsync(ProcessStartInfo start, string? interruptAt, string input = "")
+    private static async Task<ProgramResult> RunAsync(ProcessStartInfo start, string? interruptAt, string input = "", int signal = Interrupt)
     {
         using Process process = Process.Start(start)!;
         using CancellationTokenSource patience = new(Patience);
@@ -189,7 +196,7 @@ internal static partial class MekiProgram
                 if (interruptAt is not null && line.StartsWith(interruptAt, StringComparison.Ordinal))
                 {
                     interruptAt = null;
-                    Signal(process, Interrupt);
+                    Signal(process, signal);
                 }
             }
             await process.WaitForExitAsync(patience.Token);

@@ -10,6 +10,9 @@ internal sealed class TerminationSignals : IDisposable
 {
     private const long PatienceMilliseconds = 1_000;
 
+    // SIGXFSZ of every Unix.
+    private const int FileSizeLimit = 25;
+
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     private static Action? s_interrupt;
@@ -20,7 +23,12 @@ internal sealed class TerminationSignals : IDisposable
     private int _exitCode;
     private long _first;
 
-    public TerminationSignals() => _registrations = [Register(PosixSignal.SIGHUP, 1), Register(PosixSignal.SIGINT, 2), Register(PosixSignal.SIGTERM, 15)];
+    public TerminationSignals() => _registrations =
+    [
+        Register(PosixSignal.SIGHUP, 1), Register(PosixSignal.SIGINT, 2), Register(PosixSignal.SIGTERM, 15),
+        // A file that outgrows its limit is an error of the write, which says so and leaves nothing; the signal would end the process in the midst of it.
+        .. OperatingSystem.IsWindows() ? [] : new[] { PosixSignalRegistration.Create((PosixSignal)FileSizeLimit, static context => context.Cancel = true) },
+    ];
 
     /// <summary>Cancelled at the first signal.</summary>
     public CancellationToken Token => _cancellation.Token;

@@ -13,8 +13,13 @@ internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
 {
     private const int PieceAlignment = 64;
 
+    private static long s_live;
+
     private readonly Lock _lock = new();
     private Chunk? _current;
+
+    /// <summary>Bytes of all chunks that have not gone back to the operating system.</summary>
+    public static long LiveBytes => Volatile.Read(ref s_live);
 
     /// <summary>Cuts a piece of zeros.</summary>
     /// <param name="bytes">Its bytes.</param>
@@ -51,6 +56,7 @@ internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
             _bytes = bytes;
             int alignment = hugePages ? HugePages.Alignment : PieceAlignment;
             _allocation = NativeMemory.AllocZeroed(checked((nuint)(bytes + alignment)));
+            Interlocked.Add(ref s_live, bytes);
             _first = (byte*)_allocation + (-(nint)_allocation & (alignment - 1));
             if (hugePages)
                 HugePages.Advise(_first, bytes);
@@ -77,6 +83,7 @@ internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
                 if (--_pieces > 0)
                     return;
                 NativeMemory.Free(_allocation);
+                Interlocked.Add(ref s_live, -_bytes);
                 _allocation = null;
             }
         }

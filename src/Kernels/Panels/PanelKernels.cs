@@ -22,7 +22,7 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// <param name="floats">The activations, [columns], for formats of floats.</param>
     /// <param name="y">Receives [8 · count].</param>
     public void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
-        Of(weight).MultiplyVector(weight, first, count, x, floats, y);
+        Of(weight, first, count).MultiplyVector(weight, first, count, x, floats, y);
 
     /// <summary>
     /// Whether <see cref="MultiplyTiles"/> wants magnitudes and signs apart for this matrix (<see cref="QuantizedActivations.SignMagnitudes"/>).
@@ -40,7 +40,7 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// <param name="sums">Room for [<see cref="PaddedTokens"/> × <see cref="TileOutput.Width"/>].</param>
     /// <param name="output">Receives the results.</param>
     public void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
-        Of(weight).MultiplyTiles(weight, panel, tokens, floats, sums, output);
+        Of(weight, panel, tokens).MultiplyTiles(weight, panel, tokens, floats, sums, output);
 
     /// <summary>Panels that <see cref="MultiplyTilesOfCodes"/> takes at once.</summary>
     public const int CodeTilePanels = MostTilePanels / 2;
@@ -49,7 +49,7 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// As <see cref="MultiplyTiles"/>, but by codes that nobody separated into magnitudes and signs: for a matrix of few rows, which is not worth it.
     /// </summary>
     public void MultiplyTilesOfCodes(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
-        Of(weight).MultiplyTilesOfCodes(weight, panel, tokens, floats, sums, output);
+        Of(weight, panel, tokens).MultiplyTilesOfCodes(weight, panel, tokens, floats, sums, output);
 
     /// <summary>Asks for a few panels that will be read soon: they are too short for the machine to see where they lead.</summary>
     public void Prefetch(PanelMatrix weight, int first, int count) => Of(weight).Prefetch(weight, first, count);
@@ -60,7 +60,8 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// <param name="count">Panels.</param>
     /// <param name="u">[columns].</param>
     /// <param name="y">[8 · count].</param>
-    public void AddVector(PanelMatrix weight, int first, int count, float* u, float* y) => Of(weight).AddVector(weight, first, count, u, y);
+    public void AddVector(PanelMatrix weight, int first, int count, float* u, float* y) =>
+        Of(weight, first, count).AddVector(weight, first, count, u, y);
 
     /// <summary>Likewise for two neighbouring panels and several tokens; the same bits.</summary>
     /// <param name="weight">The matrix.</param>
@@ -71,10 +72,25 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// <param name="y">[tokens × 16].</param>
     /// <param name="strideY">Distance of its rows.</param>
     public void AddTiles(PanelMatrix weight, int panel, int tokens, float* u, int strideU, float* y, int strideY) =>
-        Of(weight).AddTiles(weight, panel, tokens, u, strideU, y, strideY);
+        Of(weight, panel, 1).AddTiles(weight, panel, tokens, u, strideU, y, strideY);
 
     /// <summary>Tokens of a tile of <see cref="AddTiles"/>.</summary>
     public const int AddedTokens = 6;
+
+    // The one check of what a call reads: of addresses nothing can be checked, whoever gives them has reserved what the parameters say.
+    private PanelProducts Of(PanelMatrix weight, int first, int count)
+    {
+        if ((uint)first > (uint)weight.Panels || (uint)count > (uint)(weight.Panels - first))
+            throw new ArgumentOutOfRangeException(nameof(first), first, $"{count} panels from there on are not among the {weight.Panels}.");
+        return Of(weight);
+    }
+
+    private PanelProducts Of(PanelMatrix weight, int panel, QuantizedActivations tokens)
+    {
+        if (weight.TakesCodes && tokens.Columns != weight.Columns)
+            throw new ArgumentException($"Tokens of {tokens.Columns} columns do not fit a matrix of {weight.Columns}.", nameof(tokens));
+        return Of(weight, panel, 1);
+    }
 
     private PanelProducts Of(PanelMatrix weight) => _products[(int)weight.Format.Block.Type] ??= make(weight.Format.Block.Type);
 }

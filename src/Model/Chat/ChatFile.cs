@@ -35,7 +35,8 @@ internal sealed partial class ChatFile : JsonSerializerContext
                 throw new ModelFileException(path, "tokens", "an id is outside the model's vocabulary", "Go on with the model it was saved with");
             return ([.. messages.Select(ChatJson.Read)], new(json["text"]?.GetValue<string>() ?? "", tokens));
         }
-        catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException or NullReferenceException)
+        catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException
+            or NullReferenceException or ArgumentException)
         {
             throw new ModelFileException(path, "", $"is no conversation: {failure.Message.TrimEnd('.')}", Remedy, failure);
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using MeKi.Model.Files;
 
 namespace MeKi.Model.Evaluation;
 
@@ -40,7 +41,7 @@ internal static class TaskFile
             throw Wrong($"the line has {line.Length} bytes where at most {MaxLineBytes} are read", null);
         try
         {
-            CheckNames(line.Span);
+            JsonText.CheckNames(line.Span, onlyEscaped: true);
             JsonDocument document = JsonDocument.Parse(line);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw Wrong("the line is not a JSON object", null);
         }
@@ -54,15 +55,5 @@ internal static class TaskFile
         }
 
         EvaluationException Wrong(string problem, Exception? cause) => new(path, $"line {number}", problem, "Give one JSON object a line", cause);
-    }
-
-    /// <summary>Fails where an escaped name is no text. A search among names would, too, but only if it came to that name.</summary>
-    private static void CheckNames(ReadOnlySpan<byte> line)
-    {
-        for (Utf8JsonReader tokens = new(line); tokens.Read();)
-        {
-            if (tokens is { TokenType: JsonTokenType.PropertyName, ValueIsEscaped: true })
-                _ = tokens.GetString();
-        }
     }
 }

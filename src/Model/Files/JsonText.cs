@@ -43,4 +43,17 @@ internal static class JsonText
             throw new ModelFileException(file, "", problem, exception.Remedy, exception);
         }
     }
+
+    /// <summary>Fails where a name is no valid Unicode. A search among names would, too, but only if it came to that name.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="onlyEscaped">Whether others may be anything: nothing that is searched for is like them.</param>
+    /// <exception cref="InvalidOperationException">A name is not.</exception>
+    public static void CheckNames(ReadOnlySpan<byte> json, bool onlyEscaped)
+    {
+        for (Utf8JsonReader tokens = new(json, new JsonReaderOptions { MaxDepth = int.MaxValue }); tokens.Read();)
+        {
+            if (tokens.TokenType == JsonTokenType.PropertyName && (tokens.ValueIsEscaped || !(onlyEscaped || Ascii.IsValid(tokens.ValueSpan))))
+                _ = tokens.GetString();
+        }
+    }
 }

@@ -90,7 +90,14 @@ internal sealed class PendingFile : IDisposable
         {
             // What was buffered did not fit either; the failure that brought us here is the one to report.
         }
-        File.Delete(_temporary);
+        try
+        {
+            File.Delete(_temporary);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Nor can it be deleted where the device has failed or became read-only.
+        }
     }
 
     /// <summary>Turns a failure to write into the project's exception.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using System.Text.Json.Nodes;
 using MeKi.Model.Templates.Builtins;
 using MeKi.Model.Templates.Syntax;
 using MeKi.Model.Templates.Tree;
@@ -120,8 +119,8 @@ public sealed class ChatTemplate
         {
             foreach ((string name, string token) in SpecialTokens)
                 variables[name] = TextValue.Of(token);
-            foreach ((string name, JsonNode? value) in input.Variables ?? [])
-                variables[name] = JsonValues.Of(value, run);
+            foreach ((string name, Value value) in JsonValues.Members(input.Variables, run))
+                variables[name] = value;
             variables["messages"] = JsonValues.Of(input.Messages, run);
             variables["tools"] = JsonValues.Of(input.Tools, run);
             variables["documents"] = JsonValues.Of(input.Documents, run);

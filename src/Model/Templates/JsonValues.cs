@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -24,7 +25,7 @@ internal static class JsonValues
             case JsonArray array:
                 return ListValue.Of(array.Select(element => Of(element, run)));
             case JsonObject members:
-                return Of(members, run);
+                return Dictionary(Members(members, run), run);
             case JsonValue value when value.TryGetValue(out JsonElement element):
                 return Of(element, run);
             case JsonValue value when value.TryGetValue(out string? text):
@@ -32,35 +33,48 @@ internal static class JsonValues
             case JsonValue value when value.TryGetValue(out bool truth):
                 return BoolValue.Of(truth);
             default:
-                return Reread(node, run);
+                return Reread(node, element => Of(element, run));
         }
     }
 
-    private static Value Of(JsonObject members, Run run)
+    /// <summary>An object's members, one name as often as it is there; none where there is no object.</summary>
+    public static KeyValuePair<string, Value>[] Members(JsonObject? members, Run run)
     {
         KeyValuePair<string, JsonNode?>[] all;
         try
         {
-            all = [.. members];
+            all = [.. members ?? []];
         }
-        catch (ArgumentException)
+        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException)
         {
-            // Two members have one name: nodes cannot be that, their text can.
-            return Reread(members, run);
+            // Two members have one name, or a name is no valid Unicode: nodes cannot be that, their text can.
+            return Reread(members!, element => Members(element, run));
         }
-        return DictValue.Of(run, all.Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Key), Of(member.Value, run))));
+        return [.. all.Select(member => KeyValuePair.Create(member.Key, Of(member.Value, run)))];
     }
 
-    private static Value Reread(JsonNode node, Run run)
+    private static KeyValuePair<string, Value>[] Members(JsonElement members, Run run) =>
+        [.. members.EnumerateObject().Select(member => KeyValuePair.Create(Name(member), Of(member.Value, run)))];
+
+    private static DictValue Dictionary(KeyValuePair<string, Value>[] members, Run run) =>
+        DictValue.Of(run, members.Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Key), member.Value)));
+
+    private static T Reread<T>(JsonNode node, Func<JsonElement, T> read)
     {
-        using JsonDocument document = JsonDocument.Parse(node.ToJsonString());
-        return Of(document.RootElement, run);
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(node.ToJsonString());
+            return read(document.RootElement);
+        }
+        catch (Exception failure) when (failure is InvalidOperationException or ArgumentException or JsonException)
+        {
+            throw new TemplateFault("the conversation has a text that is not valid Unicode, or is nested too deep");
+        }
     }
 
     private static Value Of(JsonElement element, Run run) => element.ValueKind switch
     {
-        JsonValueKind.Object => DictValue.Of(run, element.EnumerateObject()
-            .Select(member => KeyValuePair.Create<Value, Value>(TextValue.Of(member.Name), Of(member.Value, run)))),
+        JsonValueKind.Object => Dictionary(Members(element, run), run),
         JsonValueKind.Array => ListValue.Of(element.EnumerateArray().Select(each => Of(each, run))),
         JsonValueKind.True => BoolValue.True,
         JsonValueKind.False => BoolValue.False,
@@ -85,13 +99,26 @@ internal static class JsonValues
         }
         catch (InvalidOperationException)
         {
-            return Unescape(element.GetRawText().AsSpan()[1..^1]);
+            return Unescape(JsonMarshal.GetRawUtf8Value(element)[1..^1]);
+        }
+    }
+
+    private static string Name(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return Unescape(JsonMarshal.GetRawUtf8PropertyName(member));
         }
     }
 
     // Text that is no valid Unicode: the base library refuses it.
-    private static string Unescape(ReadOnlySpan<char> raw)
+    private static string Unescape(ReadOnlySpan<byte> utf8)
     {
+        string raw = Encoding.UTF8.GetString(utf8);
         StringBuilder text = new(raw.Length);
         for (int i = 0; i < raw.Length; i++)
         {
@@ -108,7 +135,7 @@ internal static class JsonValues
                 'n' => '\n',
                 'r' => '\r',
                 't' => '\t',
-                'u' => (char)ushort.Parse(raw.Slice(i + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                'u' => (char)ushort.Parse(raw.AsSpan(i + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
                 char other => other,
             });
             i += raw[i] == 'u' ? 4 : 0;

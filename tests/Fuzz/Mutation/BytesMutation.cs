@@ -12,7 +12,7 @@ internal static class BytesMutation
     /// <param name="random">Chooses.</param>
     public static byte[] Mutate(byte[] bytes, byte[] other, Random random)
     {
-        for (int round = random.Next(1, 4); round > 0; round--)
+        for (int round = Interesting.Rounds(random); round > 0; round--)
             bytes = Once(bytes, other, random);
         return bytes;
     }

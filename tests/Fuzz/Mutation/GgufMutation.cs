@@ -13,7 +13,7 @@ internal static class GgufMutation
         if (random.Next(8) == 0 || Image.Read(bytes) is not { } image)
             return BytesMutation.Mutate(bytes, other, random);
         Image? foreign = random.Next(3) == 0 ? Image.Read(other) : null;
-        for (int round = random.Next(1, 5); round > 0; round--)
+        for (int round = Interesting.Rounds(random); round > 0; round--)
         {
             if (random.Next(5) < 3 && image.Keys.Count > 0)
                 ChangeKey(image, foreign, random);
@@ -140,7 +140,8 @@ internal static class GgufMutation
                 image.Tensors[at] = tensor with { Type = (uint)(random.Next(6) == 0 ? Interesting.Integer(random) : random.Next(42)) };
                 break;
             case 5:
-                image.Tensors[at] = tensor with { Offset = random.Next(2) == 0 ? Interesting.Integer(random) : image.Tensors[random.Next(image.Tensors.Count)].Offset };
+                image.Tensors[at] = tensor with { Offset = random.Next(2) == 0 ?
+                    Interesting.Integer(random) : image.Tensors[random.Next(image.Tensors.Count)].Offset };
                 break;
             case 6:
                 image.Tensors[at] = tensor with { Dimensions = [.. Enumerable.Range(0, random.Next(6)).Select(_ => Interesting.Integer(random))] };
@@ -184,7 +185,8 @@ internal static class GgufMutation
                 // Numbers that are none, and extreme scales.
                 image.Data = (byte[])image.Data.Clone();
                 for (int count = random.Next(1, 200); count > 0 && image.Data.Length >= 8; count--)
-                    BitConverter.GetBytes((float)Interesting.Real(random)).CopyTo(image.Data, random.Next(image.Data.Length - 4) & ~(random.Next(2) == 0 ? 3 : 1));
+                    BitConverter.GetBytes((float)Interesting.Real(random)).CopyTo(image.Data, random.Next(image.Data.Length - 4) & ~(random.Next(2) == 0 ?
+                        3 : 1));
                 break;
         }
     }

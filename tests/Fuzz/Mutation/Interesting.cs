@@ -19,8 +19,10 @@ internal static class Interesting
 
     private static readonly string[] s_texts =
     [
-        "", " ", "\0", "a", "\n", "\t", "'", "\"", "\\", "/", "..", "../../../../etc/passwd", "/etc/passwd", "/dev/zero", "/proc/self/mem", "con", "\u001b[2J\u001b]0;x\a",
-        "\u202e", "\u200b", "\ufeff", "\ufffd", "\ud83d\ude42", "\U00010ffff", "é", "İ", "ß", "ﬃ", "\u0301", "%s%n", "{0}", "${x}", "{{", "}}", "{%", "%}", "{#",
+        "", " ", "\0", "a", "\n", "\t", "'", "\"", "\\", "/", "..", "../../../../etc/passwd", "/etc/passwd", "/dev/zero", "/proc/self/mem", "con",
+        "\u001b[2J\u001b]0;x\a",
+        "\u202e", "\u200b", "\ufeff", "\ufffd", "\ud83d\ude42", "\U00010ffff", "é", "İ", "ß", "ﬃ", "\u0301", "%s%n", "{0}", "${x}", "{{", "}}", "{%", "%}",
+        "{#",
         "<|im_end|>", "<s>", "</s>", "<unk>", "<0x00>", "▁", "Ġ", "true", "null", "NaN", "1e999", "-1", "0x10", "18446744073709551616",
     ];
 
@@ -39,6 +41,9 @@ internal static class Interesting
         1 => string.Concat(Enumerable.Range(0, random.Next(1, 20)).Select(_ => Pick(random, s_texts))),
         _ => Pick(random, s_texts),
     };
+
+    /// <summary>How many changes an input gets: mostly one, so that readers come far with it.</summary>
+    public static int Rounds(Random random) => random.Next(3) switch { 0 => random.Next(2, 6), _ => 1 };
 
     public static T Pick<T>(Random random, IReadOnlyList<T> of) => of[random.Next(of.Count)];
 }

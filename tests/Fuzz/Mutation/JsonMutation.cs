@@ -12,7 +12,8 @@ namespace MeKi.Fuzz.Mutation;
 internal sealed class JsonMutation(params string[] names)
 {
     private static readonly string[] s_numbers =
-        ["0", "-0", "1", "-1", "0.5", "1e3", "1.0", "5.0", "1e999", "-1e999", "1e-999", "2147483647", "2147483648", "-2147483649", "4294967296", "9007199254740993",
+        ["0", "-0", "1", "-1", "0.5", "1e3", "1.0", "5.0", "1e999", "-1e999", "1e-999", "2147483647", "2147483648", "-2147483649", "4294967296",
+            "9007199254740993",
             "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e18", "3.4028236e38", "0.30000000000000004"];
 
     private static readonly string[] s_strings =
@@ -23,7 +24,7 @@ internal sealed class JsonMutation(params string[] names)
         if (random.Next(24) == 0 || Node.Parse(bytes) is not { } root)
             return BytesMutation.Mutate(bytes, other, random);
         Node? foreign = random.Next(3) == 0 ? Node.Parse(other) : null;
-        for (int round = random.Next(1, 5); round > 0; round--)
+        for (int round = Interesting.Rounds(random); round > 0; round--)
             Once(root, foreign, random);
         StringBuilder text = new();
         root.Write(text);
@@ -152,7 +153,8 @@ internal sealed class JsonMutation(params string[] names)
             }
             text.Append(Members is null ? '[' : '{');
             bool first = true;
-            foreach ((string? name, Node value) in Members?.Select(member => ((string?)member.Name, member.Value)) ?? Items!.Select(item => ((string?)null, item)))
+            foreach ((string? name, Node value) in Members?.Select(member => ((string?)member.Name, member.Value)) ?? Items!.Select(item => ((string?)null,
+                item)))
             {
                 text.Append(first ? "" : ",").Append(name is null ? "" : name + ":");
                 value.Write(text);

@@ -10,7 +10,7 @@ internal static class ProtobufMutation
         if (random.Next(6) == 0)
             return BytesMutation.Mutate(bytes, other, random);
         List<byte[]> fields = Cut(bytes), others = Cut(other);
-        for (int round = random.Next(1, 5); round > 0; round--)
+        for (int round = Interesting.Rounds(random); round > 0; round--)
             Once(fields, others, random);
         return [.. fields.SelectMany(field => field)];
     }
@@ -63,7 +63,8 @@ internal static class ProtobufMutation
         for (int at = 0; at < bytes.Length && fields.Count < MostFields;)
         {
             int start = at;
-            ulong? tag = Read(bytes, ref at), length = (tag & 7) switch { 0 => Read(bytes, ref at) is null ? null : 0, 1 => 8, 2 => Read(bytes, ref at), 5 => 4, _ => null };
+            ulong? tag = Read(bytes, ref at), length = (tag & 7) switch { 0 => Read(bytes, ref at) is null ? null : 0, 1 => 8, 2 => Read(bytes, ref at),
+                5 => 4, _ => null };
             at = length is null || length > (ulong)(bytes.Length - at) ? bytes.Length : at + (int)length;
             fields.Add(bytes[start..at]);
         }

@@ -15,7 +15,7 @@ internal sealed class TextMutation(string[] words, (string Open, string Close)[]
         if (random.Next(24) == 0)
             return BytesMutation.Mutate(bytes, other, random);
         List<string> tokens = Cut(Encoding.UTF8.GetString(bytes)), others = Cut(Encoding.UTF8.GetString(other));
-        for (int round = random.Next(1, 6); round > 0; round--)
+        for (int round = Interesting.Rounds(random); round > 0; round--)
             Once(tokens, others, random);
         if (tokens.Count > MostTokens)
             tokens.RemoveRange(MostTokens, tokens.Count - MostTokens);

@@ -68,7 +68,8 @@ internal sealed class GgufAdapterReader : AdapterReader
 internal sealed class PeftReader(bool isConfig) : AdapterReader
 {
     private static readonly JsonMutation s_json = new("r", "lora_alpha", "target_modules", "layers_to_transform", "rank_pattern", "alpha_pattern", "use_rslora",
-        "use_dora", "bias", "peft_type", "modules_to_save", "fan_in_fan_out", "base_model_name_or_path", "layers_pattern", "inference_mode", "init_lora_weights",
+        "use_dora", "bias", "peft_type", "modules_to_save", "fan_in_fan_out", "base_model_name_or_path", "layers_pattern", "inference_mode",
+        "init_lora_weights",
         "trainable_token_indices", "exclude_modules", "megatron_config", "loftq_config");
 
     public override string Name => isConfig ? "adapter-config" : "adapter-safetensors";
@@ -94,7 +95,8 @@ internal sealed class PeftReader(bool isConfig) : AdapterReader
         }
         if (isConfig)
         {
-            yield return """{"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":"all-linear","bias":"none","rank_pattern":{"^model.layers.0.*":2},"alpha_pattern":{"q_proj":3},"use_rslora":true}"""u8.ToArray();
+            foreach (byte[] sound in SeedFiles.Of(Name))
+                yield return sound;
         }
     }
 

@@ -14,9 +14,10 @@ internal abstract class CheckpointReader(string file) : Reader
 {
     private readonly TemporaryFolder _folder = new();
 
-    protected static TinyCheckpoint Checkpoint { get; } = new() { Vocabulary = 264, Hidden = 32, FeedForward = 48, HeadDimension = 8, Memory = 16, Context = 64 };
+    protected static TinyCheckpoint Checkpoint { get; } = new() { Vocabulary = 264, Hidden = 32, FeedForward = 48, HeadDimension = 8, Memory = 16,
+        Context = 64 };
 
-    public override int Turn => 100;
+    public override int Turn => 10;
 
     public override void Read(byte[] input, Random random)
     {
@@ -24,7 +25,7 @@ internal abstract class CheckpointReader(string file) : Reader
         if (!Directory.Exists(folder))
             Prepare(folder);
         _folder.Add($"c/{file}", input);
-        if (random.Next(12) == 0)
+        if (random.Next(150) == 0)
         {
             Convert(folder);
             return;
@@ -130,19 +131,7 @@ internal sealed class ConfigReader() : CheckpointReader("config.json")
         byte[] own = File.ReadAllBytes(Path.Combine(Checkpoint.Write(folder["c"]), "config.json"));
         yield return own;
         yield return own;
-        foreach (string more in new[]
-        {
-            """{"rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32,"beta_fast":32,"beta_slow":1}}""",
-            """{"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":32}}""",
-            """{"rope_parameters":{"rope_type":"longrope","short_factor":[1,1,1,1],"long_factor":[2,2,2,2],"rope_theta":10000.0}}""",
-            """{"sliding_window":8,"use_sliding_window":true,"layer_types":["sliding_attention","full_attention"],"max_window_layers":1}""",
-            """{"model_type":"llama","attention_bias":true,"eos_token_id":[1,2]}""",
-            """{"model_type":"smollm3","no_rope_layers":[1,0]}""",
-            """{"model_type":"granite","embedding_multiplier":12,"logits_scaling":8,"residual_multiplier":0.2,"attention_multiplier":0.1}""",
-            """{"model_type":"gemma3_text","query_pre_attn_scalar":8,"sliding_window":4,"layer_types":["sliding_attention","full_attention"]}""",
-            """{"model_type":"gemma3n_text","laurel_rank":4,"altup_num_inputs":4,"num_kv_shared_layers":0,"hidden_size_per_layer_input":16,"activation_sparsity_pattern":[0.9,0]}""",
-            """{"model_type":"gemma4","text_config":{"model_type":"gemma4_text","hidden_size":32,"num_kv_shared_layers":0,"hidden_size_per_layer_input":16}}""",
-        })
+        foreach (byte[] more in SeedFiles.Of(Name))
         {
             JsonObject config = JsonNode.Parse(own)!.AsObject();
             foreach ((string name, JsonNode? value) in JsonNode.Parse(more)!.AsObject())
@@ -154,8 +143,7 @@ internal sealed class ConfigReader() : CheckpointReader("config.json")
 
 /// <summary>A small file of settings beside the weights.</summary>
 /// <param name="file">The file.</param>
-/// <param name="sound">Sound contents.</param>
-internal sealed class SettingsReader(string file, params string[] sound) : CheckpointReader(file)
+internal sealed class SettingsReader(string file) : CheckpointReader(file)
 {
     private static readonly JsonMutation s_json = new("chat_template", "name", "template", "default", "tool_use", "added_tokens_decoder", "content", "lstrip",
         "rstrip", "normalized", "special", "single_word", "bos_token", "eos_token", "pad_token", "unk_token", "add_bos_token", "add_eos_token", "eos_token_id",
@@ -168,5 +156,5 @@ internal sealed class SettingsReader(string file, params string[] sound) : Check
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
 
-    protected override IEnumerable<byte[]> Sound() => sound.Select(Encoding.UTF8.GetBytes);
+    protected override IEnumerable<byte[]> Sound() => SeedFiles.Of(Name);
 }

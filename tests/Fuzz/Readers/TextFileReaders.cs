@@ -26,6 +26,8 @@ internal sealed class TasksReader : Reader
 
     public override string Name => "tasks";
 
+    public override int Turn => 50;
+
     public override byte[] Mutate(byte[] input, byte[] other, Random random)
     {
         if (random.Next(6) == 0)
@@ -41,7 +43,20 @@ internal sealed class TasksReader : Reader
     public override void Read(byte[] input, Random random)
     {
         string path = _folder.Add("task.jsonl", input);
-        EvaluationTask.All[random.Next(EvaluationTask.All.Count)].Evaluate(_model, path, limit: 2);
+        MeKiException? refused = null;
+        foreach (EvaluationTask task in EvaluationTask.All)
+        {
+            try
+            {
+                task.Evaluate(_model, path, limit: 2);
+                return;
+            }
+            catch (MeKiException failure)
+            {
+                refused = failure;
+            }
+        }
+        throw refused!;
     }
 
     protected override void Close()
@@ -50,15 +65,7 @@ internal sealed class TasksReader : Reader
         _folder.Dispose();
     }
 
-    // For each task the rows of all: whoever takes the wrong file.
-    protected override IEnumerable<byte[]> Sound() => new[]
-    {
-        """{"question":"Who?","choices":{"text":["he","she"],"label":["A","B"]},"answerKey":"A"}""" + "\n" + """{"question":{"stem":"Hay","choices":[{"text":"x","label":"1"},{"text":"y","label":"2"}]},"answerKey":"1"}""",
-        """{"passage":"A bridge.","question":"is it","idx":0,"label":1}""", """{"premise":"Out.","choice1":"Wind.","choice2":"Cook.","question":"cause","label":0}""",
-        """{"activity_label":"A","ctx_a":"Two.","ctx_b":"one","endings":["a","b [x] c"],"label":"0"}""", """{"text":"He mounted the horse"}""",
-        """{"question_stem":"S","choices":{"text":["low","high"],"label":["A","B"]},"answerKey":"A"}""", """{"goal":"g","sol1":"a","sol2":"b","label":0}""",
-        """{"question":"q","distractor1":"a","distractor2":"b","distractor3":"c","correct_answer":"d","support":"  s"}""", """{"sentence":"x _ y.","option1":"a","option2":"b","answer":"1"}""",
-    }.Select(Encoding.UTF8.GetBytes);
+    protected override IEnumerable<byte[]> Sound() => SeedFiles.Of(Name);
 }
 
 /// <summary>Saved conversations.</summary>
@@ -97,11 +104,7 @@ internal sealed class ConversationReader : Reader
         _folder.Dispose();
     }
 
-    protected override IEnumerable<byte[]> Sound()
-    {
-        yield return """{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yo","reasoning_content":"hm"}],"text":"hiyo","tokens":[1,2,3]}"""u8.ToArray();
-        yield return """{"messages":[{"role":"user","content":"t"},{"role":"assistant","content":"","tool_calls":[{"type":"function","id":"c","function":{"name":"f","arguments":{"a":1,"b":[{}]}}}]},{"role":"tool","tool_call_id":"c","content":"5"}],"text":"","tokens":[]}"""u8.ToArray();
-    }
+    protected override IEnumerable<byte[]> Sound() => SeedFiles.Of(Name);
 
     private static async Task Answer(Conversation conversation)
     {

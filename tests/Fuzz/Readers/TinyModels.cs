@@ -27,7 +27,8 @@ internal static class TinyModels
         foreach (Architecture family in Architecture.All.Where(family => family.Name != "qwen3meki"))
         {
             WeightRecipe recipe = s_recipes[next % s_recipes.Count];
-            string path = SyntheticModel.Write(new SyntheticShape(family.Name, Config(family)), folder[$"{next++}"], new() { WeightType = recipe, Threads = 1 }).ModelPath;
+            string path = SyntheticModel.Write(new SyntheticShape(family.Name, Config(family)), folder[$"{next++}"], new() { WeightType = recipe,
+                Threads = 1 }).ModelPath;
             yield return File.ReadAllBytes(path);
             yield return WithTokenizer(path, next % 2 == 0 ? TinySentencePiece.Scored : TinyTokenizer.Data);
         }
@@ -37,7 +38,8 @@ internal static class TinyModels
 
     /// <summary>A model with the MeKi branch and its rows.</summary>
     public static ConversionResult MeKi(string folder, RowType rows = RowType.Int8) => SyntheticModel.Write(
-        new("tiny", Config(Architecture.OfGguf("qwen3", "fuzz"))), folder, new() { MemoryDimension = 16, RowType = rows, WeightType = s_recipes[0], Threads = 1 });
+        new("tiny", Config(Architecture.OfGguf("qwen3", "fuzz"))), folder, new() { MemoryDimension = 16, RowType = rows, WeightType = s_recipes[0],
+            Threads = 1 });
 
     /// <summary>A model that talks, with a SentencePiece or a byte-level tokenizer.</summary>
     public static string Talking(string folder)
@@ -53,7 +55,8 @@ internal static class TinyModels
     /// <summary>Files of nothing but a vocabulary.</summary>
     public static IEnumerable<byte[]> Vocabularies()
     {
-        foreach (TokenizerData data in new TokenizerData[] { TinyTokenizer.Data, TinySentencePiece.Scored, TinySentencePiece.Ranked, SyntheticTokenizer.Create(400) })
+        foreach (TokenizerData data in new TokenizerData[] { TinyTokenizer.Data, TinySentencePiece.Scored, TinySentencePiece.Ranked,
+            SyntheticTokenizer.Create(400) })
         {
             GgufMetadata metadata = new("vocabulary.gguf") { ["general.architecture"] = "llama" };
             GgufTokenizer.Write(data, metadata);

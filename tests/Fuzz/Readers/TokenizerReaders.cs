@@ -11,7 +11,8 @@ namespace MeKi.Fuzz.Readers;
 /// <summary><c>tokenizer.json</c>.</summary>
 internal sealed class TokenizerJsonReader : Reader
 {
-    private static readonly JsonMutation s_json = new("model", "type", "BPE", "Unigram", "WordPiece", "vocab", "merges", "added_tokens", "id", "content", "special",
+    private static readonly JsonMutation s_json = new("model", "type", "BPE", "Unigram", "WordPiece", "vocab", "merges", "added_tokens", "id", "content",
+        "special",
         "lstrip", "rstrip", "single_word", "normalized", "normalizer", "NFC", "Prepend", "Replace", "pattern", "String", "Regex", "pre_tokenizer", "ByteLevel",
         "Split", "Sequence", "pretokenizers", "normalizers", "decoders", "behavior", "invert", "Metaspace", "replacement", "prepend_scheme", "split", "Digits",
         "individual_digits", "Punctuation", "use_regex", "add_prefix_space", "post_processor", "TemplateProcessing", "single", "SpecialToken", "decoder",
@@ -39,7 +40,10 @@ internal sealed class TokenizerJsonReader : Reader
         yield return Encoding.UTF8.GetBytes(gemma.ToJsonString());
         JsonObject digits = TinyTokenizer.Json();
         digits["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[{"type":"NFC"}]}""");
-        digits["pre_tokenizer"] = JsonNode.Parse("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"Punctuation","behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]}""");
+        digits["pre_tokenizer"] = JsonNode.Parse("""
+            {"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"Punctuation","behavior":"Isolated"},
+             {"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]}
+            """);
         yield return Encoding.UTF8.GetBytes(digits.ToJsonString());
     }
 }
@@ -48,8 +52,10 @@ internal sealed class TokenizerJsonReader : Reader
 internal sealed class SplitPatternReader : Reader
 {
     private static readonly TextMutation s_text = new(
-        [@"\p{L}", @"\p{N}", @"\P{L}", @"\s", @"\S", @"\d", @"\w", @"[^\r\n]", "(?!", "(?=", "(?i:", "(?:", "(?<=", "(", ")", "[", "]", "|", "*", "+", "?", "{1,3}",
-            "{0,}", "{3}", "{999999999}", "{", "}", "++", "*+", "+?", ".", "^", "$", @"\b", @"\1", @"\x{10FFFF}", @"\u0041", "a-z", "&&", "[:alpha:]", @"\R", @"\p{Han}"],
+        [@"\p{L}", @"\p{N}", @"\P{L}", @"\s", @"\S", @"\d", @"\w", @"[^\r\n]", "(?!", "(?=", "(?i:", "(?:", "(?<=", "(", ")", "[", "]", "|", "*", "+", "?",
+            "{1,3}",
+            "{0,}", "{3}", "{999999999}", "{", "}", "++", "*+", "+?", ".", "^", "$", @"\b", @"\1", @"\x{10FFFF}", @"\u0041", "a-z", "&&", "[:alpha:]", @"\R",
+            @"\p{Han}"],
         [("(", ")"), ("(?:", ")"), ("(?:", ")*"), ("(?:a|", ")+"), ("[", "]"), ("[^", "]"), ("(?!", ")")]);
 
     private readonly TemporaryFolder _folder = new();

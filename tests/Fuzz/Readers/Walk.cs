@@ -8,7 +8,8 @@ internal static class Walk
 {
     private static readonly string[] s_texts =
     [
-        "", "Hello, wörld! 東京 🙂 123456 they're\r\n\t  x", "<|im_start|>user\nhi<|im_end|><s></s><unk><tool>\0\u0301é", new string('a', 3000), new string(' ', 3000),
+        "", "Hello, wörld! 東京 🙂 123456 they're\r\n\t  x", "<|im_start|>user\nhi<|im_end|><s></s><unk><tool>\0\u0301é",
+        new string('a', 3000), new string(' ', 3000),
         new string('\n', 1000), string.Concat(Enumerable.Repeat("ab1 ", 700)), new string('\u0301', 500), "\ud800 \udc00", new string('!', 2000),
     ];
 

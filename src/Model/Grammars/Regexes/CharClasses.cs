@@ -41,6 +41,7 @@ internal sealed class CharClasses
     /// <summary>The classes that some sets make.</summary>
     public static CharClasses Of(IReadOnlyList<CharSet> sets)
     {
+        sets = [.. sets.Distinct()];
         SortedSet<int> borders = [0];
         foreach (CharSet set in sets)
             borders.UnionWith(set.Borders.ToArray());

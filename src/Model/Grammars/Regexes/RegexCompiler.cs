@@ -4,7 +4,7 @@ namespace MeKi.Model.Grammars.Regexes;
 /// refused.</summary>
 internal sealed class RegexCompiler
 {
-    private const int MostStates = 10_000, MostUnrolled = 32;
+    private const int MostStates = 10_000, MostTransitions = 2_000_000, MostUnrolled = 32;
 
     private readonly string _pattern, _place;
     private readonly RegexTerms _terms;
@@ -99,7 +99,9 @@ internal sealed class RegexCompiler
         for (int i = 0; i < states.Count; i++)
         {
             (RegexTerm term, Neighbour before) = states[i];
-            accepts.Add(RegexTerms.IsNullable(term, before, Neighbour.None));
+            if (next.Count > MostTransitions)
+                throw Overflow();
+            accepts.Add(_terms.IsNullable(term, before, Neighbour.None));
             foreach (int sample in classes.Samples)
             {
                 if (sample < 0 || !alphabet.Contains(sample))

@@ -22,10 +22,13 @@ internal enum Neighbour
 /// <param name="overflow">Makes the exception for a regular expression that needs too many terms.</param>
 internal sealed class RegexTerms(Func<Exception> overflow)
 {
-    private const int MostTerms = 250_000;
+    // Parts looked at in all, about a second's worth: terms may be few and each of them large.
+    private const int MostTerms = 100_000, MostWork = 5_000_000;
 
     private readonly Dictionary<Key, RegexTerm> _terms = [];
     private readonly Dictionary<(int Term, int Sample, Neighbour Before), RegexTerm> _derivatives = [];
+
+    private int _work;
 
     public RegexTerm Nothing => Make(TermKind.Nothing, []);
 
@@ -63,6 +66,7 @@ internal sealed class RegexTerms(Func<Exception> overflow)
         {
             foreach (RegexTerm one in part.Kind == TermKind.Or ? part.Parts : [part])
             {
+                Step();
                 if (IsEverything(one))
                     return one;
                 if (one.Kind == TermKind.Character)
@@ -88,6 +92,7 @@ internal sealed class RegexTerms(Func<Exception> overflow)
         {
             foreach (RegexTerm one in part.Kind == TermKind.And ? part.Parts : [part])
             {
+                Step();
                 if (one.Kind == TermKind.Nothing)
                     return one;
                 if (!IsEverything(one))
@@ -126,8 +131,9 @@ internal sealed class RegexTerms(Func<Exception> overflow)
     }
 
     /// <summary>Whether a term matches the empty text between two neighbours.</summary>
-    public static bool IsNullable(RegexTerm term, Neighbour before, Neighbour after)
+    public bool IsNullable(RegexTerm term, Neighbour before, Neighbour after)
     {
+        Step();
         RuntimeHelpers.EnsureSufficientExecutionStack();
         switch (term.Kind)
         {
@@ -169,6 +175,7 @@ internal sealed class RegexTerms(Func<Exception> overflow)
             default:
                 return Nothing;
         }
+        Step();
         if (_derivatives.TryGetValue((term.Id, sample, before), out RegexTerm? known))
             return known;
         RuntimeHelpers.EnsureSufficientExecutionStack();
@@ -190,6 +197,12 @@ internal sealed class RegexTerms(Func<Exception> overflow)
 
     /// <summary>What a character is to the place beside it.</summary>
     public static Neighbour NeighbourOf(int scalar) => UnicodeSets.WordCharacters.Contains(scalar) ? Neighbour.Word : Neighbour.Other;
+
+    private void Step()
+    {
+        if (++_work > MostWork)
+            throw overflow();
+    }
 
     private static bool IsEverything(RegexTerm term) =>
         term is { Kind: TermKind.Repeat, Least: 0, Most: -1 } && term.Parts[0] is { Kind: TermKind.Character } body && body.Set!.Equals(CharSet.Any);

@@ -12,14 +12,22 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
 {
     private const int MostNeeds = 400_000, MostTexts = 20_000;
 
+    // Of choices in all needs together, some seconds' worth: few needs may be large.
+    private const long MostWork = 10_000_000;
+
     private readonly Dictionary<string, Need> _needs = [], _lists = [];
     private readonly Dictionary<string, TextMachine> _machines = [];
     private readonly Dictionary<TextLanguage, int> _languages = [];
     private readonly Dictionary<string, int> _tokens = new(StringComparer.Ordinal);
     private readonly Dictionary<string, KeyProduct> _keys = [];
     private Need? _never;
+    private long _work;
 
     public bool IsOffered => isOffered;
+
+    /// <summary>Takes note of choices that are made.</summary>
+    /// <returns>Whether so many may be.</returns>
+    public bool TrySpend(long work) => (_work += work) <= MostWork;
 
     /// <summary>Counts the tokens of a text.</summary>
     public int Tokens(string text)

@@ -44,6 +44,10 @@ internal sealed class SchemaReader
         {
             throw Fault(exception.LineNumber is long line ? $"line {line + 1}, byte {exception.BytePositionInLine + 1}" : "", "is not JSON", "", exception);
         }
+        catch (InvalidOperationException exception)
+        {
+            throw Fault("", "has a text that is not valid Unicode", "Write whole characters, not halves of them", exception);
+        }
         catch (InsufficientExecutionStackException exception)
         {
             throw Fault("", "is nested too deep", "Give parts of it names in $defs", exception);

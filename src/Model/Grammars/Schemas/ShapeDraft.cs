@@ -62,6 +62,9 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
 
     public bool IsUnique { get; private set; }
 
+    /// <summary>About what it takes to make its next choice in every way.</summary>
+    public long Work => Choices.Count == 0 ? 1 : (long)Choices[0].Ways.Count * (1 + Choices.Count + Taken.Count + _names.Count);
+
     public ShapeDraft Clone() => new(table, kind)
     {
         Taken = new(Taken), Pending = new(Pending), Choices = [.. Choices], Values = Values, Excluded = [.. Excluded], Numbers = Numbers,

@@ -37,7 +37,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
             work.Push(first);
         while (work.TryPop(out ShapeDraft? draft))
         {
-            if (++_drafts > MostDrafts)
+            if (++_drafts > MostDrafts || !table.TrySpend(draft.Work))
                 throw Fault("combines its choices in too many ways");
             if (draft.Values is not null || draft.Choices.Count == 0)
             {
