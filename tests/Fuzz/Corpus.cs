@@ -24,8 +24,7 @@ internal static class Corpus
             _ = reader.Seeds;
             foreach ((_, string file) in group)
             {
-                watchdog.Begin();
-                Outcome outcome = Judge.Run(reader, File.ReadAllBytes(file));
+                Outcome outcome = Judge.Run(reader, File.ReadAllBytes(file), watchdog.Begin);
                 Console.WriteLine($"{(outcome.Fault is null ? "ok   " : "FAULT")} {group.Key} {Path.GetFileName(file)}: {outcome.Fault ?? outcome.Signature}");
                 faults += outcome.Fault is null ? 0 : 1;
             }

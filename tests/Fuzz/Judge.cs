@@ -20,15 +20,19 @@ internal static class Judge
 
     /// <param name="reader">The reader.</param>
     /// <param name="input">What it is given.</param>
-    public static Outcome Run(Reader reader, byte[] input)
+    /// <param name="again">Told each time that it is read; null for nobody.</param>
+    public static Outcome Run(Reader reader, byte[] input, Action? again = null)
     {
+        again?.Invoke();
         long most = 4L * input.Length + Slack, resident = Memory.Resident(), before = GC.GetTotalAllocatedBytes();
         (string signature, bool accepted, string? fault) = Try(reader, input);
         long allocated = GC.GetTotalAllocatedBytes() - before, grown = Memory.Resident() - resident;
         if (fault is null && (allocated > most || grown > most))
         {
             // Programs may make and drop more than they hold, and the collector comes when it likes: what counts is what is held at a time.
+            again?.Invoke();
             long peak = Memory.Peak(() => Try(reader, input));
+            again?.Invoke();
             if (peak > most && (reader.IsProgram || allocated > most || Memory.Peak(() => Try(reader, input)) > most))
                 (signature, fault) = ($"memory: {signature}", $"{signature}\ntakes {peak >> 20} MB at once, {allocated >> 20} MB in all");
         }

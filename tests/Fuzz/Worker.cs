@@ -35,9 +35,8 @@ internal sealed class Worker(FuzzOptions options)
     {
         byte[] input = lane.Next();
         current.Set(lane.Reader.Name, input);
-        watchdog.Begin();
         long start = Stopwatch.GetTimestamp();
-        Outcome outcome = Judge.Run(lane.Reader, input);
+        Outcome outcome = Judge.Run(lane.Reader, input, watchdog.Begin);
         bool isNew = lane.Note(outcome, input);
         tally.Add(lane.Reader.Name, outcome, Stopwatch.GetElapsedTime(start).TotalMilliseconds, isNew);
         if (outcome.Fault is not null && isNew)

@@ -7,7 +7,7 @@ internal abstract class Reader : IDisposable
     public abstract string Name { get; }
 
     /// <summary>Inputs of one turn: fewer of those that take longer.</summary>
-    public virtual int Turn => 200;
+    public virtual int Turn => 500;
 
     /// <summary>Whether what an input makes the engine do counts as well as what reading it takes: a template or a pattern is a program.</summary>
     public virtual bool IsProgram => false;

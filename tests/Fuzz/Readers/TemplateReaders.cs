@@ -65,11 +65,11 @@ internal sealed class MessagesReader : Reader
 
     public override string Name => "messages";
 
+    public override int Turn => 2000;
+
     public override bool IsProgram => true;
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
-
-    public override bool IsTyped(Exception failure) => base.IsTyped(failure) || failure is JsonException;
 
     public override void Read(byte[] input, Random random)
     {
@@ -80,9 +80,9 @@ internal sealed class MessagesReader : Reader
             if (json?["messages"] is not JsonArray)
                 return;
         }
-        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException)
+        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException or JsonException)
         {
-            // Nodes with one name twice; whoever makes them of text sees that.
+            // No JSON, or nodes with one name twice; whoever makes them of text sees that.
             return;
         }
         _templates[random.Next(_templates.Length)].Render(Conversations.Of(json));
@@ -112,6 +112,8 @@ internal sealed class ReplyReader : Reader
     };
 
     public override string Name => "reply";
+
+    public override int Turn => 2000;
 
     public override bool IsProgram => true;
 

@@ -85,6 +85,8 @@ internal sealed class ConversationReader : Reader
 
     public override string Name => "conversation";
 
+    public override int Turn => 300;
+
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
 
     public override bool IsTyped(Exception failure) => base.IsTyped(failure) || failure is ContextOverflowException;

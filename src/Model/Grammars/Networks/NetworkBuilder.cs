@@ -9,7 +9,7 @@ internal sealed record RuleSyntax(int Rule) : RegexSyntax;
 /// <summary>Makes networks of rules. A rule that does not lead back to itself is written into the rules that use it, as long as that stays small.</summary>
 internal sealed class NetworkBuilder
 {
-    private const int MostNodes = 200_000, MostInlined = 20_000;
+    private const int MostNodes = 200_000, MostInlined = 20_000, MostReached = 5_000_000;
 
     private readonly IReadOnlyList<(string Name, RegexSyntax Body)> _syntax;
     private readonly NetworkRule[] _rules;
@@ -17,6 +17,7 @@ internal sealed class NetworkBuilder
     private readonly List<NetworkNode> _nodes = [];
     private readonly Stack<int> _built = new();
     private NetworkRule? _rule;
+    private long _reached;
 
     private NetworkBuilder(IReadOnlyList<(string Name, RegexSyntax Body)> syntax)
     {
@@ -44,14 +45,15 @@ internal sealed class NetworkBuilder
                 builder._rules[rule].Start = builder.Build(syntax[rule].Body, end);
             }
             NetworkRule[] used = [.. builder._rules.Where(static rule => rule.Start is not null)];
-            FindNullable(used);
-            CheckLeftRecursion(used);
             builder.FindRests();
+            foreach (NetworkRule rule in used)
+                rule.IsNullable = rule.Start.Rest == 0;
+            builder.CheckLeftRecursion(used);
             if (builder._rules[root].Start.Rest >= NetworkNode.Never)
                 throw new GrammarException("grammar", $"rule {UntrustedText.Quote(syntax[root].Name)}", "matches no text",
                     "Every way through it leads back to itself");
             builder.Prune();
-            NetworkFollows.Find(used, builder._nodes, Reach);
+            NetworkFollows.Find(used, builder._nodes, builder.Reach);
             return builder._rules[root];
         }
         catch (InsufficientExecutionStackException exception)
@@ -226,21 +228,8 @@ internal sealed class NetworkBuilder
         return after;
     }
 
-    private static void FindNullable(NetworkRule[] rules)
-    {
-        for (bool changed = true; changed;)
-        {
-            changed = false;
-            foreach (NetworkRule rule in rules)
-            {
-                if (!rule.IsNullable && Reach(rule.Start).Exists(static node => node.IsFinal))
-                    rule.IsNullable = changed = true;
-            }
-        }
-    }
-
     // The nodes that are reached without a character.
-    private static List<NetworkNode> Reach(NetworkNode start)
+    private List<NetworkNode> Reach(NetworkNode start)
     {
         HashSet<NetworkNode> seen = [start];
         List<NetworkNode> found = [start];
@@ -252,51 +241,60 @@ internal sealed class NetworkBuilder
                     found.Add(next);
             }
         }
-        return found;
+        _reached += found.Count;
+        return _reached <= MostReached ? found
+            : throw new GrammarException("grammar", "", "has too many parts in a row that may be left out", "Give runs of them rules of their own");
     }
 
-    private static void CheckLeftRecursion(NetworkRule[] rules)
+    private void CheckLeftRecursion(NetworkRule[] rules)
     {
-        Dictionary<NetworkRule, NetworkRule[]> first = rules.ToDictionary(static rule => rule,
-            static rule => Reach(rule.Start).SelectMany(static node => node.Calls).Select(static call => call.Rule).Distinct().ToArray());
-        foreach (NetworkRule rule in rules)
+        Dictionary<NetworkRule, int> numbers = rules.Select(static (rule, i) => KeyValuePair.Create(rule, i)).ToDictionary();
+        int[][] first = [.. rules.Select(rule =>
+            Reach(rule.Start).SelectMany(static node => node.Calls).Select(call => numbers[call.Rule]).Distinct().ToArray())];
+        RuleCircles.Find(first, out HashSet<int> circular);
+        if (circular.Count > 0)
         {
-            HashSet<NetworkRule> seen = [];
-            Stack<NetworkRule> work = new(first[rule]);
-            while (work.TryPop(out NetworkRule? next))
-            {
-                if (ReferenceEquals(next, rule))
-                {
-                    throw new GrammarException("grammar", $"rule {UntrustedText.Quote(rule.Name)}", "leads back to itself before any character",
-                        "Write the repetition with * or +, or let the rule come last");
-                }
-                if (seen.Add(next))
-                {
-                    foreach (NetworkRule one in first[next])
-                        work.Push(one);
-                }
-            }
+            throw new GrammarException("grammar", $"rule {UntrustedText.Quote(rules[circular.Min()].Name)}", "leads back to itself before any character",
+                "Write the repetition with * or +, or let the rule come last");
         }
     }
 
+    // From the ends backwards, the nearest first (Knuth 1977): each node is settled once, however rules lead to each other.
     private void FindRests()
     {
-        for (bool changed = true; changed;)
+        Dictionary<NetworkNode, List<(NetworkNode Before, int Characters, NetworkNode? Also)>> ways = new(_nodes.Count);
+        PriorityQueue<NetworkNode, int> work = new();
+        foreach (NetworkNode node in _nodes)
         {
-            changed = false;
-            for (int i = _nodes.Count - 1; i >= 0; i--)
+            if (node.IsFinal)
+                work.Enqueue(node, node.Rest = 0);
+            foreach (NetworkNode next in node.Free)
+                Lead(next, (node, 0, null));
+            foreach ((_, NetworkNode next) in node.Characters)
+                Lead(next, (node, 1, null));
+            foreach ((NetworkRule rule, NetworkNode next) in node.Calls)
             {
-                NetworkNode node = _nodes[i];
-                int rest = node.IsFinal ? 0 : NetworkNode.Never;
-                foreach (NetworkNode next in node.Free)
-                    rest = Math.Min(rest, next.Rest);
-                foreach ((_, NetworkNode next) in node.Characters)
-                    rest = Math.Min(rest, next.Rest + 1);
-                foreach ((NetworkRule rule, NetworkNode next) in node.Calls)
-                    rest = Math.Min(rest, Math.Min(NetworkNode.Never, rule.Start.Rest + next.Rest));
-                if (rest < node.Rest)
-                    (node.Rest, changed) = (rest, true);
+                Lead(next, (node, 0, rule.Start));
+                Lead(rule.Start, (node, 0, next));
             }
+        }
+        while (work.TryDequeue(out NetworkNode? node, out int rest))
+        {
+            if (rest > node.Rest || !ways.TryGetValue(node, out List<(NetworkNode Before, int Characters, NetworkNode? Also)>? before))
+                continue;
+            foreach ((NetworkNode from, int characters, NetworkNode? also) in before)
+            {
+                int sum = Math.Min(NetworkNode.Never, rest + characters + (also?.Rest ?? 0));
+                if (sum < from.Rest)
+                    work.Enqueue(from, from.Rest = sum);
+            }
+        }
+
+        void Lead(NetworkNode next, (NetworkNode, int, NetworkNode?) way)
+        {
+            if (!ways.TryGetValue(next, out List<(NetworkNode Before, int Characters, NetworkNode? Also)>? before))
+                ways[next] = before = [];
+            before.Add(way);
         }
     }
 

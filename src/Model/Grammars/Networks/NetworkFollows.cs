@@ -7,7 +7,10 @@ namespace MeKi.Model.Grammars.Networks;
 /// one.</summary>
 internal sealed class NetworkFollows
 {
+    private const int MostWork = 10_000_000;
+
     private readonly Dictionary<NetworkRule, bool[]> _first = [];
+    private long _work;
 
     /// <summary>Finds what can follow each rule.</summary>
     /// <param name="rules">The rules.</param>
@@ -38,6 +41,9 @@ internal sealed class NetworkFollows
     private bool Add(List<NetworkNode> places, bool[] to, bool[]? behind)
     {
         bool changed = false;
+        _work += places.Count;
+        if (_work > MostWork)
+            throw new GrammarException("grammar", "", "has too many rules that lead to each other", "Write it with fewer of them");
         foreach (NetworkNode node in places)
         {
             foreach ((CharSet set, _) in node.Characters)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Regexes;
 
@@ -192,7 +193,11 @@ internal sealed class NetworkMachine : TextStart
         public bool Ends { get; set; }
 
         // Without left recursion no frame is, through others, its own caller.
-        public NetworkFrame Fixed(NetworkMachine machine) => _fixed ??=
-            machine.FrameOf([.. Returns.Select(one => (one.Next, one.Outer as NetworkFrame ?? ((NewFrame)one.Outer).Fixed(machine)))], Ends);
+        public NetworkFrame Fixed(NetworkMachine machine)
+        {
+            if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+                throw new GrammarException("grammar", "", "has too many rules that begin with each other", "Write it with fewer of them");
+            return _fixed ??= machine.FrameOf([.. Returns.Select(one => (one.Next, one.Outer as NetworkFrame ?? ((NewFrame)one.Outer).Fixed(machine)))], Ends);
+        }
     }
 }

@@ -43,5 +43,20 @@ internal sealed class NetworkNode(int id)
     public int Rest { get; set; } = Never;
 
     /// <summary>Whether nothing can follow but the rule's end.</summary>
-    public bool IsOnlyFinal => Characters.Count == 0 && Calls.Count == 0 && (Free.Count == 0 ? IsFinal : Free.Count == 1 && !IsFinal && Free[0].IsOnlyFinal);
+    public bool IsOnlyFinal
+    {
+        get
+        {
+            // A loop without a way out is no end.
+            NetworkNode node = this, slow = this;
+            for (bool moves = false; node.Characters.Count == 0 && node.Calls.Count == 0 && node.Free.Count == 1 && !node.IsFinal; moves = !moves)
+            {
+                node = node.Free[0];
+                slow = moves ? slow.Free[0] : slow;
+                if (ReferenceEquals(node, slow))
+                    return false;
+            }
+            return node.Characters.Count == 0 && node.Calls.Count == 0 && node.Free.Count == 0 && node.IsFinal;
+        }
+    }
 }

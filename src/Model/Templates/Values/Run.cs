@@ -6,11 +6,11 @@ namespace MeKi.Model.Templates.Values;
 internal sealed class Run
 {
     /// <summary>The most characters of the text that comes out, or of any text on the way.</summary>
-    public const int MostCharacters = 32 << 20;
+    public const int MostCharacters = 8 << 20;
 
     // A chat of a thousand turns takes some hundred thousand steps, some twenty million where a template looks from each message at all others.
     // All that is ever made counts, so no more than this can be alive.
-    private const long MostSteps = 50_000_000, MostMade = 128L << 20;
+    private const long MostSteps = 50_000_000, MostMade = 24L << 20;
     private const int MostCalls = 200, CharactersPerStep = 8;
 
     // A reference, and an object with its text, in characters of two bytes.
