@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using MeKi.Store.Storage;
 using Microsoft.Extensions.AI;
 
 namespace MeKi.Model.Chat;
@@ -9,7 +10,8 @@ namespace MeKi.Model.Chat;
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class ChatFile : JsonSerializerContext
 {
-    private const long MostBytes = 256 << 20;
+    // Some thousands of messages have some tens of thousands of values.
+    private const int MostBytes = 64 << 20, MostValues = 200_000;
     private const string Remedy = "Name a file that a conversation was saved to";
 
     public static byte[] Write(IEnumerable<ChatMessage> messages, KnownText known)
@@ -26,25 +28,62 @@ internal sealed partial class ChatFile : JsonSerializerContext
     {
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > MostBytes })
-                throw new ModelFileException(path, "", $"has more than {MostBytes >> 20} MB", Remedy);
-            if (JsonNode.Parse(File.ReadAllBytes(path)) is not JsonObject json || json["messages"] is not JsonArray messages)
-                throw new ModelFileException(path, "", "is no conversation: it has no messages", Remedy);
-            List<int> tokens = [.. (json["tokens"] as JsonArray ?? []).Select(node => node!.GetValue<int>())];
-            if (tokens.Any(token => (uint)token >= (uint)vocabulary))
-                throw new ModelFileException(path, "tokens", "an id is outside the model's vocabulary", "Go on with the model it was saved with");
-            return ([.. messages.Select(ChatJson.Read)], new(json["text"]?.GetValue<string>() ?? "", tokens));
+            byte[] bytes = RegularFile.ReadAllBytes(path, MostBytes);
+            if (bytes.Length == 0)
+                throw new ModelFileException(path, "", "is empty or no regular file", Remedy);
+            return Read(path, bytes, vocabulary);
         }
-        catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException
-            or NullReferenceException or ArgumentException)
+        catch (Exception failure) when (failure is JsonException or FormatException or InvalidOperationException or NullReferenceException or ArgumentException)
         {
             throw new ModelFileException(path, "", $"is no conversation: {failure.Message.TrimEnd('.')}", Remedy, failure);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (UnusableFileException failure)
         {
-            throw new ModelFileException(path, "", failure is FileNotFoundException ? "there is no such file"
-                : $"cannot be read: {failure.Message.TrimEnd('.')}",
-                Remedy, failure);
+            throw new ModelFileException(path, "", failure.IsMissing ? "there is no such file" : failure.Problem, Remedy, failure);
+        }
+    }
+
+    private static (List<ChatMessage> Messages, KnownText Known) Read(string path, ReadOnlySpan<byte> text, int vocabulary)
+    {
+        JsonArray? messages = null;
+        string known = "";
+        List<int> tokens = [];
+        Utf8JsonReader json = new(text);
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            throw new JsonException("it is no object");
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            string? name = json.GetString();
+            json.Read();
+            if (name == "messages")
+            {
+                CheckValues(json, path);
+                messages = JsonNode.Parse(ref json) as JsonArray;
+            }
+            else if (name == "text")
+                known = json.GetString() ?? "";
+            else if (name == "tokens" && json.TokenType == JsonTokenType.StartArray)
+            {
+                // One by one: as nodes they would take a hundred times their room in the file.
+                while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+                    tokens.Add((uint)json.GetInt32() < (uint)vocabulary ? json.GetInt32() : throw new ModelFileException(path, "tokens",
+                        "an id is outside the model's vocabulary", "Go on with the model it was saved with"));
+            }
+            else
+                json.Skip();
+        }
+        json.Read();
+        return messages is null ? throw new ModelFileException(path, "", "is no conversation: it has no messages", Remedy)
+            : ([.. messages.Select(ChatJson.Read)], new(known, tokens));
+    }
+
+    private static void CheckValues(Utf8JsonReader json, string path)
+    {
+        int depth = json.CurrentDepth, values = 0;
+        while (json.Read() && json.CurrentDepth > depth)
+        {
+            if (++values > MostValues)
+                throw new ModelFileException(path, "messages", $"more than {MostValues} values are none of a conversation", Remedy);
         }
     }
 }

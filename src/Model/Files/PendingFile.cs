@@ -36,7 +36,7 @@ internal sealed class PendingFile : IDisposable
                 PreallocationSize = bytes,
             });
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw Describe(path, bytes, failure);
         }
@@ -58,7 +58,7 @@ internal sealed class PendingFile : IDisposable
             file.Complete();
             file.Publish();
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw Describe(path, 0, failure);
         }
@@ -106,6 +106,12 @@ internal sealed class PendingFile : IDisposable
     /// <param name="failure">The failure.</param>
     public static ModelFileException Describe(string path, long bytes, Exception failure)
     {
+        // What the base library makes of EFBIG.
+        if (failure is ArgumentOutOfRangeException)
+        {
+            return new(path, "", "would be larger than its file system or this process may make files", "Raise the limit (ulimit -f) or choose another folder",
+                failure);
+        }
         int code = failure.HResult & 0xFFFF;
         bool full = code is DiskFull or DiskFullWindows || (code == NotReserved && bytes > 0);
         return full

@@ -13,7 +13,9 @@ internal sealed class SchemaIndex
     private static readonly Uri s_root = new("https://schema.invalid/");
 
     private readonly Dictionary<string, SchemaPlace> _resources = [], _anchors = [];
-    private readonly Dictionary<string, Uri> _bases = [];
+
+    // By pointer: a search through the document for each reference would take the square of its length.
+    private readonly Dictionary<string, SchemaPlace> _places = [];
     private readonly bool _isOld;
 
     /// <param name="root">The document.</param>
@@ -70,7 +72,7 @@ internal sealed class SchemaIndex
         RuntimeHelpers.EnsureSufficientExecutionStack();
         Uri own = BaseOf(element, outer);
         SchemaPlace place = new(element, pointer, own);
-        _bases[pointer] = own;
+        _places[pointer] = place;
         string resource = WithoutFragment(own);
         if (!ReferenceEquals(own, outer))
         {
@@ -111,6 +113,8 @@ internal sealed class SchemaIndex
 
     private SchemaPlace? Follow(SchemaPlace place, string pointer)
     {
+        if (_places.TryGetValue(place.Pointer + pointer, out SchemaPlace scanned))
+            return scanned;
         foreach (string part in pointer.Split('/').Skip(1))
         {
             string name = part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
@@ -124,7 +128,7 @@ internal sealed class SchemaIndex
             else if (place.Element.ValueKind != JsonValueKind.Object || !place.Element.TryGetProperty(name, out inner))
                 return null;
             string at = place.Pointer + "/" + Escape(name);
-            place = new(inner, at, _bases.TryGetValue(at, out Uri? known) ? known : place.Base);
+            place = new(inner, at, _places.TryGetValue(at, out SchemaPlace known) ? known.Base : place.Base);
         }
         return place;
     }
