@@ -131,10 +131,10 @@ internal static unsafe class FloatAttention<TVector, TWide, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWide First(byte* pairs) => TFormat.First<TWide>(pairs, pairs + TFormat.PairBytes);
+    private static TWide First(byte* pairs) => TFormat.First<TWide>(pairs);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWide Second(byte* pairs) => TFormat.Second<TWide>(pairs, pairs + TFormat.PairBytes);
+    private static TWide Second(byte* pairs) => TFormat.Second<TWide>(pairs);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TWide InTrueSize(TWide numbers, TWide scale) => TFormat.Factor != 1 ? TWide.Multiply(numbers, scale) : numbers;

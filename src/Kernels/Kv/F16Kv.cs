@@ -24,14 +24,14 @@ internal readonly unsafe struct F16Kv : IFloatKv
     public static int PairBytes => 16 * sizeof(ushort);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TWide First<TWide>(byte* pair, byte* next)
+    public static TWide First<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>
-        => TWide.LowHalves(TWide.Load(pair, next));
+        => TWide.LowHalves(TWide.Load((float*)pairs));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TWide Second<TWide>(byte* pair, byte* next)
+    public static TWide Second<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>
-        => TWide.HighHalves(TWide.Load(pair, next));
+        => TWide.HighHalves(TWide.Load((float*)pairs));
 
     public static void StoreKey(byte* keys, int blocks, int position, int block, Span<float> x)
     {

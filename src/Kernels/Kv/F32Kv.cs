@@ -19,14 +19,14 @@ internal readonly unsafe struct F32Kv : IFloatKv
     public static int PairBytes => 16 * sizeof(float);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TWide First<TWide>(byte* pair, byte* next)
+    public static TWide First<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>
-        => TWide.Load(pair, next);
+        => TWide.Load(pairs, pairs + PairBytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TWide Second<TWide>(byte* pair, byte* next)
+    public static TWide Second<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>
-        => TWide.Load(pair + 32, next + 32);
+        => TWide.Load(pairs + 32, pairs + PairBytes + 32);
 
     public static void StoreKey(byte* keys, int blocks, int position, int block, Span<float> x)
     {

@@ -11,11 +11,11 @@ internal unsafe interface IFloatKv : IKvFormat
     /// <summary>Bytes of a pair.</summary>
     static abstract int PairBytes { get; }
 
-    /// <summary>The first eight values of two pairs.</summary>
-    static abstract TWide First<TWide>(byte* pair, byte* next)
+    /// <summary>The first eight values of two pairs, one behind the other.</summary>
+    static abstract TWide First<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>;
 
     /// <summary>The second eight values of two pairs.</summary>
-    static abstract TWide Second<TWide>(byte* pair, byte* next)
+    static abstract TWide Second<TWide>(byte* pairs)
         where TWide : struct, IWideVector<TWide>;
 }

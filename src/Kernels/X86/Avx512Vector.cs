@@ -25,7 +25,7 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     public static Avx512Vector Load(float* from) => new(Vector512.Load((byte*)from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector Load(byte* low, byte* high) => new(Vector512.Create(Vector256.Load(low), Vector256.Load(high)));
+    public static Avx512Vector Load(byte* low, byte* high) => new(Vector256.Load(low).ToVector512Unsafe().WithUpper(Vector256.Load(high)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Avx512Vector vector, float* to) => vector._bits.Store((byte*)to);
@@ -48,7 +48,9 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
         new(Vector512.FusedMultiplyAdd(a._bits.AsSingle(), b._bits.AsSingle(), c._bits.AsSingle()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Vector LowHalves(Avx512Vector halves) => HighHalves(new((halves._bits.AsInt32() << 16).AsByte()));
+    public static Avx512Vector LowHalves(Avx512Vector halves) => Avx512BW.IsSupported
+        ? new(Avx512BW.MultiplyAddAdjacent(halves._bits.AsInt16(), Vector512.Create(1 << 13).AsInt16()).AsByte() & Vector512.Create(0x8FFFE000).AsByte())
+        : HighHalves(new((halves._bits.AsInt32() << 16).AsByte()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector HighHalves(Avx512Vector halves) => new((halves._bits.AsInt32() >> 3).AsByte() & Vector512.Create(0x8FFFE000).AsByte());
@@ -56,6 +58,8 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector LoadSignedBytesAsFloat(byte* from)
     {
+        if (Avx512F.IsSupported)
+            return new(Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)from))).AsByte());
         Vector256<short> words = Vector256.WidenLower(Vector128.Load((sbyte*)from).ToVector256Unsafe());
         return new(Vector512.ConvertToSingle(Vector512.WidenLower(words.ToVector512Unsafe())).AsByte());
     }
