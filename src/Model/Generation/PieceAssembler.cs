@@ -33,7 +33,8 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
             piece = default;
             return false;
         }
-        piece = new(_certain, [.. _tokens]);
+        // As an array: a list that an expression makes would be an object more.
+        piece = new(_certain, _tokens.ToArray());
         _certain = "";
         _tokens.Clear();
         return true;
@@ -42,7 +43,7 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
     /// <summary>Ends the text: gives what was held back, if there is any. An incomplete character at the end becomes U+FFFD.</summary>
     public bool TryFinish(out TextPiece piece)
     {
-        piece = new(Stopped ? "" : Add(decoder.Finish(), flush: true), [.. _tokens]);
+        piece = new(Stopped ? "" : Add(decoder.Finish(), flush: true), _tokens.ToArray());
         return !Stopped && (piece.Text.Length > 0 || piece.Tokens.Count > 0);
     }
 
