@@ -87,7 +87,7 @@ internal static class RunCommand
         if (chat)
         {
             ModelLoading.Warn(model.ChatTemplate.Warnings.Except(model.LoadReport.Warnings));
-            string prompt = model.ChatTemplate.Render(new() { Messages = [new JsonObject { ["role"] = "user", ["content"] = text }] });
+            string prompt = model.ChatTemplate.Render(new() { Messages = [(JsonNode)new JsonObject { ["role"] = "user", ["content"] = text }] });
             parser = new(ReplyFormat.FromTemplate(model.ChatTemplate.Source), prompt);
             (ids, text) = (model.Tokenizer?.Encode(prompt, addSpecial: false), "");
         }
