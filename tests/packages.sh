@@ -37,14 +37,15 @@ for package in MeKi MeKi.Extensions.AI MeKi.Server MeKi.Tool; do
     grep -q '<tags>' <<<"$nuspec" || fail "$package has no tags"
     ! grep -qE 'id="MeKi\.(Quant|Kernels|Store|Model)"' <<<"$nuspec" || fail "$package asks for a package that there is not"
     [ $package = MeKi.Tool ] || grep -q '\.xml' <<<"$contents" || fail "$package has no documentation"
-    [ $package = MeKi.Tool ] || unzip -l "$feed/$package.$version.snupkg" | grep -q '\.pdb' || fail "$package has no symbols"
+    [ $package = MeKi.Tool ] || grep -q '\.pdb' <<<"$(unzip -l "$feed/$package.$version.snupkg")" || fail "$package has no symbols"
 done
 contents=$(unzip -l "$feed/MeKi.$version.nupkg")
+symbols=$(unzip -l "$feed/MeKi.$version.snupkg")
 for part in MeKi.Quant MeKi.Kernels MeKi.Store MeKi.Model; do
     for file in "lib/net10.0/$part.dll" "lib/net10.0/$part.xml"; do
         grep -q "$file" <<<"$contents" || fail "the package MeKi has no $file"
     done
-    unzip -l "$feed/MeKi.$version.snupkg" | grep -q "$part.pdb" || fail "the symbols of MeKi have no $part.pdb"
+    grep -q "lib/net10.0/$part.pdb" <<<"$symbols" || fail "the symbols of MeKi have no $part.pdb"
 done
 grep -q buildTransitive/MeKi.props <<<"$contents" || fail "the package MeKi has no settings"
 [ "$(find "$feed" -name '*.nupkg' | wc -l)" -eq 4 ] || fail "there are other packages in $feed: $(ls "$feed")"
@@ -66,7 +67,6 @@ cat >"$work/app/app.csproj" <<XML
     <Nullable>enable</Nullable>
     <ImplicitUsings>enable</ImplicitUsings>
     <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-    <InvariantGlobalization>true</InvariantGlobalization>
   </PropertyGroup>
   <ItemGroup>
     <PackageReference Include="MeKi" Version="$version" />
@@ -102,6 +102,8 @@ static class Speed
 }
 CS
 
+# Programs find cultures if told to: without ICU they would not start.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 text=""
 same() { # same NAME COMMAND…: the program prints the text that the first one printed
     local name=$1 printed began=$SECONDS
@@ -126,6 +128,13 @@ publish() { # publish FOLDER SETTING…
 
 publish jit
 same "framework-dependent" dotnet "$work/jit/app.dll"
+if grep -q libicuuc <<<"$(ldconfig -p 2>/dev/null)"; then
+    for culture in tr_TR de_DE; do
+        same "in the culture $culture" env DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0 LC_ALL=$culture.UTF-8 dotnet "$work/jit/app.dll"
+    done
+else
+    echo "skip  other cultures: there is no ICU"
+fi
 read -r kernels first late <<<"$(speed dotnet "$work/jit/app.dll")"
 if [ -n "$rid" ]; then
     publish trimmed -r "$rid" --self-contained -p:PublishTrimmed=true

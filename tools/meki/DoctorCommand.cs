@@ -12,7 +12,8 @@ namespace MeKi.Tool;
 /// <summary><c>meki doctor</c>: what the machine is, what computes on it and why, how fast the model comes from storage, and what would help.</summary>
 internal static class DoctorCommand
 {
-    private const double SlowRead = 1e-3, SlowStorage = 100;
+    private const double SlowRead = 1e-3, SlowStorage = 100, LongLoad = 5;
+    private const long RuntimeBytes = 45_000_000;
     private const int LongestName = 200;
 
     public static Command Create()
@@ -88,18 +89,17 @@ internal static class DoctorCommand
         table.Write(output);
         if (hasRows && speed.Median > SlowRead)
             advice.Add("rows come slowly: put the row file on faster storage, or keep more of it in memory (--row-cache)");
-        if (speed.MegabytesPerSecond < SlowStorage)
-        {
-            advice.Add(string.Create(CultureInfo.InvariantCulture,
-                $"loading takes some {(need.Mapped + need.Packed) / 1e6 / speed.MegabytesPerSecond:f0} s: put the model on faster storage"));
-        }
+        double load = (need.Mapped + need.Packed) / 1e6 / speed.MegabytesPerSecond;
+        if (speed.MegabytesPerSecond < SlowStorage && load > LongLoad)
+            advice.Add(string.Create(CultureInfo.InvariantCulture, $"loading takes some {load:f0} s: put the model on faster storage"));
         long most = Math.Min(machine.Available ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, machine.MemoryLimit ?? long.MaxValue);
-        if (need.Total > most)
-            advice.Add($"the model takes {Size(need.Total)} and there are {Size(most)}: take a smaller type of weights, or end other programs");
-        else if (need.Total > most / 10 * 8)
-            advice.Add($"memory is tight: the model takes {Size(need.Total)} of {Size(most)} (--max-memory, --kv-type q8_0)");
+        long total = need.Total + RuntimeBytes;
+        if (total > most)
+            advice.Add($"the model takes {Size(total)} and there are {Size(most)}: take a smaller type of weights, or end other programs");
+        else if (total > most / 10 * 8)
+            advice.Add($"memory is tight: the model takes {Size(total)} of {Size(most)} (--max-memory, --kv-type q8_0)");
         // Mapped weights that do not fit come from storage again for every token: it runs, slowly.
-        return need.Total - need.Mapped <= most;
+        return total - need.Mapped <= most;
     }
 
     private static string Size(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:f2} GB");
