@@ -121,15 +121,17 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>What computes for one session.</summary>
-    public Pass CreatePass()
+    /// <param name="pool">The threads to run on; the model's by default.</param>
+    public Pass CreatePass(ComputePool? pool = null)
     {
+        pool ??= Pool;
         TokenRows? rows = Rows switch
         {
-            RowStore stored => new StoredTokenRows(stored, Pool),
-            RowTableStore table => new TableTokenRows(Config, RowProjection.Of(Weights), table, Pool),
-            _ => _trainingForm is null ? null : new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, Pool),
+            RowStore stored => new StoredTokenRows(stored, pool),
+            RowTableStore table => new TableTokenRows(Config, RowProjection.Of(Weights), table, pool),
+            _ => _trainingForm is null ? null : new ComputedTokenRows(Config, Source.Matrix(Config.SpecOf(Role.Embedding), 0), _trainingForm, pool),
         };
-        return new(Config, Weights, rows, Pool);
+        return new(Config, Weights, rows, pool);
     }
 
     /// <summary>What the file of a session says. The files must be held open.</summary>

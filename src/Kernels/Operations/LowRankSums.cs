@@ -6,13 +6,14 @@ using MeKi.Quant;
 namespace MeKi.Kernels.Operations;
 
 /// <summary>What is added to some rows of a product's result: <c>y ← y + scale · B (A x)</c>.</summary>
-/// <param name="A">[rank × columns], in codes where the product's matrix is in codes, else in floats.</param>
+/// <param name="A">[rank or more × columns], in codes where the product's matrix is in codes, else in floats.</param>
 /// <param name="B">[rows × rank], in floats.</param>
+/// <param name="FirstColumn">The first of A's rows that are B's own: terms of one input may share one A, that has the rows of all.</param>
 /// <param name="FirstPanel">B's panel that meets the first of the product's matrix: that may be a part of B's.</param>
 /// <param name="Scale">The scale.</param>
 /// <param name="Row">The first row of input and output.</param>
 /// <param name="Rows">How many.</param>
-internal readonly record struct LowRankTerm(PanelMatrix A, PanelMatrix B, int FirstPanel, float Scale, int Row, int Rows);
+internal readonly record struct LowRankTerm(PanelMatrix A, PanelMatrix B, int FirstColumn, int FirstPanel, float Scale, int Row, int Rows);
 
 /// <summary>
 /// The low-rank terms of a region of products. Their first halves are its first items: whoever adds the second half to a tile has claimed it after all of these
@@ -41,6 +42,14 @@ internal sealed unsafe class LowRankSums
         if (_count == _entries.Count)
             _entries.Add(new());
         (_entries[_count].Product, _entries[_count].Term) = (product, term);
+        for (int i = 0; i < _count; i++)
+        {
+            if (_entries[i].Term.A == term.A)
+            {
+                _count++;
+                return;
+            }
+        }
         _count++;
         // The input is still being made.
         _kernels.Prefetch(term.A, 0, term.A.Panels);
@@ -65,14 +74,15 @@ internal sealed unsafe class LowRankSums
             if (_entries[i].Product != product)
                 continue;
             LowRankTerm term = _entries[i].Term;
-            if (term.A.Columns != weight.Columns || term.A.TakesCodes != weight.TakesCodes || term.B.TakesCodes || term.B.Columns != term.A.Rows
+            if (term.A.Columns != weight.Columns || term.A.TakesCodes != weight.TakesCodes || term.B.TakesCodes
+                || term.FirstColumn < 0 || term.FirstColumn + term.B.Columns > term.A.Rows
                 || term.Row < 0 || term.Rows < 1 || term.Row + term.Rows > tokens || term.B.Rows - PanelFormat.Rows * term.FirstPanel < weight.Rows)
             {
                 throw new ArgumentException($"[{term.B.Rows} × {term.A.Rows} × {term.A.Columns}] does not fit [{weight.Rows} × {weight.Columns}].",
                     nameof(product));
             }
-            _entries[i].Prepare(tokens, input, codes);
-            Items += ItemsOf(term);
+            _entries[i].Prepare(tokens, input, codes, Like(i, input));
+            Items += ItemsOf(_entries[i]);
         }
     }
 
@@ -93,8 +103,8 @@ internal sealed unsafe class LowRankSums
         try
         {
             int i = 0;
-            for (; item >= ItemsOf(_entries[i].Term); i++)
-                item -= ItemsOf(_entries[i].Term);
+            for (; item >= ItemsOf(_entries[i]); i++)
+                item -= ItemsOf(_entries[i]);
             Multiply(_entries[i], item * PanelKernels.CodeTilePanels);
         }
         finally
@@ -104,7 +114,24 @@ internal sealed unsafe class LowRankSums
         }
     }
 
-    /// <summary>Asks for what <see cref="AddTo"/> will read for one token, which the product's own panels come before.</summary>
+    /// <summary>What <see cref="AddTo"/> will read for one token, behind the product's own panels: of the first term; of others it is asked for.</summary>
+    public NextReads Reads(int product, int first, int panels)
+    {
+        NextReads reads = default;
+        for (int i = 0; i < _count; i++)
+        {
+            if (_entries[i].Product != product)
+                continue;
+            LowRankTerm term = _entries[i].Term;
+            if (reads.Bytes > 0)
+                _kernels.Prefetch(term.B, term.FirstPanel + first, panels);
+            else
+                reads = new(term.B.Panel(term.FirstPanel + first), panels * term.B.PanelBytes);
+        }
+        return reads;
+    }
+
+    /// <summary>Asks for all that <see cref="AddTo"/> will read.</summary>
     public void Prefetch(int product, int first, int panels)
     {
         for (int i = 0; i < _count; i++)
@@ -131,7 +158,21 @@ internal sealed unsafe class LowRankSums
         }
     }
 
-    private int ItemsOf(in LowRankTerm term) => _tokens == 1 ? 1 : (term.A.Panels + PanelKernels.CodeTilePanels - 1) / PanelKernels.CodeTilePanels;
+    // A term before that has the same middle.
+    private Entry? Like(int entry, ActivationMatrix input)
+    {
+        LowRankTerm term = _entries[entry].Term;
+        for (int i = 0; i < entry; i++)
+        {
+            LowRankTerm other = _entries[i].Term;
+            if (other.A == term.A && other.Scale == term.Scale && other.Row == term.Row && other.Rows == term.Rows && _entries[i].Input == input)
+                return _entries[i];
+        }
+        return null;
+    }
+
+    private int ItemsOf(Entry entry) => entry.IsCopy ? 0 : _tokens == 1 ? 1
+        : (entry.Term.A.Panels + PanelKernels.CodeTilePanels - 1) / PanelKernels.CodeTilePanels;
 
     private void Multiply(Entry entry, int panel)
     {
@@ -163,7 +204,7 @@ internal sealed unsafe class LowRankSums
         int strideU = entry.U.Columns, strideY = output.Columns, tiled = term.Rows / PanelKernels.AddedTokens * PanelKernels.AddedTokens;
         // Whole panels; of these, pairs for tiles.
         int whole = Math.Min(panels, strideY / PanelFormat.Rows - first), paired = tiled > 0 ? whole / 2 * 2 : 0, column = PanelFormat.Rows * first;
-        fixed (float* u = entry.U.Row(entry.FirstRow), y = output.Row(term.Row)[column..])
+        fixed (float* u = entry.U.Row(entry.FirstRow)[term.FirstColumn..], y = output.Row(term.Row)[column..])
         {
             for (int panel = 0; panel < paired; panel += 2)
                 _kernels.AddTiles(term.B, term.FirstPanel + first + panel, tiled, u, strideU, y + PanelFormat.Rows * panel, strideY);
@@ -192,7 +233,9 @@ internal sealed unsafe class LowRankSums
     /// <summary>A term and its middle.</summary>
     private sealed class Entry
     {
-        private ActivationMatrix? _input;
+        private readonly ActivationMatrix _u = new();
+
+        public Entry() => U = _u;
 
         public int Product;
         public LowRankTerm Term;
@@ -201,19 +244,27 @@ internal sealed unsafe class LowRankSums
         public QuantizedActivations Codes { get; } = new();
 
         /// <summary>scale · A x, [rows of <see cref="Codes"/> × rank, up to whole panels].</summary>
-        public ActivationMatrix U { get; } = new();
+        public ActivationMatrix U { get; private set; }
+
+        /// <summary>Whether <see cref="U"/> is that of a term before.</summary>
+        public bool IsCopy { get; private set; }
+
+        /// <summary>What A is multiplied with.</summary>
+        public ActivationMatrix? Input { get; private set; }
 
         /// <summary>Where the term's own rows begin among these.</summary>
         public int FirstRow { get; private set; }
 
-        public ReadOnlySpan<float> Floats => Term.A.TakesCodes ? default : _input!.Row(Term.Row);
+        public ReadOnlySpan<float> Floats => Term.A.TakesCodes ? default : Input!.Row(Term.Row);
 
-        public void Prepare(int tokens, ActivationMatrix input, QuantizedActivations codes)
+        public void Prepare(int tokens, ActivationMatrix input, QuantizedActivations codes, Entry? like)
         {
-            _input = input;
+            (Input, IsCopy, U) = (input, like is not null, like?.U ?? _u);
             // One token has a group of its own.
             int group = Term.A.TakesCodes && tokens > 1 ? Term.Row / QuantizedActivations.TileTokens : 0;
             FirstRow = Term.A.TakesCodes && tokens > 1 ? Term.Row % QuantizedActivations.TileTokens : 0;
+            if (IsCopy)
+                return;
             Codes.See(codes, group, FirstRow + Term.Rows);
             U.Shape(PanelFormat.Rows * Term.A.Panels);
             U.Reserve(FirstRow + Term.Rows);

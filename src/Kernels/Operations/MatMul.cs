@@ -112,12 +112,16 @@ internal sealed unsafe class MatMul : Region
             Product product = _products[p];
             int panels = PanelsOfChunk(product.Weight), first = chunk * panels;
             int there = Math.Min(panels, product.Weight.Panels - first);
-            if (product.HasTerms && _tokens == 1)
-                _terms.Prefetch(product.Number, first, there);
             if (_tokens == 1)
+            {
                 MultiplyVector(product, first, there);
+            }
             else
+            {
+                if (product.HasTerms)
+                    _terms.Prefetch(product.Number, first, there);
                 MultiplyTiles(product, first, there);
+            }
             if (product.HasTerms)
                 _terms.AddTo(product.Number, first, there, product.Output);
         }
@@ -170,10 +174,11 @@ internal sealed unsafe class MatMul : Region
     {
         float* rest = stackalloc float[PanelFormat.Rows];
         int row = PanelFormat.Rows * first, rows = product.Weight.Rows - row, whole = Math.Min(panels, rows / PanelFormat.Rows);
+        NextReads after = product.HasTerms ? _terms.Reads(product.Number, first, panels) : default;
         // Matrices of activations do not move.
         fixed (float* x = product.Floats, y = product.Output.Row(0)[row..])
         {
-            _kernels.MultiplyVector(product.Weight, first, whole, product.Codes.Group(0), x, y);
+            _kernels.MultiplyVector(product.Weight, first, whole, product.Codes.Group(0), x, y, after);
             if (whole == panels)
                 return;
             _kernels.MultiplyVector(product.Weight, first + whole, 1, product.Codes.Group(0), x, rest);

@@ -12,8 +12,7 @@ internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TSums> : PairP
 {
     private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
 
-    public override void Prefetch(PanelMatrix weight, int first, int count) =>
-        Prefetching.All<TVector>(weight.Panel(first), weight.Panel(first + count));
+    public override void Prefetch(byte* begin, byte* end) => Prefetching.All<TVector>(begin, end);
 
     protected override void MultiplyTwo(PanelMatrix weight, byte* panel, byte* second, in QuantizedGroup x, float* floats, float* y, float* z) =>
         IntegerPanels<TVector, TCodes, TKind>.MultiplyVector(panel, second, weight.Blocks, x, y, z);

@@ -45,8 +45,7 @@ internal sealed unsafe class FloatProducts<TVector, TWide, TFloats> : PairProduc
         while (column < weight.Columns);
     }
 
-    public override void Prefetch(PanelMatrix weight, int first, int count) =>
-        Prefetching.All<TVector>(weight.Panel(first), weight.Panel(first + count));
+    public override void Prefetch(byte* begin, byte* end) => Prefetching.All<TVector>(begin, end);
 
     public override void AddVector(PanelMatrix weight, int first, int count, float* u, float* y)
     {

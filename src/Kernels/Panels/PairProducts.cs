@@ -3,7 +3,7 @@ namespace MeKi.Kernels.Panels;
 /// <summary>Products that take panels by pairs: by one token two streams of memory, by several a tile.</summary>
 internal abstract unsafe class PairProducts : PanelProducts
 {
-    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
+    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after)
     {
         // A panel of a run's first half and one of its second are two streams of memory, which a core reads faster than one. Neighbours would be two streams
         // that end and begin again with every panel. Of an odd number the last is computed twice.
@@ -11,6 +11,8 @@ internal abstract unsafe class PairProducts : PanelProducts
         for (int panel = 0; panel < half; panel++)
         {
             int other = Math.Min(panel + half, count - 1);
+            if (after.Bytes > 0)
+                Prefetch(after.At(panel, half), after.At(panel + 1, half));
             MultiplyTwo(weight, weight.Panel(first + panel), weight.Panel(first + other), x, floats, y + 8 * panel, y + 8 * other);
         }
     }

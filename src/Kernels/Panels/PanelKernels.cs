@@ -21,8 +21,9 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
     /// <param name="x">Quantised activations, for formats of integer codes.</param>
     /// <param name="floats">The activations, [columns], for formats of floats.</param>
     /// <param name="y">Receives [8 · count].</param>
-    public void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
-        Of(weight, first, count).MultiplyVector(weight, first, count, x, floats, y);
+    /// <param name="after">What is read next.</param>
+    public void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after = default) =>
+        Of(weight, first, count).MultiplyVector(weight, first, count, x, floats, y, after);
 
     /// <summary>
     /// Whether <see cref="MultiplyTiles"/> wants magnitudes and signs apart for this matrix (<see cref="QuantizedActivations.SignMagnitudes"/>).
@@ -52,7 +53,7 @@ internal sealed unsafe class PanelKernels(Func<GgmlType, PanelProducts> make)
         Of(weight, panel, tokens).MultiplyTilesOfCodes(weight, panel, tokens, floats, sums, output);
 
     /// <summary>Asks for a few panels that will be read soon: they are too short for the machine to see where they lead.</summary>
-    public void Prefetch(PanelMatrix weight, int first, int count) => Of(weight).Prefetch(weight, first, count);
+    public void Prefetch(PanelMatrix weight, int first, int count) => Of(weight).Prefetch(weight.Panel(first), weight.Panel(first + count));
 
     /// <summary>y ← y + W u for panels of floats: each row a chain of multiply-adds that begins with y, in the order of the columns.</summary>
     /// <param name="weight">The matrix.</param>

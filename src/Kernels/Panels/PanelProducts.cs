@@ -7,7 +7,7 @@ internal abstract unsafe class PanelProducts
     public virtual bool TakesSignMagnitudes => false;
 
     /// <inheritdoc cref="PanelKernels.MultiplyVector"/>
-    public abstract void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y);
+    public abstract void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after);
 
     /// <inheritdoc cref="PanelKernels.MultiplyTiles"/>
     public abstract void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output);
@@ -17,8 +17,8 @@ internal abstract unsafe class PanelProducts
         PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>
         MultiplyTiles(weight, panel, tokens, floats, sums, output);
 
-    /// <inheritdoc cref="PanelKernels.Prefetch"/>
-    public virtual void Prefetch(PanelMatrix weight, int first, int count)
+    /// <summary>Asks for some memory that will be read soon.</summary>
+    public virtual void Prefetch(byte* begin, byte* end)
     {
         // A wish.
     }

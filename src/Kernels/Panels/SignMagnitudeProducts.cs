@@ -11,10 +11,10 @@ internal sealed unsafe class SignMagnitudeProducts<TVector> : PanelProducts
 
     public override bool TakesSignMagnitudes => true;
 
-    public override void Prefetch(PanelMatrix weight, int first, int count) => _ofOne.Prefetch(weight, first, count);
+    public override void Prefetch(byte* begin, byte* end) => _ofOne.Prefetch(begin, end);
 
-    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
-        _ofOne.MultiplyVector(weight, first, count, x, floats, y);
+    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after) =>
+        _ofOne.MultiplyVector(weight, first, count, x, floats, y, after);
 
     public override void MultiplyTilesOfCodes(
         PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output) =>

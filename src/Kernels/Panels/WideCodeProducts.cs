@@ -25,8 +25,8 @@ internal sealed unsafe class WideCodeProducts<TVector, THalf, TWide, TCodes, TKi
 
     public override void Prefetch(PanelMatrix weight, int first, int count) => _ofOne.Prefetch(weight, first, count);
 
-    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y) =>
-        _ofOne.MultiplyVector(weight, first, count, x, floats, y);
+    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after) =>
+        _ofOne.MultiplyVector(weight, first, count, x, floats, y, after);
 
     public override void MultiplyTiles(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {

@@ -21,7 +21,7 @@ internal abstract unsafe class ScalarProducts : PanelProducts
     /// <summary>Floats from one token's sums to the next's: four panels.</summary>
     protected const int Stride = PanelKernels.MostTilePanels / 2 * PanelFormat.Rows;
 
-    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y)
+    public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after)
     {
         for (int panel = 0; panel < count; panel++)
             MultiplyPanel(weight, first + panel, new(x, 1, 1, weight.Columns), floats, y + PanelFormat.Rows * panel);

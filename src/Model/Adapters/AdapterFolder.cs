@@ -85,7 +85,7 @@ internal static class AdapterFolder
 
     private static AdapterFileKey KeyOf(string path)
     {
-        string full = Path.GetFullPath(path), weights = Directory.Exists(path) ? Path.Combine(full, PeftFolder.WeightsName) : full;
+        string full = Path.GetFullPath(path), weights = Directory.Exists(path) ? PeftFolder.WeightsAt(full) : full;
         FileInfo file = new(weights);
         try
         {

@@ -31,7 +31,7 @@ internal sealed class LoraFile : IDisposable
         {
             if (!PeftFolder.IsAt(path))
                 throw new ModelFileException(path, "", $"has no {PeftConfig.FileName}", "Name a folder that PEFT saved, or a GGUF adapter");
-            SafetensorsFile weights = PeftFolder.Open(path);
+            SafetensorsFolder weights = PeftFolder.Open(path);
             return Guarded(path, weights, () => [PeftFolder.Read(path, NameOf(path), weights, config)]);
         }
         if (!File.Exists(path))

@@ -2,13 +2,18 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using MeKi.Kernels;
 using MeKi.Kernels.Allocation;
+using MeKi.Model.Architectures;
 using MeKi.Model.Layers;
 using MeKi.Quant;
 
 namespace MeKi.Model.Adapters;
 
 /// <summary>What an adapter adds to a matrix, as products are computed from it.</summary>
-internal sealed record LowRank(PackedFactor A, PackedFactor B, float Scale);
+/// <param name="A">Perhaps with the rows of others that have the same input.</param>
+/// <param name="FirstColumn">Its own first row there: that of a panel.</param>
+/// <param name="B">The other side.</param>
+/// <param name="Scale">Of the product.</param>
+internal sealed record LowRank(PackedFactor A, int FirstColumn, PackedFactor B, float Scale);
 
 /// <summary>A factor in panels, which adapters may share: it goes when the last of them does.</summary>
 internal sealed class PackedFactor(PanelMatrix panels, ArenaPiece memory)
@@ -29,6 +34,9 @@ internal sealed class PackedFactor(PanelMatrix panels, ArenaPiece memory)
 /// </summary>
 internal sealed class PackedAdapter
 {
+    // Matrices of a layer that are given the same.
+    private static readonly Role[][] s_sameInput = [[Role.Query, Role.Key, Role.Value], [Role.Gate, Role.Up]];
+
     private readonly LowRank?[] _pairs;
     private byte[]? _identity;
 
@@ -67,17 +75,25 @@ internal sealed class PackedAdapter
     {
         LowRank?[] pairs = new LowRank?[Linear.Ids(config.Layers)];
         Dictionary<(LoraFactor Factor, bool IsCodes), PackedFactor> known = [];
-        List<(LoraFactor From, PanelMatrix To)> work = [];
+        List<(LoraFactor From, PanelMatrix To, int FirstPanel)> work = [];
         List<PackedFactor> fresh = [];
         Arena arena = new(adapter.ByteLength, hugePages: true);
         try
         {
-            foreach ((LoraTarget target, LoraPair pair) in adapter.Pairs)
+            // In the order of use; of a layer that computes without the matrix, the checkpoint may have it all the same.
+            List<(LoraTarget Target, LoraPair Pair, Linear Linear)> used = [.. adapter.Pairs.OrderBy(each => each.Key.Layer).ThenBy(each => each.Key.Role)
+                .Select(each => (each.Key, each.Value, weights.Find(each.Key)!)).Where(each => each.Item3 is not null)];
+            foreach ((LoraTarget target, LoraPair pair, Linear linear) in used)
             {
-                // Of a layer that computes without the matrix, the checkpoint may have it all the same.
-                if (weights.Find(target) is not { } linear)
-                    continue;
-                pairs[linear.Id] = new(Packed(pair.A, linear.Weight.TakesCodes), Packed(pair.B, isCodes: false), pair.Scale);
+                bool isCodes = linear.Weight.TakesCodes;
+                LoraFactor[] together = [.. used.Where(each => shared is null
+                    && each.Target.Layer == target.Layer && HaveSameInput(each.Target.Role, target.Role)
+                    && each.Pair.Scale == pair.Scale && each.Linear.Weight.TakesCodes == isCodes
+                    && FormatOf(each.Pair.A, isCodes) == FormatOf(pair.A, isCodes)).Select(each => each.Pair.A).Distinct()];
+                if (together.Length < 2)
+                    together = [pair.A];
+                int first = together.TakeWhile(factor => factor != pair.A).Sum(Padded);
+                pairs[linear.Id] = new(Packed(together, isCodes), first, Packed([pair.B], isCodes: false), pair.Scale);
             }
             pool.Run(new Packing(work), work.Count, chunk: 1);
         }
@@ -97,26 +113,40 @@ internal sealed class PackedAdapter
         }
         return packed;
 
-        PackedFactor Packed(LoraFactor factor, bool isCodes)
+        // Factors one below the other, each from a panel on; they are known by the first.
+        PackedFactor Packed(LoraFactor[] factors, bool isCodes)
         {
+            LoraFactor factor = factors[0];
             if (known.TryGetValue((factor, isCodes), out PackedFactor? held))
                 return held;
             if (shared?.TryGetValue((factor.Name, isCodes), out held) == true)
                 return known[(factor, isCodes)] = held;
-            PanelFormat format = isCodes ? PanelFormat.Find(GgmlType.Q8_0)!
-                : factor.Format.BlockSize == 1 ? PanelFormat.Find(factor.Format.Type)! : PanelFormat.Find(GgmlType.F16)!;
-            ArenaPiece memory = (shared is null ? arena : new(0, hugePages: false)).Allocate(format.PanelsBytes(factor.Rows, factor.Columns));
+            PanelFormat format = FormatOf(factor, isCodes);
+            int rows = factors[..^1].Sum(Padded) + factors[^1].Rows;
+            ArenaPiece memory = (shared is null ? arena : new(0, hugePages: false)).Allocate(format.PanelsBytes(rows, factor.Columns));
             PanelMatrix panels;
             unsafe
             {
-                panels = new(format, factor.Rows, factor.Columns, memory.Address);
+                panels = new(format, rows, factor.Columns, memory.Address);
             }
             held = new(panels, memory);
             fresh.Add(held);
-            work.Add((factor, panels));
+            int panel = 0;
+            foreach (LoraFactor each in factors)
+            {
+                work.Add((each, panels, panel));
+                panel += Padded(each) / PanelFormat.Rows;
+            }
             return known[(factor, isCodes)] = held;
         }
     }
+
+    private static PanelFormat FormatOf(LoraFactor factor, bool isCodes) => isCodes ? PanelFormat.Find(GgmlType.Q8_0)!
+        : factor.Format.BlockSize == 1 ? PanelFormat.Find(factor.Format.Type)! : PanelFormat.Find(GgmlType.F16)!;
+
+    private static int Padded(LoraFactor factor) => (factor.Rows + PanelFormat.Rows - 1) / PanelFormat.Rows * PanelFormat.Rows;
+
+    private static bool HaveSameInput(Role one, Role other) => Array.Exists(s_sameInput, roles => roles.Contains(one) && roles.Contains(other));
 
     private byte[] Hash()
     {
@@ -128,13 +158,16 @@ internal sealed class PackedAdapter
             float scale = pair.Scale;
             hash.AppendData(BitConverter.GetBytes(id));
             hash.AppendData(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)));
-            foreach (PanelMatrix panels in new[] { pair.A.Panels, pair.B.Panels })
+            int rank = pair.B.Panels.Columns;
+            // A's own rows: what lies beside them is another's.
+            foreach ((PanelMatrix panels, int rows, int first) in new[] { (pair.A.Panels, rank, pair.FirstColumn), (pair.B.Panels, pair.B.Panels.Rows, 0) })
             {
                 hash.AppendData(BitConverter.GetBytes((int)panels.Format.Block.Type));
-                hash.AppendData(BitConverter.GetBytes(panels.Rows));
+                hash.AppendData(BitConverter.GetBytes(rows));
                 unsafe
                 {
-                    hash.AppendData(new ReadOnlySpan<byte>(panels.Panel(0), checked((int)(panels.Panels * panels.PanelBytes))));
+                    int count = (rows + PanelFormat.Rows - 1) / PanelFormat.Rows;
+                    hash.AppendData(new ReadOnlySpan<byte>(panels.Panel(first / PanelFormat.Rows), checked((int)(count * panels.PanelBytes))));
                 }
             }
         }
@@ -142,18 +175,18 @@ internal sealed class PackedAdapter
     }
 
     /// <summary>Packs factors; an item is a factor.</summary>
-    private sealed class Packing(List<(LoraFactor From, PanelMatrix To)> work) : Region
+    private sealed class Packing(List<(LoraFactor From, PanelMatrix To, int FirstPanel)> work) : Region
     {
         public override unsafe void Execute(int begin, int end)
         {
             for (int item = begin; item < end; item++)
             {
-                (LoraFactor from, PanelMatrix to) = work[item];
+                (LoraFactor from, PanelMatrix to, int firstPanel) = work[item];
                 int rowBytes = (int)to.RowBytes;
                 float[] values = new float[from.Columns];
                 byte[] eight = new byte[to.PanelBytes];
                 bool sameBlocks = from.Format == to.Format.Block;
-                for (int panel = 0; panel < to.Panels; panel++)
+                for (int panel = 0; panel * PanelFormat.Rows < from.Rows; panel++)
                 {
                     int first = panel * PanelFormat.Rows, present = Math.Min(PanelFormat.Rows, from.Rows - first);
                     for (int r = 0; r < present; r++)
@@ -167,7 +200,7 @@ internal sealed class PackedAdapter
                             to.Format.Block.Encode(values, row);
                     }
                     eight.AsSpan(present * rowBytes).Clear();
-                    to.Format.PackRows(eight, new(to.Panel(panel), eight.Length));
+                    to.Format.PackRows(eight, new(to.Panel(firstPanel + panel), eight.Length));
                 }
             }
         }

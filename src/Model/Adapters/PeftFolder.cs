@@ -9,21 +9,28 @@ internal static class PeftFolder
     public const string WeightsName = "adapter_model.safetensors";
     public const string Prefix = "base_model.model.";
 
+    private const string Stem = "adapter_model";
     private const string Pickled = "adapter_model.bin";
 
     /// <summary>Whether a folder has an adapter.</summary>
-    public static bool IsAt(string path) => File.Exists(Path.Combine(path, PeftConfig.FileName)) || File.Exists(Path.Combine(path, WeightsName));
+    public static bool IsAt(string path) => File.Exists(Path.Combine(path, PeftConfig.FileName)) || File.Exists(WeightsAt(path));
+
+    /// <summary>The file that tells of a folder's weights: these, or the index of their shards.</summary>
+    public static string WeightsAt(string path)
+    {
+        string weights = Path.Combine(path, WeightsName), index = SafetensorsFolder.IndexOf(path, Stem);
+        return !File.Exists(weights) && File.Exists(index) ? index : weights;
+    }
 
     /// <summary>Opens the weights.</summary>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFolder Open(string path)
     {
-        string weights = Path.Combine(path, WeightsName);
-        if (!File.Exists(weights) && File.Exists(Path.Combine(path, Pickled)))
+        if (!File.Exists(WeightsAt(path)) && File.Exists(Path.Combine(path, Pickled)))
         {
             throw new ModelFileException(path, "", $"has its weights in {Pickled}, a format that can run programs",
                 "Save it again with safe_serialization=True");
         }
-        return SafetensorsFile.Open(weights);
+        return SafetensorsFolder.Open(path, copy: false, null, Stem);
     }
 
     /// <summary>Reads an adapter.</summary>
@@ -32,7 +39,7 @@ internal static class PeftFolder
     /// <param name="file">Its weights.</param>
     /// <param name="config">The model.</param>
     /// <exception cref="ModelFileException">It is damaged, of another model or of another kind.</exception>
-    public static LoraAdapter Read(string path, string name, SafetensorsFile file, ModelConfig config)
+    public static LoraAdapter Read(string path, string name, SafetensorsFolder file, ModelConfig config)
     {
         PeftConfig settings = PeftConfig.Read(Path.Combine(path, PeftConfig.FileName));
         Dictionary<string, LoraSite> sites = LoraSite.OfCheckpoints(config);
@@ -51,13 +58,13 @@ internal static class PeftFolder
         {
             if (a is null || b is null)
                 throw Wrong((a ?? b)!, $"has no lora_{(a is null ? 'A' : 'B')} beside it", "The adapter is incomplete; save it again");
-            LoraSite site = sites.GetValueOrDefault(module) ?? throw LoraFile.NoSuchMatrix(file.File.Path, a.Name, config);
+            LoraSite site = sites.GetValueOrDefault(module) ?? throw LoraFile.NoSuchMatrix(a.File.Path, a.Name, config);
             if (!settings.Targets(module))
                 throw Wrong(a, $"is not among the modules that {PeftConfig.FileName} targets", $"Take the {PeftConfig.FileName} that it was saved with");
             int rank = settings.RankOf(module);
             if (a.Shape is [long own, _] && own != rank)
                 throw Wrong(a, $"has rank {own} where {PeftConfig.FileName} says {rank}", $"Take the {PeftConfig.FileName} that it was saved with");
-            LoraFile.CheckRank(rank, site, file.File.Path, a.Name);
+            LoraFile.CheckRank(rank, site, a.File.Path, a.Name);
             foreach ((LoraTarget target, LoraPair pair) in
                 site.Split(Factor(a, rank, site.Columns), Factor(b, site.Rows, rank), settings.ScaleOf(module), order, config))
             {
@@ -65,7 +72,7 @@ internal static class PeftFolder
                     throw Wrong(a, "names a matrix that another tensor of the adapter names, too", "Save the adapter again");
             }
         }
-        return pairs.Count > 0 ? new(name, pairs) : throw new ModelFileException(file.File.Path, "", "has no tensors", "Save the adapter again");
+        return pairs.Count > 0 ? new(name, pairs) : throw new ModelFileException(path, "", "has no tensors", "Save the adapter again");
     }
 
     private static (string Module, bool IsB) Parse(SafetensorsTensor tensor)

@@ -8,8 +8,7 @@ namespace MeKi.Model.Files;
 /// </summary>
 public sealed class SafetensorsFolder : IDisposable
 {
-    private const string SingleName = "model.safetensors";
-    private const string IndexName = "model.safetensors.index.json";
+    private const string Model = "model", Ending = ".safetensors", IndexEnding = ".safetensors.index.json";
     private const string WeightMap = "weight_map";
     private const int MaxIndexBytes = 100_000_000;
     private const int MaxTensors = 1 << 18;
@@ -42,16 +41,20 @@ public sealed class SafetensorsFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="copy">Whether to read into memory instead of mapping.</param>
     /// <param name="leaveOut">Tensors, by name, that a copy does without: their bytes must not be looked at. Null for none.</param>
-    internal static SafetensorsFolder Open(string path, bool copy, Func<string, bool>? leaveOut)
+    /// <param name="stem">What the files are called.</param>
+    internal static SafetensorsFolder Open(string path, bool copy, Func<string, bool>? leaveOut, string stem = Model)
     {
         ArgumentNullException.ThrowIfNull(path);
         if (!Directory.Exists(path))
             throw new ModelFileException(path, "", "is not a folder", "Give the folder of a downloaded checkpoint");
-        string single = System.IO.Path.Combine(path, SingleName);
-        string index = System.IO.Path.Combine(path, IndexName);
+        string single = System.IO.Path.Combine(path, stem + Ending);
+        string index = IndexOf(path, stem);
         bool isSingle = File.Exists(single);
         if (!isSingle && !File.Exists(index))
-            throw new ModelFileException(path, "", $"holds neither {SingleName} nor {IndexName}", "Give the folder of a checkpoint with safetensors weights");
+        {
+            throw new ModelFileException(path, "", $"holds neither {stem}{Ending} nor {stem}{IndexEnding}",
+                "Give the folder of a checkpoint with safetensors weights");
+        }
 
         List<SafetensorsFile> files = [];
         try
@@ -68,6 +71,9 @@ public sealed class SafetensorsFolder : IDisposable
             throw;
         }
     }
+
+    /// <summary>Where a folder's index would be.</summary>
+    internal static string IndexOf(string path, string stem) => System.IO.Path.Combine(path, stem + IndexEnding);
 
     /// <summary>Releases all mappings; see <see cref="MappedFile.TryAddReference"/> for computations still in flight.</summary>
     public void Dispose()

@@ -323,7 +323,7 @@ internal sealed class Pass
             {
                 (PackedAdapter adapter, float scale) = segment.Adapters![each];
                 if (adapter.Of(linear) is { } pair)
-                    _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, firstPanel, pair.Scale * scale, segment.Row, rows));
+                    _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, pair.FirstColumn, firstPanel, pair.Scale * scale, segment.Row, rows));
             }
         }
     }

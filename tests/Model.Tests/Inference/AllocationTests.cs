@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
+using MeKi.Model.Tests.Adapters;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Tests;
 
@@ -51,6 +52,21 @@ public sealed class AllocationTests(TinyModel tiny) : IClassFixture<TinyModel>
         using MeKiModel model = MeKiModel.Load(SharedMaterial.Path($"foreign/{family}.gguf"), new() { Threads = threads, Rows = new() { CacheBytes = 0 } });
         AssertDecodesWithoutAllocating(model);
         Assert.True(model.StoreCounters.RowsRead > 0);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void With_two_adapters(int threads)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("meki-test-");
+        using (MeKiModel model = MeKiModel.Load(Demo, new() { Threads = threads }))
+        {
+            model.DefaultAdapters = [new(RandomAdapter.Write(model.Config, Path.Combine(folder.FullName, "a.gguf"), rank: 9, seed: 1), 0.5f),
+                new(RandomAdapter.Write(model.Config, Path.Combine(folder.FullName, "b.gguf"), rank: 2, seed: 2))];
+            AssertDecodesWithoutAllocating(model);
+        }
+        folder.Delete(recursive: true);
     }
 
     private static void AssertDecodesWithoutAllocating(MeKiModel model)

@@ -39,8 +39,8 @@ internal static class AdapterClusterCommand
             List<MergeTask> tasks = opened.Tasks(loaded, parsed.GetRequiredValue(examples), tokens.Of(parsed));
             int most = parsed.GetValue(rank) ?? AdapterMerge.Rank(opened.Adapters);
             Directory.CreateDirectory(folder);
-            ClusterScores scores = new(Path.Combine(folder, "scores.json"), ClusterScores.IdentityOf(loaded, tasks, most), tasks.Count);
-            TaskClusters search = new(loaded, tasks, most, scores);
+            ScoreFile scores = new(Path.Combine(folder, "scores.json"), ScoreFile.IdentityOf(loaded, tasks, [], most));
+            using TaskClusters search = new(loaded, tasks, most, scores);
             ClusterResult found;
             using (StageProgress progress = new())
                 found = search.Find(count, starts.Of(parsed), seed.Of(parsed), progress, cancellation);

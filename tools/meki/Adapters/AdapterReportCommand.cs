@@ -7,7 +7,8 @@ namespace MeKi.Tool.Adapters;
 /// <summary><c>meki adapter report</c>: storage against quality of all ways to merge adapters.</summary>
 internal static class AdapterReportCommand
 {
-    private static readonly int[] s_storages = [15, 20, 30, 40, 52, 57, 70, 85];
+    private static readonly int[] s_storages = [14, 28, 30, 42, 52, 57, 70, 85];
+    private static readonly double[] s_partStorages = [0.30, 0.57];
     private static readonly int[] s_clusters = [2, 3, 4, 6];
 
     public static Command Create()
@@ -21,6 +22,12 @@ internal static class AdapterReportCommand
             DefaultValueFactory = _ => "test.jsonl",
         };
         Option<string?> plot = new("--plot") { Description = "Also draw storage against quality to this .svg file.", HelpName = "FILE" };
+        Option<string?> scores = new("--scores")
+        {
+            Description = "Keep what was scored in this .json file: an interrupted report goes on from it.",
+            HelpName = "FILE",
+        };
+        Option<bool> parts = new("--parts") { Description = "Also HydraOpt without each of its parts, at 30 and 57 %." };
         Option<int[]> storages = Numbers.List("--storage", [], "Storages of HydraOpt in percent of the adapters' own.", 1, 100),
             clusters = Numbers.List("--clusters", ["-k"], "Numbers of clusters of D2C; 0 for none.", 0, 1 << 12);
         NumberOption<int> starts = new("--starts", [], "Starts of D2C.", 1, 1 << 10, 4),
@@ -30,7 +37,7 @@ internal static class AdapterReportCommand
         NumberOption<double> memory = Numbers.MaxMemory();
         Command command = new("report", "Print what merging adapters saves and costs, over the whole dial.")
         {
-            adapters, model, storages, clusters, starts, seed, examples, tests, limit, tokens, plot, threads, memory,
+            adapters, model, storages, clusters, starts, seed, examples, tests, limit, tokens, parts, scores, plot, threads, memory,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -42,16 +49,20 @@ internal static class AdapterReportCommand
                 [.. opened.Texts(i, loaded, parsed.GetRequiredValue(tests), tokens.Of(parsed)).Take(parsed.GetValue(limit) ?? int.MaxValue)])];
             int[] shares = parsed.GetValue(storages) is { Length: > 0 } some ? some : s_storages;
             int[] counts = parsed.GetValue(clusters) is { Length: > 0 } few ? few : s_clusters;
-            AdapterReport report;
+            IReadOnlyList<ReportRow> rows;
             using (StageProgress progress = new())
             {
-                report = new(loaded, tasks, judged, progress, cancellation);
-                report.Merges([.. shares.Select(share => share / 100.0)]);
+                using AdapterReport report = new(loaded, tasks, judged, parsed.GetValue(scores), progress, cancellation);
+                report.Merges();
+                report.Hydra(new(), [.. shares.Select(share => share / 100.0)]);
+                foreach (HydraParts less in parsed.GetValue(parts) ? HydraParts.WithoutOne : [])
+                    report.Hydra(less, s_partStorages);
                 report.Clusters([.. counts.Where(count => count > 0 && count <= tasks.Count)], starts.Of(parsed), seed.Of(parsed));
+                rows = report.Rows;
             }
-            Print(report.Rows);
+            Print(rows);
             if (parsed.GetValue(plot) is { } file)
-                StoragePlot.Write(file, report.Rows);
+                StoragePlot.Write(file, rows);
         }, CancellationToken.None));
         return command;
     }

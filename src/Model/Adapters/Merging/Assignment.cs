@@ -34,6 +34,24 @@ internal static class Assignment
         return Sorted(assigned);
     }
 
+    /// <summary>Every assignment that one task's move leads to; none leaves a cluster without a task.</summary>
+    public static IEnumerable<int[]> Moves(int[] assigned, int clusters)
+    {
+        for (int task = 0; task < assigned.Length; task++)
+        {
+            if (assigned.Count(cluster => cluster == assigned[task]) == 1)
+                continue;
+            for (int to = 0; to < clusters; to++)
+            {
+                if (to == assigned[task])
+                    continue;
+                int[] moved = [.. assigned];
+                moved[task] = to;
+                yield return Sorted(moved);
+            }
+        }
+    }
+
     /// <summary>The tasks of a cluster.</summary>
     public static int[] Members(int[] assigned, int cluster) => [.. Enumerable.Range(0, assigned.Length).Where(i => assigned[i] == cluster)];
 

@@ -18,8 +18,11 @@ internal static class Budget
     /// </summary>
     /// <param name="matrices">The ways of each; one costs nothing.</param>
     /// <param name="budget">Values that may be stored.</param>
-    public static Way[] Choose(IReadOnlyList<List<Way>> matrices, double budget)
+    /// <param name="ranks">Whether each matrix may have a rank of its own; else all have one factor of the most rank that the budget allows.</param>
+    public static Way[] Choose(IReadOnlyList<List<Way>> matrices, double budget, bool ranks = true)
     {
+        if (!ranks)
+            return OneRank(matrices, budget);
         double low = 0, high = 1;
         Way[] chosen = At(matrices, high);
         while (Cost(chosen) > budget)
@@ -49,6 +52,18 @@ internal static class Budget
             if (better is not { } step)
                 return chosen;
             chosen[step.Matrix] = step.Way;
+        }
+    }
+
+    private static Way[] OneRank(IReadOnlyList<List<Way>> matrices, double budget)
+    {
+        Way[] chosen = [.. matrices.Select(ways => ways.First(way => way.Rank == 0))];
+        for (int rank = 1; ; rank++)
+        {
+            Way?[] next = [.. matrices.Select(ways => ways.Where(way => way.Rank == rank && way.Groups.Count == 1).MinBy(way => way.Loss))];
+            if (Array.Exists(next, way => way is null) || Cost(next!) > budget)
+                return chosen;
+            chosen = next!;
         }
     }
 

@@ -20,12 +20,14 @@ internal sealed record SharedChoice(LoraTarget Target, bool SharesA, int Factors
 /// </summary>
 /// <param name="model">The model.</param>
 /// <param name="tasks">At least one.</param>
-internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
+/// <param name="parts">What it may do; null for all of it.</param>
+internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks, HydraParts? parts = null)
 {
     private const int Turns = 5, MostRankFactor = 4;
     private const long PartBytes = 1L << 30;
     private static readonly int[] s_factors = [1, 2, 4];
 
+    private readonly HydraParts _may = parts ?? new();
     private readonly List<Plan> _plans = [];
     private List<Matrix[][]>? _kept;
     private List<List<LoraTarget>> _parts = [];
@@ -39,14 +41,14 @@ internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
         List<LoraTarget> targets = Stacked.Targets(tasks.Select(task => task.Adapter));
         _parts = Divide(targets);
         _kept = _parts.Count == 1 ? [] : null;
-        TextScorer scorer = new(model);
+        using TextScorer scorer = new(model);
         foreach (List<LoraTarget> part in _parts)
         {
             (Stacked[] stacks, Matrix[][] covariances) = Collect(scorer, part, progress, cancellation);
             _kept?.Add(covariances);
             Plan[] plans = new Plan[part.Count];
-            MatrixWork.Run(part.Count, i => plans[i] = new(stacks[i], Members(part[i]), Sides(stacks[i], covariances[i], Members(part[i]))), progress, "ways",
-                cancellation);
+            MatrixWork.Run(part.Count, i => plans[i] = new(stacks[i], Members(part[i]), Sides(stacks[i], covariances[i], Members(part[i])), _may), progress,
+                "ways", cancellation);
             _plans.AddRange(plans);
         }
     }
@@ -57,9 +59,9 @@ internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
     /// <param name="cancellation">Heeded between matrices.</param>
     public HydraResult Share(double storage, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
-        Way[] ways = Budget.Choose([.. _plans.Select(plan => plan.Ways)], storage * FullSize);
+        Way[] ways = Budget.Choose([.. _plans.Select(plan => plan.Ways)], storage * FullSize, _may.Ranks);
         Dictionary<LoraTarget, LoraPair>[] pairs = [.. tasks.Select(_ => new Dictionary<LoraTarget, LoraPair>())];
-        TextScorer? scorer = _kept is null ? new(model) : null;
+        using TextScorer? scorer = _kept is null ? new(model) : null;
         int first = 0;
         for (int part = 0; part < _parts.Count; part++)
         {
@@ -145,14 +147,15 @@ internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
         MatrixWork.Run(targets.Count, i => stacks[i] = Stack(targets[i]), progress, "bases", cancellation);
         int done = 0;
         Matrix[][] covariances = InputCovariances.Collect(scorer, model.Loaded.Weights, tasks, stacks,
-            () => progress?.Report(new("examples", ++done, tasks.Count, "tasks")), cancellation);
+            () => progress?.Report(new("examples", Interlocked.Increment(ref done), tasks.Count, "tasks")), cancellation);
         return (stacks, covariances);
     }
 
-    private static (SharedSide A, SharedSide B) Sides(Stacked stacked, Matrix[] byTask, int[] members)
+    private (SharedSide A, SharedSide B) Sides(Stacked stacked, Matrix[] byTask, int[] members)
     {
         int n = members.Length;
-        Matrix[] covariances = [.. members.Select(i => byTask[i])];
+        Matrix alike = Matrix.Identity(stacked.BasisA.Rows);
+        Matrix[] covariances = [.. members.Select(i => _may.Weighs ? byTask[i] : alike)];
         Matrix[] weightsA = new Matrix[n], weightsB = new Matrix[n];
         Matrix identity = Matrix.Identity(stacked.BasisB.Rows);
         for (int i = 0; i < n; i++)
@@ -201,7 +204,7 @@ internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
     /// <summary>A matrix and the ways to store it.</summary>
     private sealed class Plan
     {
-        public Plan(Stacked stacked, int[] members, (SharedSide A, SharedSide B) sides)
+        public Plan(Stacked stacked, int[] members, (SharedSide A, SharedSide B) sides, HydraParts may)
         {
             Target = stacked.Target;
             int n = members.Length, rank = stacked.A.Max(a => a.Rows);
@@ -210,9 +213,11 @@ internal sealed class HydraOpt(MeKiModel model, IReadOnlyList<MergeTask> tasks)
             Ways.Add(new(true, [], rank, 0, own, true));
             foreach ((SharedSide side, bool isA) in new[] { (sides.A, true), (sides.B, false) })
             {
+                if (!(isA ? may.SharesA : may.SharesB))
+                    continue;
                 int basis = (isA ? stacked.BasisA : stacked.BasisB).Rows, most = Math.Min(basis, MostRankFactor * rank);
                 double perShared = isA ? stacked.Inputs : stacked.Outputs, perMember = isA ? stacked.Outputs : stacked.Inputs;
-                foreach (int count in s_factors.Append(n).Where(count => count <= n).Distinct())
+                foreach (int count in s_factors.Append(n).Where(count => count <= n && (count == 1 || may.Groups)).Distinct())
                 {
                     double[] losses = new double[most + 1];
                     List<SharedGroup> groups = [];

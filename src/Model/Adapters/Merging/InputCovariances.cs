@@ -14,7 +14,7 @@ internal static class InputCovariances
     /// <param name="weights">The model's.</param>
     /// <param name="tasks">The tasks.</param>
     /// <param name="stacks">The matrices that are wanted.</param>
-    /// <param name="ran">Called after each task.</param>
+    /// <param name="ran">Called after each task, from several threads.</param>
     /// <param name="cancellation">Heeded before each batch.</param>
     /// <returns>By matrix and task, [basis × basis].</returns>
     public static Matrix[][] Collect(TextScorer scorer, ModelWeights weights, IReadOnlyList<MergeTask> tasks, IReadOnlyList<Stacked> stacks, Action ran,
@@ -28,21 +28,24 @@ internal static class InputCovariances
         }
         Matrix[] bases = [.. stacks.Select(stack => stack.BasisA.Transposed())];
         Matrix[][] covariances = [.. stacks.Select(_ => new Matrix[tasks.Count])];
-        for (int task = 0; task < tasks.Count; task++)
+        long[][] counts = [.. stacks.Select(_ => new long[tasks.Count])];
+        scorer.Watch(tasks, task =>
         {
-            Matrix[] sums = [.. stacks.Select(stack => new Matrix(stack.BasisA.Rows, stack.BasisA.Rows))];
-            long[] counts = new long[stacks.Count];
-            scorer.Watch(tasks[task], (linear, input, rows) =>
+            for (int i = 0; i < stacks.Count; i++)
+                covariances[i][task] = new(stacks[i].BasisA.Rows, stacks[i].BasisA.Rows);
+            return (linear, input, rows) =>
             {
                 if (!places.TryGetValue(linear.Id, out int i))
                     return;
-                Add(input, rows, bases[i], sums[i]);
-                counts[i] += rows;
-            }, cancellation);
-            for (int i = 0; i < sums.Length; i++)
-                covariances[i][task] = Shrunk(sums[i], counts[i]);
+                Add(input, rows, bases[i], covariances[i][task]);
+                counts[i][task] += rows;
+            };
+        }, task =>
+        {
+            for (int i = 0; i < stacks.Count; i++)
+                covariances[i][task] = Shrunk(covariances[i][task], counts[i][task]);
             ran();
-        }
+        }, cancellation);
         return covariances;
     }
 

@@ -1,96 +1,112 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using MeKi.Kernels.Operations;
-using MeKi.Model.Generation;
 using MeKi.Model.Layers;
 
 namespace MeKi.Model.Adapters.Merging;
 
-/// <summary>How likely a model with an adapter finds texts, and what its matrices are given meanwhile. For one thread at a time.</summary>
+/// <summary>Texts to be scored with an adapter.</summary>
+/// <param name="Texts">The texts.</param>
+/// <param name="Adapter">The adapter; null for the model alone.</param>
+internal readonly record struct TextJob(IReadOnlyList<MergeText> Texts, HeldAdapter? Adapter);
+
+/// <summary>
+/// How likely a model with an adapter finds texts, and what its matrices are given meanwhile. Each thread has texts of its own: scores are many short texts,
+/// and a small model's regions are too short to be shared.
+/// </summary>
 /// <param name="model">The model.</param>
-internal sealed class TextScorer(MeKiModel model)
+internal sealed class TextScorer(MeKiModel model) : IDisposable
 {
-    // 160 tokens of a vocabulary of 151,680 would be 97 MB.
-    private const int MaxLogitBytes = 32 << 20;
-
     private readonly LoadedModel _loaded = model.Loaded;
-    private readonly Pass _pass = model.Loaded.CreatePass();
-    private readonly TokenDistribution _distribution = new(model.Config.VocabularySize);
-    private readonly int _batch = Math.Clamp(MaxLogitBytes / sizeof(float) / model.Config.VocabularySize, 1, Pass.MaxBatch);
-    private float[] _logits = [];
+    private readonly ConcurrentBag<TextPass> _passes = [];
 
-    /// <summary>The mean negative log-likelihood of the tokens that count, in nats.</summary>
-    /// <param name="texts">The texts.</param>
-    /// <param name="adapter">The adapter; null for the model alone.</param>
+    /// <summary>The sum of the negative log-likelihoods of the tokens that count, in nats, of each job's texts.</summary>
+    /// <param name="jobs">The jobs; an adapter may be that of several.</param>
+    /// <param name="stage">What is done, for people.</param>
+    /// <param name="progress">Told the texts.</param>
     /// <param name="cancellation">Heeded before each batch.</param>
     /// <exception cref="InvalidLogitsException">The logits are no numbers.</exception>
-    public double Score(IReadOnlyList<MergeText> texts, LoraAdapter? adapter, CancellationToken cancellation)
+    public double[][] Score(IReadOnlyList<TextJob> jobs, string stage, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {
-        using HeldAdapter? held = Hold(adapter);
-        return Score(texts, held, cancellation);
-    }
-
-    /// <summary>Likewise with an adapter that is in memory.</summary>
-    public double Score(IReadOnlyList<MergeText> texts, HeldAdapter? adapter, CancellationToken cancellation)
-    {
-        double sum = 0;
-        long tokens = 0;
-        foreach (MergeText text in texts)
+        List<(int Job, Range Texts)> batches = [];
+        for (int job = 0; job < jobs.Count; job++)
+            batches.AddRange(Batches(jobs[job].Texts).Select(texts => (job, texts)));
+        double[][] sums = [.. jobs.Select(job => new double[job.Texts.Count])];
+        int done = 0, all = jobs.Sum(job => job.Texts.Count);
+        Each(batches.Count, (pass, i) =>
         {
-            Run(text, adapter, (position, logits) =>
-            {
-                _distribution.Set(logits);
-                sum -= _distribution.LogProbability(text.Tokens[position + 1]);
-                tokens++;
-            }, cancellation);
-        }
-        return sum / tokens;
+            (int job, Range texts) = batches[i];
+            (int first, int count) = texts.GetOffsetAndLength(jobs[job].Texts.Count);
+            pass.Score(Slice(jobs[job].Texts, first, count), jobs[job].Adapter, sums[job].AsSpan(first, count), cancellation);
+            progress?.Report(new(stage, Interlocked.Add(ref done, count), all, "texts"));
+        }, cancellation);
+        return sums;
     }
 
-    /// <summary>Runs a task's examples and shows every product's input.</summary>
-    /// <param name="task">The task, with its own adapter.</param>
-    /// <param name="see">Told the matrix, its input and how many rows of that count.</param>
+    /// <summary>Runs each task's examples with its own adapter and shows every product's input.</summary>
+    /// <param name="tasks">The tasks.</param>
+    /// <param name="watch">Makes who is told of a task: the matrix, its input and how many rows of that count. Called from several threads.</param>
+    /// <param name="done">Told a task that was run, from several threads.</param>
     /// <param name="cancellation">Heeded before each batch.</param>
-    public void Watch(MergeTask task, Action<Linear, ActivationMatrix, int> see, CancellationToken cancellation)
-    {
-        using HeldAdapter? held = Hold(task.Adapter);
-        _pass.Inputs = see;
-        try
+    public void Watch(
+        IReadOnlyList<MergeTask> tasks, Func<int, Action<Linear, ActivationMatrix, int>> watch, Action<int> done, CancellationToken cancellation) =>
+        Each(tasks.Count, (pass, i) =>
         {
-            foreach (MergeText text in task.Examples)
-                Run(text, held, null, cancellation);
-        }
-        finally
-        {
-            _pass.Inputs = null;
-        }
-    }
+            using HeldAdapter held = Hold(tasks[i].Adapter);
+            pass.Watch(tasks[i].Examples, held, watch(i), cancellation);
+            done(i);
+        }, cancellation);
 
     /// <summary>Brings an adapter to memory; it stays there until disposed.</summary>
-    public HeldAdapter? Hold(LoraAdapter? adapter) => adapter is null ? null : new(adapter, _loaded);
+    public HeldAdapter Hold(LoraAdapter adapter) => new(adapter, _loaded);
 
-    private void Run(MergeText text, HeldAdapter? adapter, SeeLogits? see, CancellationToken cancellation)
+    public void Dispose()
     {
-        int vocabulary = model.Config.VocabularySize;
-        using KvCache cache = new(_loaded.Kv);
-        // The last token predicts nothing.
-        ReadOnlySpan<int> tokens = text.Tokens.AsSpan(0, text.Tokens.Length - 1);
-        for (int first = 0; first < tokens.Length; first += _batch)
+        while (_passes.TryTake(out TextPass? pass))
+            pass.Dispose();
+    }
+
+    private void Each(int count, Action<TextPass, int> work, CancellationToken cancellation)
+    {
+        ParallelOptions options = new() { MaxDegreeOfParallelism = _loaded.Pool.Threads, CancellationToken = cancellation };
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(_batch, tokens.Length - first);
-            // Tokens whose logits nobody wants leave before the last layer has seen them: all are wanted.
-            if (_logits.Length < count * vocabulary)
-                _logits = new float[count * vocabulary];
-            Span<float> logits = _logits.AsSpan(0, count * vocabulary);
-            _pass.Run(tokens.Slice(first, count), [new(cache, count, count, adapter?.Set)], [], logits, cancellation);
-            for (int i = 0; i < count && see is not null; i++)
+            Parallel.For(0, count, options, i =>
             {
-                if (first + i + 1 >= text.First)
-                    see(first + i, logits.Slice(i * vocabulary, vocabulary));
-            }
+                TextPass pass = _passes.TryTake(out TextPass? idle) ? idle : new(_loaded);
+                try
+                {
+                    work(pass, i);
+                }
+                finally
+                {
+                    _passes.Add(pass);
+                }
+            });
+        }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
         }
     }
 
-    private delegate void SeeLogits(int position, ReadOnlySpan<float> logits);
+    private static IEnumerable<Range> Batches(IReadOnlyList<MergeText> texts)
+    {
+        int first = 0, tokens = 0;
+        for (int i = 0; i < texts.Count; i++)
+        {
+            int more = texts[i].Tokens.Length - 1;
+            if (i > first && (tokens + more > Pass.MaxBatch || i - first == TextPass.MostTexts))
+            {
+                yield return first..i;
+                (first, tokens) = (i, 0);
+            }
+            tokens += more;
+        }
+        yield return first..texts.Count;
+    }
+
+    private static MergeText[] Slice(IReadOnlyList<MergeText> texts, int first, int count) => [.. texts.Skip(first).Take(count)];
 }
 
 /// <summary>An adapter that is no library's, in memory until disposed.</summary>

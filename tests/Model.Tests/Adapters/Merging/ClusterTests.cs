@@ -26,6 +26,15 @@ public class ClusterTests
     }
 
     [Fact]
+    public void A_move_leaves_no_cluster_without_a_task()
+    {
+        int[][] moves = [.. Assignment.Moves([0, 0, 1, 2], 3)];
+        Assert.Equal(["0,1,0,2", "0,1,2,0", "0,1,1,2", "0,1,2,1"], moves.Select(Assignment.KeyOf));
+        Assert.Empty(Assignment.Moves([0, 1], 2));
+        Assert.Empty(Assignment.Moves([0, 0], 1));
+    }
+
+    [Fact]
     public void K_means_finds_what_lies_together()
     {
         double[][] points = [[0, 0], [10, 0], [0.1, 0], [10, 0.2], [0, 0.3], [-8, 9]];
@@ -42,12 +51,15 @@ public class ClusterTests
     public void Scores_are_taken_from_the_file_of_the_same_search_only()
     {
         string path = Path.Combine(Directory.CreateTempSubdirectory("meki-scores-").FullName, "scores.json");
-        Assert.Equal([1.5, 2], new ClusterScores(path, "a", 2).Of([0, 1], () => [1.5, 2]));
-        Assert.Equal([1.5, 2], new ClusterScores(path, "a", 2).Of([0, 1], () => throw new InvalidOperationException("scored twice")));
-        Assert.Equal(0, new ClusterScores(path, "b", 2).Count);
-        File.WriteAllText(path, """{"identity":"a","merges":[{"tasks":"0","scores":[1]}]}""");
-        ModelFileException failure = Assert.Throws<ModelFileException>(() => new ClusterScores(path, "a", 2));
-        Assert.Contains("has 1 scores where there are 2 tasks", failure.Message, StringComparison.Ordinal);
+        ScoreFile scores = new(path, "a");
+        scores.Put("one", [1.5, 2]);
+        scores.Save();
+        Assert.Equal([1.5, 2], new ScoreFile(path, "a").Find("one")!);
+        Assert.Null(new ScoreFile(path, "a").Find("other"));
+        Assert.Equal(0, new ScoreFile(path, "b").Count);
+        File.WriteAllText(path, """{"identity":"a","scores":{"one":[1,"x"]}}""");
+        ModelFileException failure = Assert.Throws<ModelFileException>(() => new ScoreFile(path, "a"));
+        Assert.Contains("is no number", failure.Message, StringComparison.Ordinal);
         Directory.Delete(Path.GetDirectoryName(path)!, true);
     }
 }
