@@ -11,7 +11,7 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
     where TWide : struct, IWideVector<TWide>
     where TFormat : struct, IFloatKv
 {
-    private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.Bytes;
+    private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.BytesOfOneStream;
 
     public override void Score(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {

@@ -14,7 +14,7 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
 {
-    private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.Bytes;
+    private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.BytesOfOneStream;
 
     [ThreadStatic]
     private static SignMagnitudeTokens? t_signMagnitudes;
