@@ -23,7 +23,7 @@ internal sealed unsafe class WideCodeProducts<TVector, THalf, TWide, TCodes, TKi
 
     private readonly CodeProducts<TVector, TCodes, TKind, EachSums<TVector, TKind>> _ofOne = new();
 
-    public override void Prefetch(PanelMatrix weight, int first, int count) => _ofOne.Prefetch(weight, first, count);
+    public override void Prefetch(byte* begin, byte* end) => _ofOne.Prefetch(begin, end);
 
     public override void MultiplyVector(PanelMatrix weight, int first, int count, in QuantizedGroup x, float* floats, float* y, NextReads after) =>
         _ofOne.MultiplyVector(weight, first, count, x, floats, y, after);
