@@ -181,29 +181,14 @@ internal sealed class TokenConstraint
             }
         }
         _masks.Remove(_state);
-        if (!Writes(most) && !_state.IsComplete)
-        {
-            // Too late to complete the text: the soonest way is taken.
-            int low = most, high = Math.Max(_state.Rest, most + 1);
-            while (high < int.MaxValue && !Writes(high))
-                (low, high) = (high, high > int.MaxValue / 2 ? int.MaxValue : high * 2);
-            while (high - low > 1)
-            {
-                int middle = low + (high - low) / 2;
-                (low, high) = Writes(middle) ? (low, middle) : (middle, high);
-            }
-            Writes(high);
-        }
+        _writer.Write(_state, _wide, most);
+        // Too late to complete the text: the soonest way is taken.
+        if (!_state.IsComplete && !_wide.AsSpan().ContainsAnyExcept(0UL))
+            _writer.WriteSoonest(_state, _wide);
         return _wide;
 
         // With so many tokens none that may follow is too much.
         int Bound() => Math.Min(_state.Rest, int.MaxValue / 2) + _vocabulary.MostBegun * (Math.Min(_start.MostCost, int.MaxValue / 64) + BesideValue);
-
-        bool Writes(int limit)
-        {
-            _writer.Write(_state, _wide, limit);
-            return _wide.AsSpan().ContainsAnyExcept(0UL);
-        }
     }
 
     private ulong[] NewMask()

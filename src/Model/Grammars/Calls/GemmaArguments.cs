@@ -1,4 +1,5 @@
 using MeKi.Model.Grammars.Matching;
+using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Calls;
 
@@ -6,6 +7,8 @@ namespace MeKi.Model.Grammars.Calls;
 internal sealed class GemmaArguments : SpeltArguments
 {
     public const string Quote = "<|\"|>";
+
+    private static readonly TextSpelling s_name = TextSpelling.UpTo(":"u8.ToArray(), isName: true), s_text = TextSpelling.UpTo(Marker.ToArray());
 
     private readonly bool _isBare;
     private readonly Place _at;
@@ -27,6 +30,24 @@ internal sealed class GemmaArguments : SpeltArguments
 
     private static ReadOnlySpan<byte> Marker => "<|\"|>"u8;
 
+    /// <inheritdoc/>
+    public override SpellingState Spelt => base.Spelt with { Held = _held };
+
+    /// <inheritdoc/>
+    protected override TextSpelling? SpeltAs => _at switch
+    {
+        Place.Name => s_name,
+        Place.Text => s_text,
+        _ => TextSpelling.Json,
+    };
+
+    /// <inheritdoc/>
+    public override MatchState? Within(TextPosition position, SpellingState state) =>
+        state.IsHeld ? Held(TextAt(position, state), state.Held) : To(TextAt(position, state), _at);
+
+    /// <inheritdoc/>
+    public override MatchState? Behind(ulong ends) => To(_at == Place.Name ? Feed(TextEnd(ends), ":"u8, null) : TextEnd(ends), Place.Json);
+
     /// <summary>Begins arguments.</summary>
     /// <param name="inner">The arguments as JSON.</param>
     /// <param name="after">Where the text goes on behind them.</param>
@@ -42,7 +63,7 @@ internal sealed class GemmaArguments : SpeltArguments
         {
             case Place.Json when Inner is not TextState && value == Marker[0]:
                 return SeesString ? To(Inner, Place.Opening, 1) : null;
-            case Place.Json when Inner is not TextState && _isBare && IsNameByte(value) && SeesKey:
+            case Place.Json when Inner is not TextState && _isBare && TextSpelling.IsNameByte(value) && SeesKey:
                 return To(Feed(Inner, [(byte)'"', value], recorder), Place.Name);
             case Place.Json:
                 return To(Feed(Inner, [value], recorder), Place.Json);
@@ -52,7 +73,7 @@ internal sealed class GemmaArguments : SpeltArguments
                 return _held + 1 < Marker.Length ? To(Inner, Place.Opening, _held + 1) : To(Feed(Inner, "\""u8, recorder), Place.Text);
             case Place.Name:
                 return value == ':' ? To(Feed(Inner, "\":"u8, recorder), Place.Json)
-                    : IsNameByte(value) ? To(Feed(Inner, [value], recorder), Place.Name) : null;
+                    : TextSpelling.IsNameByte(value) ? To(Feed(Inner, [value], recorder), Place.Name) : null;
         }
         if (value == Marker[_held])
             return _held + 1 < Marker.Length ? Held(Inner, _held + 1) : To(Feed(Inner, "\""u8, recorder), Place.Json);

@@ -21,9 +21,6 @@ internal sealed class Script(Func<string, int> tokens)
     /// <summary>Tokens of the costliest way to the end.</summary>
     public int MostRest { get; private set; }
 
-    /// <summary>Tokens of free text's costliest way to the end.</summary>
-    public int MostTextRest { get; private set; }
-
     /// <summary>The reply may end, or white space follows.</summary>
     public ScriptNode End() => Spaces(Add(new(_nodes.Count) { IsFinal = true }));
 
@@ -102,7 +99,7 @@ internal sealed class Script(Func<string, int> tokens)
                     prefixes.Add((bytes[..length], length, next));
             }
         }
-        ScriptNode[] nodes = [.. prefixes.Select(_ => Add(new(_nodes.Count) { IsFinal = isFinal, IsText = true }))];
+        ScriptNode[] nodes = [.. prefixes.Select(_ => Add(new(_nodes.Count) { IsFinal = isFinal }))];
         for (int i = 0; i < nodes.Length; i++)
         {
             ScriptNode?[] targets = [.. Enumerable.Range(0, 256).Select(value => After([.. prefixes[i].Bytes, (byte)value]))];
@@ -166,7 +163,7 @@ internal sealed class Script(Func<string, int> tokens)
                 changed |= node.Measure();
         }
         foreach (ScriptNode node in _nodes.Where(static node => node.Rest < Costs.Never))
-            (MostRest, MostTextRest) = (Math.Max(MostRest, node.Rest), node.IsText ? Math.Max(MostTextRest, node.Rest) : MostTextRest);
+            MostRest = Math.Max(MostRest, node.Rest);
         return StateOf([root])!;
     }
 

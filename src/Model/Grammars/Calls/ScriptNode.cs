@@ -11,9 +11,6 @@ internal sealed class ScriptNode(int id)
     /// <summary>Whether the reply may end here.</summary>
     public bool IsFinal { get; init; }
 
-    /// <summary>Whether it stands in free text.</summary>
-    public bool IsText { get; init; }
-
     /// <summary>Places that are reached without a byte.</summary>
     public List<ScriptNode> Free { get; } = [];
 

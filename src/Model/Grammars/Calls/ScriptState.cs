@@ -8,7 +8,7 @@ internal sealed class ScriptState : MatchState
 {
     private readonly Script _script;
     private readonly ScriptNode[] _nodes;
-    private TextMask? _mask;
+    private ScriptMask? _mask;
 
     public ScriptState(Script script, ScriptNode[] nodes)
     {
@@ -22,17 +22,13 @@ internal sealed class ScriptState : MatchState
     /// <inheritdoc/>
     public override int Rest { get; }
 
-    /// <summary>Whether it stands in free text and nowhere else.</summary>
-    public bool IsText => _nodes.Length == 1 && _nodes[0].IsText;
+    /// <summary>Nothing is forgotten: there are not many, and they come again.</summary>
+    public override void Forget()
+    {
+    }
 
     /// <inheritdoc/>
-    public override void AddTo(MaskWriter mask)
-    {
-        if (IsText && mask.Allows(_script.MostTextRest))
-            mask.AddFree(_mask ??= TextMask.Of(mask.Trie, this, mask.Words));
-        else
-            mask.Walk(this);
-    }
+    public override void AddTo(MaskWriter mask) => mask.Add(_mask ??= ScriptMask.Of(mask.Trie, this, mask.Words));
 
     /// <inheritdoc/>
     public override MatchState? Next(byte value, TextRecorder recorder)
@@ -66,21 +62,21 @@ internal sealed class ScriptState : MatchState
     private MatchState? Begin(ScriptNode node) => node.Value?.Invoke(_script.StateOf([node.AfterValue!])!);
 }
 
-/// <summary>What tokens do in free text: nearly all stay in it.</summary>
-/// <param name="Stay">The tokens that stay, a bit for each.</param>
-/// <param name="Exits">The nodes of the vocabulary that lead out of it, and where to.</param>
-internal sealed record TextMask(ulong[] Stay, IReadOnlyList<(int Node, MatchState State)> Exits)
+/// <summary>What tokens do at a place of a reply: those that stay around its values by where they lead, and where values begin.</summary>
+/// <param name="Groups">The tokens that stay.</param>
+/// <param name="Exits">The nodes of the vocabulary at which a value has begun.</param>
+internal sealed record ScriptMask((ScriptState End, TokenSet Tokens)[] Groups, IReadOnlyList<(int Node, MatchState State)> Exits)
 {
-    public static TextMask Of(TokenTrie trie, ScriptState start, int words)
+    public static ScriptMask Of(TokenTrie trie, ScriptState start, int words)
     {
-        ulong[] stay = new ulong[words];
+        Dictionary<ScriptState, List<int>> groups = [];
         List<(int, MatchState)> exits = [];
         ScriptState[] path = new ScriptState[trie.Deepest + 1];
         path[0] = start;
         for (int node = 1; node < trie.Count;)
         {
             MatchState? next = path[trie.Depths[node] - 1].Next(trie.Labels[node]);
-            if (next is not ScriptState { IsText: true } state)
+            if (next is not ScriptState state)
             {
                 if (next is not null)
                     exits.Add((node, next));
@@ -88,11 +84,15 @@ internal sealed record TextMask(ulong[] Stay, IReadOnlyList<(int Node, MatchStat
                 continue;
             }
             path[trie.Depths[node]] = state;
-            foreach (int token in trie.TokensAt(node))
-                stay[token >> 6] |= 1UL << (token & 63);
+            if (trie.TokensAt(node) is { Length: > 0 } tokens)
+            {
+                if (!groups.TryGetValue(state, out List<int>? group))
+                    groups[state] = group = [];
+                group.AddRange(tokens);
+            }
             node++;
         }
-        return new(stay, exits);
+        return new([.. groups.Select(group => (group.Key, TokenSet.Of(group.Value, words)))], exits);
     }
 }
 

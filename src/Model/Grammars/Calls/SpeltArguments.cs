@@ -1,6 +1,7 @@
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Schemas.Matching;
 using MeKi.Model.Grammars.Schemas.Shapes;
+using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Calls;
 
@@ -11,13 +12,40 @@ namespace MeKi.Model.Grammars.Calls;
 /// <param name="after">Where the text goes on behind the arguments.</param>
 /// <param name="unit">How many tokens the spelling takes for one of JSON, at most.</param>
 /// <param name="tag">Tokens of the longest marker, and one.</param>
-internal abstract class SpeltArguments(MatchState inner, MatchState after, int unit, int tag) : MatchState
+internal abstract class SpeltArguments(MatchState inner, MatchState after, int unit, int tag) : MatchState, ITextPlace
 {
+    // Markers behind a text: its own, and those of a parameter more.
+    private const int MostMarkers = 4;
+
     /// <inheritdoc/>
     public sealed override bool IsComplete => false;
 
     /// <inheritdoc/>
     public override int Rest => RestOf(inner, MarkersLeft);
+
+    /// <inheritdoc/>
+    public sealed override ITextPlace? AsText => inner is TextState { Local: not null } && SpeltAs is not null ? this : null;
+
+    /// <inheritdoc/>
+    public TextState State => (TextState)inner;
+
+    /// <inheritdoc/>
+    public TextSpelling Spelling => SpeltAs!;
+
+    /// <inheritdoc/>
+    public virtual SpellingState Spelt => new(State.Local!.Character);
+
+    /// <inheritdoc/>
+    public int MostRest => Costs.Add(Costs.Times(unit, Math.Max(0, State.MostRest - after.Rest)), MostMarkers * tag, after.Rest);
+
+    /// <inheritdoc/>
+    public abstract MatchState? Within(TextPosition position, SpellingState state);
+
+    /// <inheritdoc/>
+    public abstract MatchState? Behind(ulong ends);
+
+    /// <summary>How the text is written that it stands in; null where that is not so simple.</summary>
+    protected abstract TextSpelling? SpeltAs { get; }
 
     /// <summary>How many markers are yet to come that are nothing in JSON, and what is left of the one in progress.</summary>
     protected abstract float MarkersLeft { get; }
@@ -82,6 +110,9 @@ internal abstract class SpeltArguments(MatchState inner, MatchState after, int u
         return state;
     }
 
-    /// <summary>Whether a byte can stand in a name that has nothing around it.</summary>
-    protected static bool IsNameByte(byte value) => char.IsAsciiLetterOrDigit((char)value) || value is (byte)'_' or (byte)'-' or (byte)'.';
+    /// <summary>The text in JSON at another place.</summary>
+    protected TextState TextAt(TextPosition position, SpellingState state) => State.Frame.Plain(position.Within(state.Character));
+
+    /// <summary>The place in JSON behind the text.</summary>
+    protected MatchState? TextEnd(ulong ends) => State.Frame.AfterPlain(ends, null);
 }

@@ -2,6 +2,7 @@ using System.Text;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Schemas.Matching;
 using MeKi.Model.Grammars.Schemas.Shapes;
+using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Calls;
 
@@ -10,7 +11,14 @@ namespace MeKi.Model.Grammars.Calls;
 /// <param name="NameEnds">Stand behind it, with white space between them.</param>
 /// <param name="Close">Stands behind a value.</param>
 /// <param name="End">Stands behind the last parameter.</param>
-internal sealed record ParameterTags(byte[] Open, byte[][] NameEnds, byte[] Close, byte[] End);
+internal sealed record ParameterTags(byte[] Open, byte[][] NameEnds, byte[] Close, byte[] End)
+{
+    /// <summary>How a parameter's name is written.</summary>
+    public TextSpelling Name { get; } = TextSpelling.UpTo(NameEnds[0], isName: true);
+
+    /// <summary>How its value is written, where that is a text.</summary>
+    public TextSpelling Text { get; } = TextSpelling.UpTo(Close, isLined: true);
+}
 
 /// <summary>Arguments between tags, behind the function's name: texts as they are, all else as JSON.</summary>
 internal sealed class XmlArguments : SpeltArguments
@@ -48,6 +56,49 @@ internal sealed class XmlArguments : SpeltArguments
         /// <summary>Within the tag behind it.</summary>
         Close,
     }
+
+    /// <inheritdoc/>
+    public override SpellingState Spelt => _at switch
+    {
+        Place.Name => new(default, Begun(_held, _tags.NameEnds[0]), IsStart: _held.Length == 0),
+        Place.Json => base.Spelt,
+        _ => base.Spelt with { Held = _held.Length - (HoldsLine ? 1 : 0), HasLine = HoldsLine, IsStart = _at == Place.TextStart },
+    };
+
+    /// <inheritdoc/>
+    protected override TextSpelling? SpeltAs => _at switch
+    {
+        Place.Name => _tags.Name,
+        Place.Json => TextSpelling.Json,
+        Place.TextStart or Place.Text => _tags.Text,
+        _ => null,
+    };
+
+    // Names that no schema speaks of are all alike: what the name is does not matter here.
+    private byte[] NameSoFar => _held[..^Begun(_held, _tags.NameEnds[0])];
+
+    private bool HoldsLine => _held.Length > 0 && _held[0] == '\n';
+
+    /// <inheritdoc/>
+    public override MatchState? Within(TextPosition position, SpellingState state)
+    {
+        TextState text = TextAt(position, state);
+        byte[] held = Spelling.HeldBytes(state).ToArray();
+        return _at switch
+        {
+            Place.Json => To(text, Place.Json, []),
+            Place.Name => held.Length > 0 && Feed(text, "\":"u8, null) is null ? null : To(text, Place.Name, [.. NameSoFar, .. held]),
+            _ => held.Length > 0 ? Held(text, held) : To(text, Place.Text, []),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override MatchState? Behind(ulong ends) => TextEnd(ends) is not MatchState end ? null : _at switch
+    {
+        Place.Json => IsWithin(end) ? To(end, Place.Json, []) : null,
+        Place.Name => NameEnded(end, NameSoFar, null),
+        _ => To(end, Place.Between, []),
+    };
 
     /// <summary>Begins arguments.</summary>
     /// <param name="inner">The arguments as JSON.</param>
@@ -147,11 +198,10 @@ internal sealed class XmlArguments : SpeltArguments
             // The name's own bytes have been told already; what follows is the tag.
             if (name.Length == 0 || Feed(Inner, "\":"u8, null) is null)
                 return null;
-            if (begun + 1 < _tags.NameEnds[0].Length)
-                return To(Inner, Place.Name, [.. _held, value]);
-            return _tags.NameEnds.Length > 1 ? To(Inner, Place.NameEnd, [.. name, 0]) : Value(name, recorder);
+            return begun + 1 < _tags.NameEnds[0].Length ? To(Inner, Place.Name, [.. _held, value])
+                : NameEnded(Feed(Inner, "\""u8, recorder), name, recorder);
         }
-        return begun == 0 && IsNameByte(value)
+        return begun == 0 && TextSpelling.IsNameByte(value)
             ? To(Feed(Inner, [value], recorder), Place.Name, [.. _held, value]) : null;
     }
 
@@ -163,12 +213,15 @@ internal sealed class XmlArguments : SpeltArguments
             return this;
         if (value != tag[so.Length])
             return null;
-        return so.Length + 1 < tag.Length ? To(Inner, Place.NameEnd, [.. _held, value]) : Value(_held[..end], recorder);
+        return so.Length + 1 < tag.Length ? To(Inner, Place.NameEnd, [.. _held, value]) : Value(Inner, _held[..end], recorder);
     }
 
-    private XmlArguments? Value(byte[] name, TextRecorder? recorder)
+    private XmlArguments? NameEnded(MatchState? key, byte[] name, TextRecorder? recorder) => Feed(key, ":"u8, null) is null ? null
+        : _tags.NameEnds.Length > 1 ? To(key, Place.NameEnd, [.. name, 0]) : Value(key!, name, recorder);
+
+    private XmlArguments? Value(MatchState key, byte[] name, TextRecorder? recorder)
     {
-        MatchState? value = Feed(Inner, "\":"u8, recorder);
+        MatchState? value = Feed(key, ":"u8, recorder);
         MatchState? text = value?.Next((byte)'"') is null || !_isText(Encoding.UTF8.GetString(name)) ? null : Feed(value, "\""u8, recorder);
         return text is null ? To(value, Place.Json, []) : To(text, Place.TextStart, []);
     }
@@ -176,7 +229,7 @@ internal sealed class XmlArguments : SpeltArguments
     private XmlArguments? Text(byte value, TextRecorder? recorder)
     {
         // A line break may belong to the tag behind it.
-        int line = _held.Length > 0 && _held[0] == '\n' ? 1 : 0, tag = _held.Length - line;
+        int tag = _held.Length - (HoldsLine ? 1 : 0);
         if (value == _tags.Close[tag])
         {
             if (tag + 1 < _tags.Close.Length)

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Networks;
+using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Masks;
 
@@ -8,64 +8,73 @@ namespace MeKi.Model.Grammars.Masks;
 /// there.</summary>
 internal sealed class NetworkMask
 {
-    private NetworkMask(ulong[] stay, TokenTrie? behind) => (Stay, Behind) = (stay, behind);
+    private readonly (int Left, TokenSet Tokens)[] _groups;
+    private readonly ulong[] _stay;
 
-    /// <summary>The tokens that stay or end the rule, a bit for each.</summary>
-    public ulong[] Stay { get; }
+    private NetworkMask((int, TokenSet)[] groups, ulong[] stay, ClassTrie? behind) => (_groups, _stay, Behind) = (groups, stay, behind);
 
     /// <summary>What tokens have behind the rule's end; null where none has anything.</summary>
-    public TokenTrie? Behind { get; }
+    public ClassTrie? Behind { get; }
 
     /// <summary>The mask of a set of places.</summary>
-    /// <param name="trie">The vocabulary.</param>
+    /// <param name="classes">The vocabulary.</param>
     /// <param name="start">The places, as if their rule were the whole grammar.</param>
-    /// <param name="follow">The bytes that can come behind the rule.</param>
-    /// <param name="words">Words of a mask.</param>
+    /// <param name="follow">Whether a class can come behind the rule; null where none does.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static NetworkMask Of(TokenTrie trie, NetworkState start, bool[] follow, int words)
+    public static NetworkMask Of(ClassTrie classes, NetworkState start, Func<int, bool>? follow)
     {
-        ulong[] stay = new ulong[words];
-        List<ReadOnlyMemory<byte>> texts = [];
-        List<int> tokens = [];
-        StateSlot[] path = new StateSlot[trie.Deepest + 1];
-        path[0].State = start;
-        byte[] behind = new byte[trie.Deepest];
-        bool hasFollow = follow.Contains(true);
-        for (int node = 1; node < trie.Count;)
+        SortedDictionary<int, List<int>> groups = [];
+        List<int> exits = [];
+        NetworkState[] path = new NetworkState[classes.Deepest + 1];
+        for (int node = 0; node < classes.Count;)
         {
-            MatchState? next = path[trie.Depths[node] - 1].State.Next(trie.Labels[node]);
+            NetworkState? next = node == 0 ? start : path[classes.Depths[node] - 1].After(classes.Symbols[node]);
             if (next is null)
             {
-                node = trie.Ends[node];
+                node = classes.Ends[node];
                 continue;
             }
-            path[trie.Depths[node]].State = next;
-            foreach (int token in trie.TokensAt(node))
-                stay[token >> 6] |= 1UL << (token & 63);
-            if (hasFollow && next.IsComplete)
-                Exit(node);
+            path[classes.Depths[node]] = next;
+            if (classes.Whole(node) is TokenSet whole)
+                whole.AddTo(GroupOf(next.Rest));
+            foreach ((SpellingState state, TokenSet tokens) in classes.Parts(node))
+            {
+                if (next.RestWithin(state.Character) is < NetworkNode.Never and int rest)
+                    tokens.AddTo(GroupOf(rest));
+            }
+            if (node > 0 && follow is not null && next.IsComplete)
+                exits.Add(node);
             node++;
         }
-        return new(stay, texts.Count == 0 ? null : TokenTrie.Of(texts, tokens));
+        ulong[] stay = new ulong[classes.Words];
+        (int, TokenSet)[] sets = [.. groups.Select(one => (one.Key, TokenSet.Of(one.Value, classes.Words)))];
+        foreach ((_, TokenSet tokens) in sets)
+            tokens.AddTo(stay);
+        return new(sets, stay, exits.Count == 0 ? null : classes.Below(exits, follow!));
 
-        void Exit(int end)
+        List<int> GroupOf(int rest)
         {
-            int depth = trie.Depths[end];
-            for (int node = end + 1; node < trie.Ends[end]; node++)
-            {
-                if (trie.Depths[node] == depth + 1 && !follow[trie.Labels[node]])
-                {
-                    node = trie.Ends[node] - 1;
-                    continue;
-                }
-                int length = trie.Depths[node] - depth;
-                behind[length - 1] = trie.Labels[node];
-                foreach (int token in trie.TokensAt(node))
-                {
-                    texts.Add(behind.AsSpan(0, length).ToArray());
-                    tokens.Add(token);
-                }
-            }
+            if (!groups.TryGetValue(rest, out List<int>? group))
+                groups[rest] = group = [];
+            return group;
+        }
+    }
+
+    /// <summary>Adds the tokens that stay or end the rule.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="behind">The fewest characters that follow the rule.</param>
+    public void AddTo(MaskWriter writer, int behind)
+    {
+        if (writer.AllowsAll)
+        {
+            writer.Or(_stay);
+            return;
+        }
+        foreach ((int left, TokenSet tokens) in _groups)
+        {
+            if (!writer.Allows(left + behind))
+                break;
+            writer.Set(tokens);
         }
     }
 }

@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using MeKi.Model.Grammars.Networks;
-using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Masks;
 
@@ -11,7 +9,6 @@ internal sealed class TokenTrie
     private readonly byte[] _labels;
     private readonly int[] _ends, _firstTokens, _tokens;
     private readonly ushort[] _depths;
-    private LengthMasks? _lengths;
     private int[]? _firstBytes;
 
     private TokenTrie(byte[] labels, int[] ends, int[] firstTokens, ushort[] depths, int[] tokens) =>
@@ -23,14 +20,8 @@ internal sealed class TokenTrie
     /// <summary>The most bytes of a token.</summary>
     public int Deepest { get; private init; }
 
-    /// <summary>Masks of places within strings, which depend on nothing around.</summary>
-    public ConditionalWeakTable<TextLocal, LocalMask> Locals { get; } = [];
-
-    /// <summary>Masks of strings of which only the length is bounded.</summary>
-    public LengthMasks Lengths(int words) => _lengths ??= LengthMasks.Of(this, words);
-
-    /// <summary>Masks of places within rules.</summary>
-    public ConditionalWeakTable<NetworkSet, NetworkMask> Sets { get; } = [];
+    /// <summary>What was found of its tokens.</summary>
+    public MaskTable Masks => field ??= new(this);
 
     /// <summary>The byte that leads to each node.</summary>
     public ReadOnlySpan<byte> Labels => _labels;

@@ -20,6 +20,9 @@ internal abstract class MatchState
     /// <summary>About how many tokens it takes to complete the text.</summary>
     public abstract int Rest { get; }
 
+    /// <summary>The text that it stands in, where most of what tokens do depends on nothing around it.</summary>
+    public virtual ITextPlace? AsText => null;
+
     /// <summary>
     /// The place after one more byte, looking ahead: the text of a string that is open is not known, and what depends on it is refused.
     /// </summary>

@@ -7,10 +7,13 @@ using MeKi.Model.Grammars.Values;
 namespace MeKi.Model.Grammars.Matching;
 
 /// <summary>A place within a JSON string.</summary>
-internal sealed class TextState : MatchState
+internal sealed class TextState : MatchState, ITextPlace
 {
     // Of many names those that are asked what they cost.
     private const int MostTried = 64;
+
+    // What the longest part of a character needs, and the quote.
+    private const int PartTokens = 13;
 
     private readonly TextFrame _frame;
     private readonly JsonCharacter _character;
@@ -18,6 +21,7 @@ internal sealed class TextState : MatchState
     // The named strings that begin as the text does, and how far.
     private readonly int _first, _end, _depth;
     private int _rest = -1;
+    private int? _rests;
 
     public TextState(TextFrame frame, TextLocal local) => (_frame, Local, _character) = (frame, local, local.Character);
 
@@ -64,7 +68,25 @@ internal sealed class TextState : MatchState
     }
 
     /// <inheritdoc/>
-    public override void AddTo(MaskWriter mask) => mask.AddText(this);
+    public override ITextPlace? AsText => Local is null ? null : this;
+
+    /// <inheritdoc/>
+    public TextState State => this;
+
+    /// <inheritdoc/>
+    public TextSpelling Spelling => TextSpelling.Json;
+
+    /// <inheritdoc/>
+    public SpellingState Spelt => new(_character);
+
+    /// <inheritdoc/>
+    public int MostRest => Costs.Add(_rests ??= Local!.Position.Alive.Max(_frame.RestAfter), Local!.Position.MostShortest + PartTokens);
+
+    /// <inheritdoc/>
+    public MatchState? Within(TextPosition position, SpellingState state) => _frame.Plain(position.Within(state.Character));
+
+    /// <inheritdoc/>
+    public MatchState? Behind(ulong ends) => _frame.AfterPlain(ends, null);
 
     /// <summary>The bytes that may lead on toward a named string, or out of the string.</summary>
     public void AddNamedBytes(Span<bool> bytes)

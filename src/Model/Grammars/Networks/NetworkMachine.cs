@@ -10,7 +10,7 @@ namespace MeKi.Model.Grammars.Networks;
 /// </summary>
 internal sealed class NetworkMachine : TextStart
 {
-    private const int MostStates = 20_000;
+    private const int MostStates = 20_000, MostFollowers = 2_000_000;
 
     private readonly Dictionary<string, NetworkFrame> _frames = [];
     private readonly Dictionary<string, NetworkSet> _sets = [];
@@ -103,7 +103,7 @@ internal sealed class NetworkMachine : TextStart
         if (!_states.TryGetValue(key, out NetworkState? state))
         {
             // What is forgotten is found again; states that are in use stay.
-            if (_states.Count >= MostStates)
+            if (_states.Count >= Math.Clamp(MostFollowers / Classes.Count, 64, MostStates))
             {
                 _states.Clear();
                 _frames.Clear();

@@ -1,14 +1,16 @@
 using MeKi.Model.Grammars.Masks;
 using MeKi.Model.Grammars.Matching;
 using MeKi.Model.Grammars.Regexes;
+using MeKi.Model.Grammars.Texts;
 
 namespace MeKi.Model.Grammars.Networks;
 
 /// <summary>A place in a text of a grammar: the ways in which it can be read so far.</summary>
 internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, NetworkSet Set)[] ways, bool isComplete) : MatchState
 {
-    private readonly Dictionary<int, NetworkState?> _after = [];
+    private readonly (bool IsKnown, NetworkState? State)[] _after = new (bool, NetworkState?)[machine.Classes.Count];
     private readonly Dictionary<(int Kind, int Left), PartState> _parts = [];
+    private int _rest = -1;
 
     /// <summary>The places that a character leads on from, by frame.</summary>
     public (NetworkFrame Frame, NetworkSet Set)[] Ways => ways;
@@ -17,7 +19,8 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
     public override bool IsComplete => isComplete;
 
     /// <inheritdoc/>
-    public override int Rest => isComplete ? 0 : ways.Min(static way => Math.Min(NetworkNode.Never, way.Set.Rest + way.Frame.Rest));
+    public override int Rest => _rest >= 0 ? _rest
+        : _rest = isComplete ? 0 : ways.Min(static way => Math.Min(NetworkNode.Never, way.Set.Rest + way.Frame.Rest));
 
     private CharClasses Classes => machine.Classes;
 
@@ -30,13 +33,7 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
     public override void AddTo(MaskWriter mask)
     {
         foreach ((NetworkFrame frame, NetworkSet set) in ways)
-        {
-            if (!mask.TryAdd(set, frame, machine))
-            {
-                mask.Walk(this);
-                return;
-            }
-        }
+            mask.Add(set, frame, machine);
     }
 
     /// <inheritdoc/>
@@ -49,11 +46,25 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
         _ => null,
     };
 
-    private NetworkState? After(int kind)
+    /// <summary>The state after a character of a class; null where none of the ways goes on.</summary>
+    public NetworkState? After(int kind)
     {
-        if (!_after.TryGetValue(kind, out NetworkState? after))
-            _after[kind] = after = machine.After(this, kind);
-        return after;
+        if (!_after[kind].IsKnown)
+            _after[kind] = (true, machine.After(this, kind));
+        return _after[kind].State;
+    }
+
+    /// <summary>The fewest bytes to the end from within a character; <see cref="NetworkNode.Never"/> where none leads there.</summary>
+    public int RestWithin(JsonCharacter character)
+    {
+        int rest = NetworkNode.Never;
+        Span<(int First, int Last)> ranges = stackalloc (int, int)[3];
+        foreach ((int first, int last) in ranges[..character.Ranges(ranges)])
+        {
+            foreach (int kind in Classes.Between(first, last))
+                rest = Math.Min(rest, (After(kind)?.Rest ?? NetworkNode.Never) + character.BytesTo(first));
+        }
+        return rest;
     }
 
     // The state within a character whose first bytes give a value; null where it can become none that may follow.
@@ -90,7 +101,7 @@ internal sealed class NetworkState(NetworkMachine machine, (NetworkFrame Frame, 
     {
         public override bool IsComplete => false;
 
-        public override int Rest => left + from.Kinds(value << (6 * left), ((value + 1) << (6 * left)) - 1)
+        public override int Rest => left + from.Kinds(Math.Max(value << (6 * left), Least(length)), ((value + 1) << (6 * left)) - 1)
             .Select(kind => from.After(kind)?.Rest ?? NetworkNode.Never).DefaultIfEmpty(NetworkNode.Never).Min();
 
         protected override MatchState? Step(byte next)

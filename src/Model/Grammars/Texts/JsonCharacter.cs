@@ -112,6 +112,18 @@ internal readonly record struct JsonCharacter
         }
     }
 
+    /// <summary>Takes a byte of a text that nothing escapes and nothing ends.</summary>
+    /// <param name="value">The byte.</param>
+    /// <param name="next">How far the character is after it.</param>
+    /// <param name="scalar">The character, when it is whole.</param>
+    public CharacterStep TakePlain(byte value, out JsonCharacter next, out int scalar)
+    {
+        if (At != Part.None || value >= 0x80)
+            return Take(value, out next, out scalar);
+        (next, scalar) = (default, value);
+        return CharacterStep.Whole;
+    }
+
     /// <summary>The characters that it can become: up to three ranges, the ends included.</summary>
     /// <returns>How many ranges there are.</returns>
     public int Ranges(Span<(int First, int Last)> ranges)

@@ -112,9 +112,8 @@ internal sealed class TextPosition
     /// <summary>Whether nothing is said of the text that follows.</summary>
     public bool IsFree => ReferenceEquals(_machine, TextMachine.Free);
 
-    /// <summary>The fewest and the most characters that follow, where nothing else is said of them.</summary>
-    public (int Least, int Most)? Lengths => _machine.Languages is [{ Dfa.IsEverything: true } language]
-        ? (Math.Max(0, language.Least - Count), language.Most - Count ?? int.MaxValue) : null;
+    /// <summary>The classes of characters that no language tells apart.</summary>
+    public CharClasses Classes => _machine.Classes;
 
     /// <summary>The position after a character; null where no language has it.</summary>
     public TextPosition? Next(int scalar) => NextOfClass(_machine.Classes.Of(scalar));
@@ -125,6 +124,18 @@ internal sealed class TextPosition
         foreach (int kind in _machine.Classes.Between(first, last))
         {
             if (NextOfClass(kind) is not null)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether a character that has begun can become one that may follow.</summary>
+    public bool CanBecome(JsonCharacter character)
+    {
+        Span<(int First, int Last)> ranges = stackalloc (int, int)[3];
+        foreach ((int first, int last) in ranges[..character.Ranges(ranges)])
+        {
+            if (HasNext(first, last))
                 return true;
         }
         return false;
@@ -161,7 +172,8 @@ internal sealed class TextPosition
         }
     }
 
-    private TextPosition? NextOfClass(int kind)
+    /// <summary>The position after a character of a class; null where no language has it.</summary>
+    public TextPosition? NextOfClass(int kind)
     {
         if (!Volatile.Read(ref _known[kind]))
         {
@@ -208,21 +220,9 @@ internal sealed class TextLocal
             case CharacterStep.Whole:
                 return Position.Next(scalar)?.Within(default) ?? s_none;
             case CharacterStep.More:
-                return CanBecome(Position, next) ? Position.Within(next) : s_none;
+                return Position.CanBecome(next) ? Position.Within(next) : s_none;
             default:
                 return s_none;
         }
-    }
-
-    /// <summary>Whether a character that has begun can become one that may follow a position.</summary>
-    private static bool CanBecome(TextPosition position, JsonCharacter character)
-    {
-        Span<(int First, int Last)> ranges = stackalloc (int, int)[3];
-        foreach ((int first, int last) in ranges[..character.Ranges(ranges)])
-        {
-            if (position.HasNext(first, last))
-                return true;
-        }
-        return false;
     }
 }
