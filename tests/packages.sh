@@ -144,8 +144,9 @@ if [ -n "$rid" ]; then
     same "Native AOT" "$work/aot/app"
     read -r aotKernels aotFirst aotLate <<<"$(speed "$work/aot/app")"
     # .NET's default settings give a tenth of Native AOT's speed, and Native AOT's own give a hundredth, with scalar kernels.
-    echo "      $kernels: tokens 2 to 50 and later, tokens/s: $first $late, trimmed $trimmedFirst $trimmedLate, Native AOT $aotFirst $aotLate"
-    [ "$kernels $kernels" = "$trimmedKernels $aotKernels" ] || fail "other kernels: $trimmedKernels trimmed, $aotKernels with Native AOT"
+    echo "      tokens 2 to 50 and later, tokens/s: $kernels $first $late, trimmed $trimmedFirst $trimmedLate, Native AOT $aotKernels $aotFirst $aotLate"
+    # Native AOT for x86-64-v3 leaves AVX-512 alone.
+    [ "$kernels" = "$trimmedKernels" ] && [ "$aotKernels" != Scalar ] || fail "other kernels: $trimmedKernels trimmed, $aotKernels with Native AOT"
     [ $((first * 5)) -gt "$aotLate" ] && [ $((trimmedFirst * 5)) -gt "$aotLate" ] && [ $((aotFirst * 2)) -gt "$aotLate" ] || fail "the first tokens are slow"
     echo "ok    full speed from the first token"
 else
@@ -154,8 +155,10 @@ fi
 
 quietly dotnet tool install MeKi.Tool --version "$version" --tool-path "$work/tools" --configfile "$work/app/nuget.config"
 [ "$("$work/tools/meki" --version)" = "$version" ] || fail "the tool tells of another version"
-same "the tool" "$work/tools/meki" run "KING RICHARD III:
-Now" -n 20 --temp 0 --samplers "" 2>/dev/null
+prompt=$'KING RICHARD III:\nNow'
+printed=$("$work/tools/meki" run "$prompt" -n 20 --temp 0 2>/dev/null) || fail "the tool: exit code $?"
+[ "$printed" = "$prompt$text" ] || fail "the tool: another text: $printed"
+echo "ok    the tool: the same text"
 
 if [ "$rid" != linux-x64 ]; then
     echo "skip  ARM64 under emulation: this is no Linux on x64"
