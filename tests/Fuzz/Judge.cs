@@ -31,9 +31,9 @@ internal static class Judge
         {
             // Programs may make and drop more than they hold, and the collector comes when it likes: what counts is what is held at a time.
             again?.Invoke();
-            long peak = Memory.Peak(() => Try(reader, input));
+            long peak = Memory.Peak(most, () => Try(reader, input));
             again?.Invoke();
-            if (peak > most && (reader.IsProgram || allocated > most || Memory.Peak(() => Try(reader, input)) > most))
+            if (peak > most && (reader.IsProgram || allocated > most || Memory.Peak(most, () => Try(reader, input)) > most))
                 (signature, fault) = ($"memory: {signature}", $"{signature}\ntakes {peak >> 20} MB at once, {allocated >> 20} MB in all");
         }
         return new(signature, accepted, fault, Math.Max(allocated, grown));

@@ -20,23 +20,24 @@ internal static class Memory
         return long.Parse(numbers[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize;
     }
 
-    /// <summary>The most bytes that something holds while it runs: managed and native, looked at every millisecond.</summary>
-    public static long Peak(Action action)
+    /// <summary>The most bytes that something holds while it runs, managed and native; what is less than a limit is not told apart.</summary>
+    /// <param name="limit">The limit.</param>
+    /// <param name="action">What runs.</param>
+    public static long Peak(long limit, Action action)
     {
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         long managed = GC.GetTotalMemory(false), resident = Resident(), peak = 0;
         bool ended = false;
         Thread sampler = new(() =>
         {
-            for (int round = 0; !Volatile.Read(ref ended); round++)
+            // What nobody holds any more does not count; to know, it must be collected, which is not done for ever.
+            for (int collections = 0; !Volatile.Read(ref ended) && collections < 8 && peak <= limit; Thread.Sleep(1))
             {
-                // What nobody holds any more does not count; to know, it must be collected.
-                if (Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident) is var now && now > peak + (8 << 20))
-                {
-                    GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-                    peak = Math.Max(peak, Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident - (8 << 20)));
-                }
-                Thread.Sleep(1);
+                if (Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident) <= limit)
+                    continue;
+                collections++;
+                GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                peak = Math.Max(peak, Math.Max(GC.GetTotalMemory(false) - managed, Resident() - resident - (8 << 20)));
             }
         });
         sampler.Start();

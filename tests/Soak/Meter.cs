@@ -37,7 +37,7 @@ internal sealed class Meter
         foreach ((string what, Func<Sample, long> of, long allowance) in new (string, Func<Sample, long>, long)[]
         {
             ("handles", sample => sample.Handles, 24), ("threads", sample => sample.Threads, 8), ("native bytes", sample => sample.Native, 4 << 20),
-            ("managed bytes", sample => sample.Managed, 4 << 20), ("resident bytes", sample => sample.Resident, 24 << 20),
+            ("managed bytes", sample => sample.Managed, 4 << 20), ("resident bytes", sample => sample.Resident, 64 << 20),
         })
         {
             // The lowest of some: each has what is in progress in it.

@@ -50,7 +50,7 @@ internal sealed partial class ChatFile : JsonSerializerContext
         List<int> tokens = [];
         Utf8JsonReader json = new(text);
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
-            throw new JsonException("it is no object");
+            throw new JsonException("it has no messages");
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             string? name = json.GetString();

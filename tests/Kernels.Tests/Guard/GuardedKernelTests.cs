@@ -47,7 +47,7 @@ public unsafe class GuardedKernelTests
     {
         foreach ((PanelFormat format, int rows, int columns) in Shapes(name))
         {
-            foreach (int tokens in new[] { 2, 5, 7 })
+            foreach (int tokens in new[] { 2, 7 })
             {
                 using GuardedProduct product = new(format, rows, columns, tokens, border);
                 Bits.AssertSame(product.OfSeveral(Reference.Panels), product.OfSeveral(KernelSet.Select(name).Panels),
@@ -64,7 +64,7 @@ public unsafe class GuardedKernelTests
         foreach (KvFormat keys in Enum.GetValues<KvFormat>())
         {
             foreach ((KvFormat values, int dimension, int rows) in
-                from values in Enum.GetValues<KvFormat>() from dimension in new[] { 2, 32, 80, 128 } from rows in new[] { 1, 3, 7, 9 } select (values,
+                from values in Enum.GetValues<KvFormat>() from dimension in new[] { 2, 80 } from rows in new[] { 1, 3, 9 } select (values,
                     dimension, rows))
             {
                 KvLayout layout = new(1, dimension, keys, values);
@@ -150,9 +150,9 @@ public unsafe class GuardedKernelTests
         foreach (PanelFormat format in PanelFormat.All)
         {
             int block = format.Block.BlockSize, run = ExpandedPanels.MaxColumns;
-            foreach (int rows in emulated ? [1, 17] : new[] { 1, 8, 17, 33, 72 })
+            foreach (int rows in emulated ? [1, 17] : new[] { 1, 17, 72 })
             {
-                foreach (int columns in emulated ? [block, 3 * block] : new[] { block, 3 * block, 8 * block, run, run + block }.Distinct())
+                foreach (int columns in emulated ? [block, 3 * block] : new[] { block, 3 * block, run + block }.Distinct())
                     yield return (format, rows, columns);
             }
         }

@@ -19,7 +19,7 @@ public sealed class BadConversationTests(TinyModel tiny) : IClassFixture<TinyMod
 
     [Theory]
     [InlineData("", "no regular file")]
-    [InlineData("[]", "no object")]
+    [InlineData("[]", "no messages")]
     [InlineData("{}", "has no messages")]
     [InlineData("{\"messages\":[]} x", "is no conversation")]
     [InlineData("{\"messages\":[],\"tokens\":[300]}", "outside the model's vocabulary")]

@@ -4,11 +4,12 @@ namespace MeKi.Model.Grammars.Regexes;
 /// refused.</summary>
 internal sealed class RegexCompiler
 {
-    private const int MostStates = 10_000, MostTransitions = 2_000_000, MostUnrolled = 32;
+    private const int MostStates = 10_000, MostTransitions = 2_000_000, MostUnrolled = 32, MostBuilt = 200_000;
 
     private readonly string _pattern, _place;
     private readonly RegexTerms _terms;
     private readonly List<CharSet> _sets = [CharSet.Any];
+    private int _built;
 
     private RegexCompiler(string pattern, string place) => (_pattern, _place, _terms) = (pattern, place, new(Overflow));
 
@@ -45,6 +46,9 @@ internal sealed class RegexCompiler
     // The term of what is written followed by what comes after: a look ahead bounds all that comes after it.
     private RegexTerm Build(RegexSyntax syntax, RegexTerm after)
     {
+        // Repetitions within repetitions multiply.
+        if (++_built > MostBuilt)
+            throw Overflow();
         if (!syntax.LooksAhead)
             return _terms.Sequence(BuildPlain(syntax), after);
         switch (syntax)
@@ -68,6 +72,8 @@ internal sealed class RegexCompiler
 
     private RegexTerm BuildPlain(RegexSyntax syntax)
     {
+        if (++_built > MostBuilt)
+            throw Overflow();
         switch (syntax)
         {
             case CharacterSyntax character:
