@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using MeKi.Model.Grammars.Networks;
 using MeKi.Model.Grammars.Regexes;
 using MeKi.Model.Grammars.Texts;
 

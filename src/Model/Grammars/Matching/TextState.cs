@@ -1,5 +1,4 @@
 using System.Text;
-using MeKi.Model.Grammars.Masks;
 using MeKi.Model.Grammars.Schemas.Shapes;
 using MeKi.Model.Grammars.Texts;
 using MeKi.Model.Grammars.Values;
