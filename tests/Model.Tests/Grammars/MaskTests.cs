@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using MeKi.Model.Grammars;
 using MeKi.Model.Grammars.Masks;
@@ -10,7 +11,7 @@ namespace MeKi.Tests.Grammars;
 public class MaskTests
 {
     // What may end a text, a name or a value: what a token has behind it is looked ahead at without the text.
-    private const string Ends = "\"<>:|=,}]) \n";
+    private static readonly SearchValues<char> s_ends = SearchValues.Create("\"<>:|=,}]) \n");
 
     private static readonly TokenVocabulary s_vocabulary = Make();
 
@@ -65,7 +66,7 @@ public class MaskTests
             string text = Encoding.UTF8.GetString(s_vocabulary.Bytes(token));
             Assert.True(isAccepted || !isAllowed, $"'{text}' is allowed and not accepted");
             isLate |= isAllowed && !isInTime;
-            if (isInTime && text.AsSpan().IndexOfAny(Ends) < 0)
+            if (isInTime && text.AsSpan().IndexOfAny(s_ends) < 0)
                 sure.Add(token);
             if (isAllowed)
                 allowed.Add(token);
@@ -87,7 +88,10 @@ public class MaskTests
 
     private static TokenVocabulary Make()
     {
-        string[] pieces = ["a", "b", "e", "n", "t", "o", "é", "日", "😀", "1", "0", " ", "\n", "\"", "\\", "<", ">", "/", "|", "{", ":", "\\u00", "\r", "_", "Ly", "pa"];
+        string[] pieces =
+        [
+            "a", "b", "e", "n", "t", "o", "é", "日", "😀", "1", "0", " ", "\n", "\"", "\\", "<", ">", "/", "|", "{", ":", "\\u00", "\r", "_", "Ly", "pa",
+        ];
         Random random = new(1);
         HashSet<string> texts = ["<tool_call>", "</tool_call>", "<|tool_call>", "<|\"|>", "<function=", "find", "</parameter>", "<parameter=", "</arg", "city"];
         while (texts.Count < 9_000)
