@@ -59,6 +59,12 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> HighNibbles(NeonVector<TNeon, TDot> bytes) => new(bytes._low >>> 4, bytes._high >>> 4);
 
+    // SDOT and SMULL take signed bytes.
+    public static int UpperNibbleShift => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> UpperNibbles(NeonVector<TNeon, TDot> bytes) => HighNibbles(bytes);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> Or(NeonVector<TNeon, TDot> a, NeonVector<TNeon, TDot> b) => new(a._low | b._low, a._high | b._high);
 
@@ -138,6 +144,10 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
         new((integers._low.AsInt32() << bits).AsSByte(), (integers._high.AsInt32() << bits).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> ShiftLanesRight(NeonVector<TNeon, TDot> integers, int bits) =>
+        new((integers._low.AsInt32() >> bits).AsSByte(), (integers._high.AsInt32() >> bits).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> BroadcastFloat(float* value) => Both(TNeon.LoadAndReplicate((int*)value).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -189,6 +199,14 @@ internal readonly unsafe struct NeonVector<TNeon, TDot>(Vector128<sbyte> low, Ve
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> HighHalves(NeonVector<TNeon, TDot> halves) =>
         new(MovedHalves(halves._low.AsInt32()), MovedHalves(halves._high.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonVector<TNeon, TDot> LoadMovedHalves(byte* from)
+    {
+        Vector128<short> halves = Vector128.Load((short*)from);
+        Vector128<int> mask = Vector128.Create(unchecked((int)0x8FFFE000));
+        return new((TNeon.ShiftLeftLogicalWideningLower(halves, 13) & mask).AsSByte(), (TNeon.ShiftLeftLogicalWideningUpper(halves, 13) & mask).AsSByte());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonVector<TNeon, TDot> LoadHalves(byte* from)

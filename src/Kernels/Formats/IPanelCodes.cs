@@ -28,6 +28,19 @@ internal unsafe interface IPanelCodes
     static abstract void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>;
 
+    /// <summary><see cref="Codes"/> where one token meets them: chunk i + 4's are larger by 2^<see cref="HighShift"/>, which its sums show.</summary>
+    static abstract void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>;
+
+    /// <summary>k of <see cref="ShiftedCodes"/>; 0 for most.</summary>
+    static abstract int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>;
+
+    /// <summary>
+    /// Whether <see cref="Panels.MovedScales"/> pays: a block is one group, whose scales are halves at its beginning, and few instructions beside them.
+    /// </summary>
+    static abstract bool MovesScales { get; }
+
     /// <summary>
     /// Decodes what groups of a block have in common: a vector of scales for each group or for all, and from float 64 on a vector of minima for each group or
     /// the sub-scales. Nothing where a group is a block.

@@ -23,6 +23,8 @@ internal readonly unsafe struct Q3_KCodes : IPanelCodes<SubScaledCodes>
 
     public static int CodeBits => 6;
 
+    public static bool MovesScales => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
@@ -32,6 +34,15 @@ internal readonly unsafe struct Q3_KCodes : IPanelCodes<SubScaledCodes>
         low = TVector.OrMasked(TVector.Mask(Moved(TVector.Load(group), 3 - 2 * i), 0x18), Moved(third, 5 - i), 0x20);
         high = TVector.OrMasked(TVector.Mask(Moved(TVector.Load(group + 32), 3 - 2 * i), 0x18), Moved(third, 1 - i), 0x20);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+        => Codes(group, i, out low, out high);
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Decode<TVector>(byte* block, float* decoded)

@@ -18,6 +18,8 @@ internal readonly unsafe struct Q4_0Codes : IPanelCodes<CentredCodes>
 
     public static int CodeBits => 4;
 
+    public static bool MovesScales => true;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
@@ -26,6 +28,19 @@ internal readonly unsafe struct Q4_0Codes : IPanelCodes<CentredCodes>
         low = TVector.LowNibbles(pairs);
         high = TVector.HighNibbles(pairs);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+    {
+        TVector pairs = TVector.Load(group + 32 * i);
+        low = TVector.LowNibbles(pairs);
+        high = TVector.UpperNibbles(pairs);
+    }
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.UpperNibbleShift;
 
     public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>

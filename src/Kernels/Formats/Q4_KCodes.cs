@@ -17,10 +17,21 @@ internal readonly unsafe struct Q4_KCodes : IPanelCodes<CodesWithMinima>
 
     public static int CodeBits => 4;
 
+    public static bool MovesScales => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
         => Q4_0Codes.Codes(group, i, out low, out high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+        => Q4_0Codes.ShiftedCodes(group, i, out low, out high);
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => TVector.UpperNibbleShift;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Decode<TVector>(byte* block, float* decoded)

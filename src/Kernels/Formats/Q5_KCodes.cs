@@ -17,6 +17,8 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes<CodesWithMinima>
 
     public static int CodeBits => 5;
 
+    public static bool MovesScales => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
@@ -27,6 +29,15 @@ internal readonly unsafe struct Q5_KCodes : IPanelCodes<CodesWithMinima>
         low = TVector.OrMasked(lows, TVector.ShiftLeft(fifth, 4 - i), 0x10);
         high = TVector.OrMasked(highs, i > 0 ? TVector.ShiftRight(fifth, i) : fifth, 0x10);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+        => Codes(group, i, out low, out high);
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode<TVector>(byte* block, float* decoded)

@@ -18,6 +18,8 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes<SubScaledCodes>
 
     public static int CodeBits => 6;
 
+    public static bool MovesScales => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
@@ -28,6 +30,15 @@ internal readonly unsafe struct Q6_KCodes : IPanelCodes<SubScaledCodes>
         low = TVector.OrMasked(lows, Moved(first, i), 0x30);
         high = TVector.OrMasked(highs, Moved(second, i), 0x30);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+        => Codes(group, i, out low, out high);
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode<TVector>(byte* block, float* decoded)

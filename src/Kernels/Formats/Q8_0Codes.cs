@@ -18,6 +18,8 @@ internal readonly unsafe struct Q8_0Codes : IPanelCodes<SignedCodes>
 
     public static int CodeBits => 8;
 
+    public static bool MovesScales => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Codes<TVector>(byte* group, int i, out TVector low, out TVector high)
         where TVector : struct, IPanelVector<TVector>
@@ -25,6 +27,15 @@ internal readonly unsafe struct Q8_0Codes : IPanelCodes<SignedCodes>
         low = TVector.Load(group + 32 * i);
         high = TVector.Load(group + 32 * (i + 4));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ShiftedCodes<TVector>(byte* group, int i, out TVector low, out TVector high)
+        where TVector : struct, IPanelVector<TVector>
+        => Codes(group, i, out low, out high);
+
+    public static int HighShift<TVector>()
+        where TVector : struct, IPanelVector<TVector>
+        => 0;
 
     public static void Decode<TVector>(byte* block, float* decoded)
         where TVector : struct, IPanelVector<TVector>

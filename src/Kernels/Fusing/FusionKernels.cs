@@ -1,4 +1,3 @@
-using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 using MeKi.Quant;
 
@@ -20,9 +19,8 @@ internal abstract class FusionKernels
     /// <param name="row">The row e, [m].</param>
     /// <param name="fusion">How.</param>
     /// <param name="gate">g, [m].</param>
-    /// <param name="to">Receives the blocks of <paramref name="token"/>.</param>
-    /// <param name="token">Which token.</param>
-    public abstract void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedActivations to, int token);
+    /// <param name="to">Receives them.</param>
+    public abstract void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedRow to);
 }
 
 /// <summary>The fuse in one vocabulary of vectors: which walk a row type and a fusion take.</summary>
@@ -35,8 +33,8 @@ internal sealed unsafe class VectorFusionKernels<TVector> : FusionKernels
             OfAnyRow(row, fusion, gate, new FloatTarget(to));
     }
 
-    public override void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedActivations to, int token) =>
-        OfAnyRow(row, fusion, gate, new QuantizedTarget(to.Row(token)));
+    public override void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedRow to) =>
+        OfAnyRow(row, fusion, gate, new QuantizedTarget(to));
 
     private static void OfAnyRow<TTarget>(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, TTarget target)
         where TTarget : struct, IFusedTarget

@@ -37,11 +37,12 @@ internal sealed class RowFusion(Fusion fusion)
     /// <param name="token">Which.</param>
     /// <param name="row">Its expert row e, [m].</param>
     /// <param name="gate">W_g h, [m].</param>
-    public void Fuse(int token, StoredRow row, ReadOnlySpan<float> gate)
+    /// <param name="first">Where in v the row lies, a multiple of 32, if it is a part.</param>
+    public void Fuse(int token, StoredRow row, ReadOnlySpan<float> gate, int first = 0)
     {
         if (Fused.Codes is { } codes)
-            _kernels.Fuse(row, fusion, gate, codes, token);
+            _kernels.Fuse(row, fusion, gate, codes.Row(token, first / QuantizedActivations.BlockColumns));
         else
-            _kernels.Fuse(row, fusion, gate, Fused.Row(token));
+            _kernels.Fuse(row, fusion, gate, Fused.Row(token).Slice(first, gate.Length));
     }
 }

@@ -14,8 +14,11 @@ internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TSums> : PairP
 
     public override void Prefetch(byte* begin, byte* end) => Prefetching.All<TVector>(begin, end);
 
-    protected override void MultiplyTwo(PanelMatrix weight, byte* panel, byte* second, in QuantizedGroup x, float* floats, float* y, float* z) =>
-        IntegerPanels<TVector, TCodes, TKind>.MultiplyVector(panel, second, weight.Blocks, x, y, z);
+    protected override void MultiplyTwo(PanelMatrix weight, byte* panel, byte* second, in QuantizedGroup x, float* floats, float* y, float* z)
+    {
+        if (!TCodes.MovesScales || !IntegerPanels<TVector, TCodes, TKind>.MultiplyVector<MovedScales>(panel, second, weight.Blocks, x, y, z))
+            IntegerPanels<TVector, TCodes, TKind>.MultiplyVector<AnyScales>(panel, second, weight.Blocks, x, y, z);
+    }
 
     protected override void MultiplyPair(PanelMatrix weight, int panel, QuantizedActivations tokens, float* floats, float* sums, in TileOutput output)
     {

@@ -40,8 +40,11 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     /// <param name="x">The token.</param>
     /// <param name="y">Receives the first panel's [8].</param>
     /// <param name="z">Receives the second's.</param>
-    public static void MultiplyVector(byte* panel, byte* second, int blocks, in QuantizedGroup x, float* y, float* z)
+    /// <returns>Whether the scales were such as <typeparamref name="TScales"/> takes; where not, y and z are to be computed with others.</returns>
+    public static bool MultiplyVector<TScales>(byte* panel, byte* second, int blocks, in QuantizedGroup x, float* y, float* z)
+        where TScales : struct, IBlockScales
     {
+        TVector seen = TVector.Zero, largest = TVector.Zero;
         float* decoded = stackalloc float[2 * DecodedFloats];
         sbyte* codes = x.Codes;
         float* a = x.Scales, scaledSums = x.ScaledSums;
@@ -59,18 +62,20 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
             {
                 byte* group = panel + TCodes.CodesAt + g * TCodes.GroupBytes, otherGroup = group + distance;
                 // Whole lines only: the machine's own prefetching brings the rest, and a fifth step would make a loop of these.
+                byte* ahead = group + Prefetching.Bytes, otherAhead = ahead + distance;
                 for (int line = 0; TVector.Prefetches && line <= TCodes.GroupBytes - 64; line += 64)
                 {
-                    TVector.Prefetch(group + (Prefetching.Bytes + line));
-                    TVector.Prefetch(otherGroup + (Prefetching.Bytes + line));
+                    TVector.Prefetch(ahead + line);
+                    TVector.Prefetch(otherAhead + line);
                 }
                 byte* subScales = TKind.HaveSubScales ? TCodes.SubScales(panel, decoded, g) : null;
                 byte* otherSubScales = TKind.HaveSubScales ? TCodes.SubScales(panel + distance, decoded + DecodedFloats, g) : null;
                 Dot(group, otherGroup, codes, corrections, subScales, otherSubScales, out TVector p, out TVector q);
-                TVector scale = TVector.BroadcastFloat(a);
-                running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(TCodes.Scale<TVector>(panel, decoded, g), scale), running);
-                otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q),
-                    TVector.Multiply(TCodes.Scale<TVector>(panel + distance, decoded + DecodedFloats, g), scale), otherRunning);
+                TVector scale = TScales.OfToken<TVector>(a, ref largest), w = TScales.OfBlock<TVector, TCodes>(panel, decoded, g),
+                    v = TScales.OfBlock<TVector, TCodes>(panel + distance, decoded + DecodedFloats, g);
+                TScales.See(ref seen, w, v);
+                running = TVector.MultiplyAdd(TVector.ToFloat(p), TVector.Multiply(w, scale), running);
+                otherRunning = TVector.MultiplyAdd(TVector.ToFloat(q), TVector.Multiply(v, scale), otherRunning);
                 if (TKind.HaveMinima)
                 {
                     TVector sums = TVector.BroadcastFloat(scaledSums);
@@ -87,6 +92,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         }
         TVector.Store(total, (byte*)y);
         TVector.Store(other, (byte*)z);
+        return TScales.Hold(seen, largest);
     }
 
     /// <summary>
@@ -260,6 +266,8 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         Step(group, second, 2, ref a, ref b, ref c, ref d, first, last);
         (first, last) = (TVector.BroadcastFourAt(first, x, 3), TVector.BroadcastFourAt(last, x + 16, 3));
         Step(group, second, 3, ref a, ref b, ref c, ref d, first, last);
+        if (TCodes.HighShift<TVector>() > 0)
+            (b, d) = (TVector.ShiftLanesRight(b, TCodes.HighShift<TVector>()), TVector.ShiftLanesRight(d, TCodes.HighShift<TVector>()));
         p = TKind.Sum(a, b, TCodes.CodeBits, subScales);
         q = TKind.Sum(c, d, TCodes.CodeBits, otherSubScales);
     }
@@ -267,10 +275,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(byte* group, byte* second, int i, ref TVector a, ref TVector b, ref TVector c, ref TVector d, TVector first, TVector last)
     {
-        TCodes.Codes(group, i, out TVector low, out TVector high);
+        TCodes.ShiftedCodes(group, i, out TVector low, out TVector high);
         TKind.Dot(ref a, low, first, i);
         TKind.Dot(ref b, high, last, i);
-        TCodes.Codes(second, i, out low, out high);
+        TCodes.ShiftedCodes(second, i, out low, out high);
         TKind.Dot(ref c, low, first, i);
         TKind.Dot(ref d, high, last, i);
     }

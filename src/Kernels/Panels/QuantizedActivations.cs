@@ -121,8 +121,8 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Separates a group of tokens.</summary>
     public void SeparateSigns(int group) => SignMagnitudes.Separate(Group(group), group * TileTokens);
 
-    /// <summary>Where a token's blocks are to be written.</summary>
-    public QuantizedRow Row(int token) => new(Group(token / Interleave), token % Interleave, Interleave);
+    /// <summary>Where a token's blocks are to be written, from one on.</summary>
+    public QuantizedRow Row(int token, int firstBlock = 0) => new(Group(token / Interleave, firstBlock), token % Interleave, Interleave);
 
     /// <summary>A token's values as the codes have them, [columns].</summary>
     public void DecodeRow(int token, Span<float> values)

@@ -28,17 +28,16 @@ internal sealed unsafe class ScalarFusionKernels : FusionKernels
         }
     }
 
-    public override void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedActivations to, int token)
+    public override void Fuse(StoredRow row, Fusion fusion, ReadOnlySpan<float> gate, QuantizedRow to)
     {
         if (t_values is null || t_values.Length < gate.Length)
             t_values = new float[gate.Length];
         Span<float> values = t_values.AsSpan(0, gate.Length);
         Fuse(row, fusion, gate, values);
-        QuantizedRow target = to.Row(token);
         fixed (float* v = values)
         {
             for (int block = 0; block < gate.Length / QuantizedActivations.BlockColumns; block++)
-                target.Quantize(block, v + block * QuantizedActivations.BlockColumns);
+                to.Quantize(block, v + block * QuantizedActivations.BlockColumns);
         }
     }
 }

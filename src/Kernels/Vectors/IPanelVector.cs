@@ -21,6 +21,12 @@ internal unsafe interface IPanelVector<TSelf> : IFloatLanes<TSelf>, ICodeVector<
     /// <summary>The upper four bits of every byte, shifted down.</summary>
     static abstract TSelf HighNibbles(TSelf bytes);
 
+    /// <summary>The upper four bits of every byte, shifted down or not: codes that are larger by 2^<see cref="UpperNibbleShift"/>.</summary>
+    static abstract TSelf UpperNibbles(TSelf bytes);
+
+    /// <summary>4 where <see cref="AddDot"/> takes codes up to 240 and a partial sum holds eight dot products of them; 0 where it does not.</summary>
+    static abstract int UpperNibbleShift { get; }
+
     static abstract TSelf Or(TSelf a, TSelf b);
 
     /// <summary>Or with the bits of every byte of <paramref name="bytes"/> that <paramref name="bits"/> names.</summary>
@@ -50,6 +56,9 @@ internal unsafe interface IPanelVector<TSelf> : IFloatLanes<TSelf>, ICodeVector<
 
     static abstract TSelf ToFloat(TSelf integers);
 
+    /// <summary>32-bit lanes shifted right, with their sign.</summary>
+    static abstract TSelf ShiftLanesRight(TSelf integers, int bits);
+
     static abstract TSelf Divide(TSelf a, TSelf b);
 
     /// <summary>The half-precision number in the lower half of every lane, times 2^−112, exactly; finite ones only.</summary>
@@ -57,6 +66,9 @@ internal unsafe interface IPanelVector<TSelf> : IFloatLanes<TSelf>, ICodeVector<
 
     /// <summary>The half-precision number in the upper half of every lane, times 2^−112, exactly; finite ones only.</summary>
     static abstract TSelf HighHalves(TSelf halves);
+
+    /// <summary>Eight half-precision numbers, each times 2^−112, exactly; finite ones only: of others bits 23 to 27 are set, and of no finite one.</summary>
+    static abstract TSelf LoadMovedHalves(byte* from);
 
     /// <summary>Eight half-precision numbers, exactly, infinities and NaN included.</summary>
     static abstract TSelf LoadHalves(byte* from);

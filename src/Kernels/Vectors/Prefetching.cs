@@ -6,7 +6,7 @@ internal static class Prefetching
     private const int LineBytes = 64;
 
     /// <summary>Bytes: about what one core's reads that are under way at once bring in memory's latency (docs/lab/2026-11-28-redesign.md).</summary>
-    public const int Bytes = 1536;
+    public const int Bytes = 3072;
 
     /// <summary>
     /// Bytes of a kernel that reads one stream, and computes a page's scores and weights between its keys and its values (docs/lab/2026-11-28-attention.md).

@@ -48,6 +48,11 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> HighNibbles(Avx2Vector<TDot> bytes) => new((bytes._bits.AsUInt16() >>> 4).AsByte() & Vector256.Create((byte)0x0F));
 
+    public static int UpperNibbleShift => TDot.UpperNibbleShift;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> UpperNibbles(Avx2Vector<TDot> bytes) => new(TDot.UpperNibbles(bytes._bits));
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> Or(Avx2Vector<TDot> a, Avx2Vector<TDot> b) => new(a._bits | b._bits);
 
@@ -119,6 +124,9 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     public static Avx2Vector<TDot> ShiftLanesLeft(Avx2Vector<TDot> integers, int bits) => new((integers._bits.AsInt32() << bits).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> ShiftLanesRight(Avx2Vector<TDot> integers, int bits) => new((integers._bits.AsInt32() >> bits).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> BroadcastFloat(float* value) => new(Avx.BroadcastScalarToVector256(value).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -166,13 +174,16 @@ internal readonly unsafe struct Avx2Vector<TDot>(Vector256<byte> bits) : IPanelV
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> HighHalves(Avx2Vector<TDot> halves) => new((halves._bits.AsInt32() >> 3).AsByte() & Vector256.Create(0x8FFFE000).AsByte());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Vector<TDot> LoadMovedHalves(byte* from) =>
+        new(((Avx2.ConvertToVector256Int32((short*)from) << 13) & Vector256.Create(unchecked((int)0x8FFFE000))).AsByte());
+
     // .NET 10 has no class for VCVTPH2PS. Sign, exponent and mantissa moved into place make a float32 that is 2^112 too small; 65,536 and more were infinity or
     // NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Vector<TDot> LoadHalves(byte* from)
     {
-        Vector256<int> moved = (Avx2.ConvertToVector256Int32((short*)from) << 13) & Vector256.Create(unchecked((int)0x8FFFE000));
-        Vector256<float> value = moved.AsSingle() * Vector256.Create(MovedHalf.Scale);
+        Vector256<float> value = LoadMovedHalves(from)._bits.AsSingle() * Vector256.Create(MovedHalf.Scale);
         Vector256<float> special = Avx.Compare(Vector256.Abs(value), Vector256.Create(65536f), FloatComparisonMode.OrderedGreaterThanOrEqualNonSignaling);
         return new((value.AsInt32() | (special.AsInt32() & Vector256.Create(0x7F800000))).AsByte());
     }

@@ -11,6 +11,10 @@ internal unsafe interface IByteDot
 
     static abstract int DotsPerSum(int codeBits);
 
+    static abstract int UpperNibbleShift { get; }
+
+    static abstract Vector256<byte> UpperNibbles(Vector256<byte> bytes);
+
     /// <summary>Both 16-bit numbers of every lane, as a partial sum.</summary>
     static abstract Vector256<int> Start(Vector256<int> packed);
 

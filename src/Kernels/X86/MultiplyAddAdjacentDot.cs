@@ -23,6 +23,11 @@ internal readonly unsafe struct MultiplyAddAdjacentDot : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int DotsPerSum(int codeBits) => 128 >> codeBits;
 
+    public static int UpperNibbleShift => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> UpperNibbles(Vector256<byte> bytes) => (bytes.AsUInt16() >>> 4).AsByte() & Vector256.Create((byte)0x0F);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(Vector256<int> packed) => packed;
 

@@ -19,6 +19,12 @@ internal readonly unsafe struct VnniDot<TInstruction> : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int DotsPerSum(int codeBits) => int.MaxValue;
 
+    // 32 · 240 · 127 < 2^20.
+    public static int UpperNibbleShift => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> UpperNibbles(Vector256<byte> bytes) => bytes & Vector256.Create((byte)0xF0);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(Vector256<int> packed) => Avx2.MultiplyAddAdjacent(packed.AsInt16(), Vector256<short>.One);
 

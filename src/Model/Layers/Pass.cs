@@ -16,6 +16,9 @@ internal sealed class Pass
     /// <summary>Tokens that pass through the layers together. Bounds the activations: 256 × 9,728 × 4 B = 10 MB for a 4B model's widest.</summary>
     public const int MaxBatch = 256;
 
+    // One token's activation of so many columns takes longer on one thread than a region's begin and end.
+    private const int LeastColumnsToShare = 4096;
+
     private readonly ModelConfig _config;
     private readonly ModelWeights _weights;
     private readonly ParallelLoop _each;
@@ -221,13 +224,20 @@ internal sealed class Pass
     public void Activate(ActivationMatrix gate, ActivationMatrix up, Linear down, TokenRowBranch? branch = null)
     {
         _inner.Reserve(Count, down.Weight);
+        bool inParts = Count == 1 && gate.Columns >= LeastColumnsToShare;
+        if (inParts)
+            _each.Run((gate.Columns + ActivatePartStep.Columns - 1) / ActivatePartStep.Columns, new ActivatePartStep(_inner, gate, up));
         if (branch is not { IsHere: true })
         {
-            _each.Run(Count, new ActivateStep(_inner, gate, up), ParallelLoop.FewTokens);
+            if (!inParts)
+                _each.Run(Count, new ActivateStep(_inner, gate, up), ParallelLoop.FewTokens);
             return;
         }
         branch.Prepare(Count);
-        _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens), ParallelLoop.FewTokens);
+        if (inParts)
+            _each.Run(Count, new FuseStep(branch, _tokens));
+        else
+            _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens), ParallelLoop.FewTokens);
     }
 
     /// <summary>Gates become what of them lies above a cut, a multiple of their deviation above their mean; where the layer is sparse.</summary>

@@ -97,6 +97,19 @@ internal readonly struct ActivateStep(RowFusion inner, ActivationMatrix gate, Ac
     public void Invoke(int token) => inner.Fuse(token, StoredRow.OfFloats(up.Row(token)), gate.Row(token));
 }
 
+/// <summary>A part of one token's.</summary>
+internal readonly struct ActivatePartStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ILoopStep
+{
+    /// <summary>Columns of a part: blocks.</summary>
+    public const int Columns = 128;
+
+    public void Invoke(int part)
+    {
+        int first = part * Columns, count = Math.Min(Columns, gate.Columns - first);
+        inner.Fuse(0, StoredRow.OfFloats(up.Row(0).Slice(first, count)), gate.Row(0).Slice(first, count), first);
+    }
+}
+
 /// <summary>The branch's v.</summary>
 internal readonly struct FuseStep(TokenRowBranch branch, int[] tokens) : ILoopStep
 {

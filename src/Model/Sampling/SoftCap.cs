@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MeKi.Kernels;
 
 namespace MeKi.Model.Sampling;
@@ -12,13 +13,23 @@ internal static class SoftCap
     /// <summary>Caps some logits in place, at most <see cref="Chunk"/>.</summary>
     public static void Apply(Span<float> logits, float cap)
     {
+        // Tokens that are ruled out stay so.
+        for (int excluded = logits.IndexOf(float.NegativeInfinity); excluded >= 0; excluded = logits.IndexOf(float.NegativeInfinity))
+        {
+            Apply(logits[..excluded], cap);
+            logits = logits[(excluded + 1)..];
+        }
         Span<double> power = stackalloc double[logits.Length];
-        for (int i = 0; i < logits.Length; i++)
-            power[i] = 2 * ((double)logits[i] / cap);
+        TensorPrimitives.ConvertTruncating<float, double>(logits, power);
+        TensorPrimitives.Divide(power, cap, power);
+        TensorPrimitives.Multiply(power, 2, power);
         FixedMath.Exp(power);
         // tanh(y) = 1 − 2 / (e^2y + 1).
-        for (int i = 0; i < logits.Length; i++)
-            logits[i] = float.IsNaN(logits[i]) || logits[i] == float.NegativeInfinity ? logits[i] : (float)(cap * (1 - 2 / (power[i] + 1)));
+        TensorPrimitives.Add(power, 1, power);
+        TensorPrimitives.Divide(2, power, power);
+        TensorPrimitives.Subtract(1, power, power);
+        TensorPrimitives.Multiply(power, cap, power);
+        TensorPrimitives.ConvertTruncating<double, float>(power, logits);
     }
 
     /// <summary>The smallest logit that becomes the same as another one.</summary>

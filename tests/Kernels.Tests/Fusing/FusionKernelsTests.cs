@@ -108,7 +108,7 @@ public unsafe class FusionKernelsTests
             new Span<byte>(actual.Group(0).Codes, columns).Fill(0x55);
             actual.Reserve(sample.Tokens, columns);
             for (int token = sample.Tokens - 1; token >= 0; token--)
-                kernels.Fusion.Fuse(tokens[token].Row, fusion, tokens[token].Gate, actual, token);
+                kernels.Fusion.Fuse(tokens[token].Row, fusion, tokens[token].Gate, actual.Row(token));
             AssertSame(expected, actual, $"{kernels.Name}, {sample}");
         }
         Array.ForEach(tokens, token => token.Dispose());
@@ -147,6 +147,35 @@ public unsafe class FusionKernelsTests
             PanelMatrix floats = PanelMatrix.Pack(new(BlockFormat.Of(GgmlType.F32), 40, columns, otherPointer), pool);
             Assert.Throws<ArgumentException>(() => matMul.Run(tokens, (fusion.Fused, floats, actual)));
             Assert.Throws<ArgumentException>(() => matMul.Run(tokens + 1, (fusion.Fused, weight, actual)));
+        }
+    }
+
+    [Theory]
+    [InlineData(GgmlType.Q4_0, 1)]
+    [InlineData(GgmlType.Q4_0, 5)]
+    [InlineData(GgmlType.F16, 5)]
+    public void Parts_of_a_row_fused_on_their_own_are_the_row(GgmlType weights, int tokens)
+    {
+        const int Columns = 320;
+        using ComputePool pool = new(1);
+        byte[] data = Weights.Random(BlockFormat.Of(weights), 16, Columns, seed: 2);
+        fixed (byte* pointer = data)
+        {
+            PanelMatrix weight = PanelMatrix.Pack(new(BlockFormat.Of(weights), 16, Columns, pointer), pool);
+            RowFusion whole = new(Fusion.MultiplicativeGelu), parts = new(Fusion.MultiplicativeGelu);
+            whole.Reserve(tokens, weight);
+            parts.Reserve(tokens, weight);
+            float[] up = [.. Enumerable.Range(0, Columns).Select(i => MathF.Sin(i))], gate = [.. Enumerable.Range(0, Columns).Select(i => 3 * MathF.Cos(i))];
+            for (int token = 0; token < tokens; token++)
+            {
+                whole.Fuse(token, StoredRow.OfFloats(up), gate);
+                foreach ((int from, int to) in new[] { (128, 256), (0, 128), (256, 320) })
+                    parts.Fuse(token, StoredRow.OfFloats(up.AsSpan(from..to)), gate.AsSpan(from..to), from);
+            }
+            ActivationMatrix expected = new(16), actual = new(16);
+            new MatMul(pool).Run(tokens, (whole.Fused, weight, expected));
+            new MatMul(pool).Run(tokens, (parts.Fused, weight, actual));
+            Bits.AssertSame(expected.Rows(0, tokens), actual.Rows(0, tokens), weights.ToString());
         }
     }
 

@@ -12,6 +12,9 @@ public enum BlockKind
     /// <summary>Finite extremes: scales of zero, subnormal and ±65504, codes all zero, all largest or −128, 6-bit scales of 63, 8-bit ones of ±128.</summary>
     Extreme,
 
+    /// <summary>As <see cref="Extreme"/>, halves below 1.</summary>
+    Small,
+
     /// <summary>As <see cref="Extreme"/>, one number in sixteen infinite or NaN.</summary>
     Special,
 
@@ -23,6 +26,7 @@ public enum BlockKind
 internal static class PanelBytes
 {
     private static readonly ushort[] FiniteHalves = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x83FF, 0x3C00, 0xBC00, 0x7BFF, 0xFBFF];
+    private static readonly ushort[] SmallHalves = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x83FF, 0x2E66, 0xAE66, 0x3BFF, 0xBBFF];
     private static readonly ushort[] SpecialHalves = [0x7C00, 0xFC00, 0x7E00, 0x7C01, 0xFFFF];
     private static readonly float[] FiniteFloats = [0, -0f, float.Epsilon, -1e-38f, 1, -1, 3e38f, float.MinValue];
     private static readonly float[] SpecialFloats = [float.PositiveInfinity, float.NegativeInfinity, float.NaN];
@@ -40,11 +44,12 @@ internal static class PanelBytes
         }
     }
 
-    /// <summary>A token's activations: random, all zero, so small that they count as zero or just not, huge, or with an infinity or NaN in one block.</summary>
+    /// <summary>A token's activations: random, all zero, so small that they count as zero or just not, huge, with scales around 65,536, or with an
+    /// infinity or NaN in one block.</summary>
     public static void FillToken(Span<float> x, Random random)
     {
-        int style = random.Next(8);
-        float magnitude = style switch { 0 => 0, 1 => 1e-38f, 2 => 2e-30f, 3 => 3e38f, _ => 4 };
+        int style = random.Next(9);
+        float magnitude = style switch { 0 => 0, 1 => 1e-38f, 2 => 2e-30f, 3 => 3e38f, 8 => 127 * 65_537f, _ => 4 };
         foreach (ref float value in x)
             value = (random.NextSingle() * 2 - 1) * magnitude;
         if (style == 4 && x.Length > 0)
@@ -104,6 +109,7 @@ internal static class PanelBytes
     private static void WriteHalf(Span<byte> to, BlockKind kind, Random random) => BinaryPrimitives.WriteUInt16LittleEndian(to, kind switch
     {
         BlockKind.Ordinary => BitConverter.HalfToUInt16Bits((Half)(random.NextSingle() * 0.1f)),
+        BlockKind.Small => SmallHalves[random.Next(SmallHalves.Length)],
         BlockKind.Special when random.Next(16) == 0 => SpecialHalves[random.Next(SpecialHalves.Length)],
         _ => FiniteHalves[random.Next(FiniteHalves.Length)],
     });

@@ -57,6 +57,7 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.Mask(va, constant), i => (byte)(a[1 + i] & constant), "Mask");
             Check(TVector.LowNibbles(va), i => (byte)(a[1 + i] & 15), "LowNibbles");
             Check(TVector.HighNibbles(va), i => (byte)(a[1 + i] >> 4), "HighNibbles");
+            Check(TVector.UpperNibbles(va), i => (byte)(a[1 + i] >> 4 << TVector.UpperNibbleShift), "UpperNibbles");
             Check(TVector.Or(va, vb), i => (byte)(a[1 + i] | b[1 + i]), "Or");
             Check(TVector.OrMasked(va, vb, constant), i => (byte)(a[1 + i] | (b[1 + i] & constant)), "OrMasked");
             for (int bits = 1; bits < 8; bits++)
@@ -83,6 +84,8 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
             Check(TVector.ToFloat(va), i => (float)a[i], "ToFloat");
             foreach (int bits in new[] { 1, 13, 23, 31 })
                 Check(TVector.ShiftLanesLeft(va, bits), i => a[i] << bits, $"ShiftLanesLeft {bits}");
+            foreach (int bits in new[] { 1, 4, 31 })
+                Check(TVector.ShiftLanesRight(va, bits), i => a[i] >> bits, $"ShiftLanesRight {bits}");
         }
 
         int[] Mixed(Random values) => [int.MinValue, int.MaxValue, 0, -1, 16_777_217, -33_554_435, values.Next(), -values.Next()];
@@ -119,7 +122,9 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
 
     public override void Halves()
     {
+        const float MovedScale = 1 / 5.192296858534828e33f;
         ushort[] halves = new ushort[Lanes];
+        int* moved = stackalloc int[Lanes];
         fixed (ushort* from = halves)
         {
             for (int first = 0; first <= ushort.MaxValue; first += Lanes)
@@ -127,10 +132,16 @@ internal sealed unsafe class VectorCheck<TVector>(string name) : VectorCheck(nam
                 for (int i = 0; i < Lanes; i++)
                     halves[i] = (ushort)(first + i);
                 Check(TVector.LoadHalves((byte*)from), i => (float)BitConverter.UInt16BitsToHalf(halves[i]), $"LoadHalves {first:x4}");
+                TVector.Store(TVector.LoadMovedHalves((byte*)from), (byte*)moved);
+                for (int i = 0; i < Lanes; i++)
+                {
+                    float half = (float)BitConverter.UInt16BitsToHalf(halves[i]);
+                    Assert.Equal(!float.IsFinite(half), (moved[i] & 0x0F800000) == 0x0F800000);
+                    Assert.True(!float.IsFinite(half) || BitConverter.Int32BitsToSingle(moved[i]).Equals(half * MovedScale), $"LoadMovedHalves {halves[i]:x4}");
+                }
                 Check(TVector.LoadBrainFloats((byte*)from), i => BitConverter.UInt32BitsToSingle((uint)halves[i] << 16), $"LoadBrainFloats {first:x4}");
             }
         }
-        const float MovedScale = 1 / 5.192296858534828e33f;
         ushort[] pairs = new ushort[2 * Lanes];
         fixed (ushort* from = pairs)
         {

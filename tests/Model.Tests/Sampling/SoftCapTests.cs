@@ -1,3 +1,4 @@
+using MeKi.Kernels;
 using MeKi.Model.Sampling;
 using static MeKi.Model.Tests.Sampling.Draws;
 
@@ -43,6 +44,25 @@ public sealed class SoftCapTests
         Assert.Equal(SoftCap.LeastOfEqual(next, Cap), SoftCap.LeastOfEqual(SoftCap.LeastOfEqual(next, Cap), Cap));
         Assert.InRange(SoftCap.LeastOfEqual(next, Cap), 29.4f, next);
         Assert.InRange(SoftCap.LeastOfEqual(-29.5f, Cap), -29.6f, -29.5f);
+    }
+
+    [Fact]
+    public void Many_at_once_are_capped_as_one_by_one_and_tokens_that_are_ruled_out_stay_so()
+    {
+        float[] logits = Draws.Random(1, SoftCap.Chunk, 30);
+        float[] some = [float.NegativeInfinity, 0, -0f, float.PositiveInfinity, float.NaN, 1e-40f, -1e30f, float.NegativeInfinity];
+        some.CopyTo(logits, 100);
+        logits[^1] = float.NegativeInfinity;
+        float[] expected = [.. logits.Select(x => float.IsNaN(x) || x == float.NegativeInfinity ? x : (float)(Cap * (1 - 2 / (Exp(2 * ((double)x / Cap)) + 1))))];
+        SoftCap.Apply(logits, Cap);
+        Assert.Equal(expected, logits);
+
+        static double Exp(double x)
+        {
+            Span<double> one = [x];
+            FixedMath.Exp(one);
+            return one[0];
+        }
     }
 
     [Fact]
