@@ -24,7 +24,7 @@ internal unsafe interface IPanelVector<TSelf> : IFloatLanes<TSelf>, ICodeVector<
     /// <summary>The upper four bits of every byte, shifted down or not: codes that are larger by 2^<see cref="UpperNibbleShift"/>.</summary>
     static abstract TSelf UpperNibbles(TSelf bytes);
 
-    /// <summary>4 where <see cref="AddDot"/> takes codes up to 240 and a partial sum holds eight dot products of them; 0 where it does not.</summary>
+    /// <summary>4 where <see cref="ICodeVector{TSelf}.AddDot"/> takes codes up to 240 and a partial sum holds eight dot products of them, else 0.</summary>
     static abstract int UpperNibbleShift { get; }
 
     static abstract TSelf Or(TSelf a, TSelf b);

@@ -80,7 +80,7 @@ internal static class ModelFolder
             foreach (string empty in made.TakeWhile(each => !Directory.Exists(each) || !Directory.EnumerateFileSystemEntries(each).Any())
                 .Where(Directory.Exists))
                 Directory.Delete(empty);
-            if (failure is IOException or UnauthorizedAccessException)
+            if (PendingFile.IsFailure(failure))
                 throw PendingFile.Describe(folder, 0, failure);
             throw;
         }

@@ -36,7 +36,7 @@ internal sealed class PendingFile : IDisposable
                 PreallocationSize = bytes,
             });
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception failure) when (IsFailure(failure))
         {
             throw Describe(path, bytes, failure);
         }
@@ -58,7 +58,7 @@ internal sealed class PendingFile : IDisposable
             file.Complete();
             file.Publish();
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception failure) when (IsFailure(failure))
         {
             throw Describe(path, 0, failure);
         }
@@ -100,13 +100,15 @@ internal sealed class PendingFile : IDisposable
         }
     }
 
+    /// <summary>Whether an exception is a failure to write; the base library makes an argument of EFBIG.</summary>
+    public static bool IsFailure(Exception failure) => failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
+
     /// <summary>Turns a failure to write into the project's exception.</summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="bytes">What was to be reserved; 0 when the failure came later.</param>
     /// <param name="failure">The failure.</param>
     public static ModelFileException Describe(string path, long bytes, Exception failure)
     {
-        // What the base library makes of EFBIG.
         if (failure is ArgumentOutOfRangeException)
         {
             return new(path, "", "would be larger than its file system or this process may make files", "Raise the limit (ulimit -f) or choose another folder",
