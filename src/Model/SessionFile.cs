@@ -40,7 +40,7 @@ internal static class SessionFile
             file.Complete();
             file.Publish();
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (PendingFile.IsFailure(failure))
         {
             throw PendingFile.Describe(path, 0, failure);
         }

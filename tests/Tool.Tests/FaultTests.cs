@@ -20,7 +20,8 @@ public sealed class FaultTests : IDisposable
         arguments = [.. arguments.Select(each => each.Replace("MODEL", Path.Combine(MekiProgram.DemoModel, "model.gguf"), StringComparison.Ordinal)
             .Replace("OUT", Path.Combine(output, "x"), StringComparison.Ordinal))];
         ProgramResult run = await MekiProgram.RunBehind("ulimit -f 8; export DOTNET_EnableWriteXorExecute=0", arguments);
-        run.AssertFailed(1, Path.Combine(output, "x"));
+        run.AssertFailed(1, output);
+        Assert.Contains("would be larger than", run.Errors[^1], StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFiles(output, "*", SearchOption.AllDirectories));
     }
 

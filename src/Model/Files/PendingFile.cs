@@ -101,7 +101,8 @@ internal sealed class PendingFile : IDisposable
     }
 
     /// <summary>Whether an exception is a failure to write; the base library makes an argument of EFBIG.</summary>
-    public static bool IsFailure(Exception failure) => failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
+    public static bool IsFailure(Exception failure) =>
+        failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>Turns a failure to write into the project's exception.</summary>
     /// <param name="path">The file or folder.</param>
