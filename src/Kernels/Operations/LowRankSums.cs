@@ -10,10 +10,11 @@ namespace MeKi.Kernels.Operations;
 /// <param name="B">[rows × rank], in floats.</param>
 /// <param name="FirstColumn">The first of A's rows that are B's own: terms of one input may share one A, that has the rows of all.</param>
 /// <param name="FirstPanel">B's panel that meets the first of the product's matrix: that may be a part of B's.</param>
+/// <param name="BytesBehind">Bytes behind B that are read in the region to come.</param>
 /// <param name="Scale">The scale.</param>
 /// <param name="Row">The first row of input and output.</param>
 /// <param name="Rows">How many.</param>
-internal readonly record struct LowRankTerm(PanelMatrix A, PanelMatrix B, int FirstColumn, int FirstPanel, float Scale, int Row, int Rows);
+internal readonly record struct LowRankTerm(PanelMatrix A, PanelMatrix B, int FirstColumn, int FirstPanel, long BytesBehind, float Scale, int Row, int Rows);
 
 /// <summary>
 /// The low-rank terms of a region of products. Their first halves are its first items: whoever adds the second half to a tile has claimed it after all of these
@@ -42,17 +43,7 @@ internal sealed unsafe class LowRankSums
         if (_count == _entries.Count)
             _entries.Add(new());
         (_entries[_count].Product, _entries[_count].Term) = (product, term);
-        for (int i = 0; i < _count; i++)
-        {
-            if (_entries[i].Term.A == term.A)
-            {
-                _count++;
-                return;
-            }
-        }
         _count++;
-        // The input is still being made.
-        _kernels.Prefetch(term.A, 0, term.A.Panels);
     }
 
     /// <summary>Forgets the terms.</summary>
@@ -126,7 +117,10 @@ internal sealed unsafe class LowRankSums
             if (reads.Bytes > 0)
                 _kernels.Prefetch(term.B, term.FirstPanel + first, panels);
             else
-                reads = new(term.B.Panel(term.FirstPanel + first), panels * term.B.PanelBytes);
+            {
+                bool isLast = term.FirstPanel + first + panels == term.B.Panels;
+                reads = new(term.B.Panel(term.FirstPanel + first), panels * term.B.PanelBytes + (isLast ? term.BytesBehind : 0));
+            }
         }
         return reads;
     }

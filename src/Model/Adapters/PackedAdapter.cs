@@ -12,8 +12,9 @@ namespace MeKi.Model.Adapters;
 /// <param name="A">Perhaps with the rows of others that have the same input.</param>
 /// <param name="FirstColumn">Its own first row there: that of a panel.</param>
 /// <param name="B">The other side.</param>
+/// <param name="BytesBehind">What lies behind B in memory and is read next: the following A.</param>
 /// <param name="Scale">Of the product.</param>
-internal sealed record LowRank(PackedFactor A, int FirstColumn, PackedFactor B, float Scale);
+internal sealed record LowRank(PackedFactor A, int FirstColumn, PackedFactor B, long BytesBehind, float Scale);
 
 /// <summary>A factor in panels, which adapters may share: it goes when the last of them does.</summary>
 internal sealed class PackedFactor(PanelMatrix panels, ArenaPiece memory)
@@ -21,6 +22,10 @@ internal sealed class PackedFactor(PanelMatrix panels, ArenaPiece memory)
     public PanelMatrix Panels => panels;
 
     public long Bytes => memory.Length;
+
+    /// <summary>Whether it lies behind another, in whole lines.</summary>
+    public unsafe bool Follows(PackedFactor other) =>
+        panels.Panel(0) - other.Panels.Panel(0) is long distance && distance >= other.Bytes && distance - other.Bytes < 64;
 
     /// <summary>Adapters that use it.</summary>
     public int Users { get; set; }
@@ -93,7 +98,14 @@ internal sealed class PackedAdapter
                 if (together.Length < 2)
                     together = [pair.A];
                 int first = together.TakeWhile(factor => factor != pair.A).Sum(Padded);
-                pairs[linear.Id] = new(Packed(together, isCodes), first, Packed([pair.B], isCodes: false), pair.Scale);
+                pairs[linear.Id] = new(Packed(together, isCodes), first, Packed([pair.B], isCodes: false), 0, pair.Scale);
+            }
+            for (int i = 1; i < used.Count; i++)
+            {
+                LowRank before = pairs[used[i - 1].Linear.Id]!;
+                PackedFactor next = pairs[used[i].Linear.Id]!.A;
+                if (next.Follows(before.B))
+                    pairs[used[i - 1].Linear.Id] = before with { BytesBehind = next.Bytes };
             }
             pool.Run(new Packing(work), work.Count, chunk: 1);
         }

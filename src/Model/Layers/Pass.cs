@@ -333,7 +333,10 @@ internal sealed class Pass
             {
                 (PackedAdapter adapter, float scale) = segment.Adapters![each];
                 if (adapter.Of(linear) is { } pair)
-                    _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, pair.FirstColumn, firstPanel, pair.Scale * scale, segment.Row, rows));
+                {
+                    _matMul.Add(product, new(pair.A.Panels, pair.B.Panels, pair.FirstColumn, firstPanel, pair.BytesBehind, pair.Scale * scale,
+                        segment.Row, rows));
+                }
             }
         }
     }
