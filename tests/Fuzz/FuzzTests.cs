@@ -13,8 +13,8 @@ public sealed class FuzzTests
     public void Sound_inputs_are_accepted_and_changed_ones_accepted_or_refused(string name)
     {
         using Reader reader = AllReaders.Create([name]).Single();
-        // A config.json fits weights of its own family only.
-        Assert.All(reader.Seeds.Take(2), seed => Assert.Equal("accepted", Judge.Run(reader, seed).Signature));
+        // Not each of them: a config.json fits weights of its own family only, a template may refuse a conversation.
+        Assert.Contains(reader.Seeds, seed => Judge.Run(reader, seed).Signature == "accepted");
         Random random = new(1);
         for (int i = 0; i < 40; i++)
         {
