@@ -38,6 +38,7 @@ internal sealed class PendingFile : IDisposable
         }
         catch (Exception failure) when (IsFailure(failure))
         {
+            Delete();
             throw Describe(path, bytes, failure);
         }
     }
@@ -86,10 +87,15 @@ internal sealed class PendingFile : IDisposable
         {
             Stream.Dispose();
         }
-        catch (IOException)
+        catch (Exception failure) when (IsFailure(failure))
         {
             // What was buffered did not fit either; the failure that brought us here is the one to report.
         }
+        Delete();
+    }
+
+    private void Delete()
+    {
         try
         {
             File.Delete(_temporary);
