@@ -9,6 +9,8 @@ internal static class UnusedTensors
         "rotary_emb.inv_freq", "rotary_pos_emb.inv_freq", ".attn_rot_embd.weight",
         // What Transformer Engine keeps of its 8-bit scales while it trains.
         "._extra_state",
+        // Ranges that Gemma 4's training clipped what its matrices take and give to.
+        ".input_min", ".input_max", ".output_min", ".output_max",
     ];
 
     // Parts of models that also see or hear; their text part runs without them.
