@@ -19,7 +19,7 @@ namespace MeKi.Kernels.Operations;
 internal sealed unsafe class Attention : Region
 {
     // Rows of all parts of a KV head together, and as many regions as pages need: 2.2 MB for 8 KV heads of 128 columns. One token with two heads a group,
-    // padded to four rows, has 32,768 positions in one region, a tile of 48 rows 2,560.
+    // padded to four rows, has 32,768 positions in one region, a tile of 96 rows 1,280.
     public const int PartRows = 512;
 
     // Fewer queries of a KV head, copied and scaled, do not outweigh a region's start and end.

@@ -41,7 +41,7 @@ internal static class TaskFile
             throw Wrong($"the line has {line.Length} bytes where at most {MaxLineBytes} are read", null);
         try
         {
-            JsonText.CheckNames(line.Span, onlyEscaped: true);
+            JsonText.CheckNames(line.Span);
             JsonDocument document = JsonDocument.Parse(line);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw Wrong("the line is not a JSON object", null);
         }

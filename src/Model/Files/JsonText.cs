@@ -44,15 +44,17 @@ internal static class JsonText
         }
     }
 
-    /// <summary>Fails where a name is no valid Unicode. A search among names would, too, but only if it came to that name.</summary>
+    /// <summary>
+    /// Fails where a name that is written with escapes is no valid Unicode. A search among names would, too, but only if it came to that name. Others may be
+    /// anything: nothing that is searched for is like them.
+    /// </summary>
     /// <param name="json">The text.</param>
-    /// <param name="onlyEscaped">Whether others may be anything: nothing that is searched for is like them.</param>
     /// <exception cref="InvalidOperationException">A name is not.</exception>
-    public static void CheckNames(ReadOnlySpan<byte> json, bool onlyEscaped)
+    public static void CheckNames(ReadOnlySpan<byte> json)
     {
         for (Utf8JsonReader tokens = new(json, new JsonReaderOptions { MaxDepth = int.MaxValue }); tokens.Read();)
         {
-            if (tokens.TokenType == JsonTokenType.PropertyName && (tokens.ValueIsEscaped || !(onlyEscaped || Ascii.IsValid(tokens.ValueSpan))))
+            if (tokens.TokenType == JsonTokenType.PropertyName && tokens.ValueIsEscaped)
                 _ = tokens.GetString();
         }
     }

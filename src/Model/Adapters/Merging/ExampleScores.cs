@@ -67,7 +67,9 @@ internal sealed class ExampleScores(MeKiModel model, IReadOnlyList<MergeTask> ta
         _scorer.Dispose();
     }
 
-    private double[] Known(int[] cluster, int task) => scores.Find(Name(cluster, task)) ?? [];
+    // A damaged file may have more scores than there are examples: they are no scores of these.
+    private double[] Known(int[] cluster, int task) =>
+        scores.Find(Name(cluster, task)) is { } known && known.Length <= tasks[task].Examples.Count ? known : [];
 
     private void Score(int[][] clusters, List<(int Task, int Cluster)> pairs, Func<int, int> count, CancellationToken cancellation)
     {

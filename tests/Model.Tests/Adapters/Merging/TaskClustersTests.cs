@@ -61,8 +61,26 @@ public sealed class TaskClustersTests(TinyModel tiny) : IClassFixture<TinyModel>
                 Assert.True(costs[task, k] >= exact[best] - 1e-9);
         }
 
-        LoraAdapter Merge(int[] members) => AdapterMerge.Average("merge", [.. members.Select(i => tasks[i].Adapter)],
-            [.. members.Select(_ => 1.0 / members.Length)], 4);
+        LoraAdapter Merge(int[] members) => Average(tasks, members);
+    }
+
+    [Fact]
+    public void More_scores_than_examples_are_none()
+    {
+        MergeTask[] tasks = Tasks(3);
+        int[][] clusters = [[0, 1], [2]];
+        int[] first = [0, 0, 1];
+        ScoreFile damaged = new(null, "");
+        damaged.Put("examples of 0 by 0,1", [.. Enumerable.Repeat(1.0, 9)]);
+        damaged.Put("examples of 0 by 2", [.. Enumerable.Repeat(1e-9, 9)]);
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
+        Assert.Equal(Costs(new(null, "")), Costs(damaged));
+
+        double[,] Costs(ScoreFile scores)
+        {
+            using ExampleScores found = new(_model, tasks, members => Average(tasks, members), scores);
+            return found.Of(clusters, first, "", null, patience.Token);
+        }
     }
 
     [Theory]
@@ -117,6 +135,9 @@ public sealed class TaskClustersTests(TinyModel tiny) : IClassFixture<TinyModel>
         double[][] sums = scorer.Score([new(tasks[1].Examples, own), new(tasks[1].Examples, kept)], "", null, default);
         Assert.Equal(sums[0].Sum(), sums[1].Sum(), 1e-6);
     }
+
+    private static LoraAdapter Average(MergeTask[] tasks, int[] members) =>
+        AdapterMerge.Average("merge", [.. members.Select(i => tasks[i].Adapter)], [.. members.Select(_ => 1.0 / members.Length)], 4);
 
     private MergeTask[] Tasks(int count) => [.. Enumerable.Range(0, count).Select(i => new MergeTask(RandomAdapter.Of(_model.Config, 2, i + 1, $"t{i}"),
         [.. Enumerable.Range(0, 5).Select(text => new MergeText(TinyModel.Tokens(3 + 7 * text + i, seed: 10 * i + text), 1 + text % 2))]))];
