@@ -49,7 +49,8 @@ internal sealed class SmolLM3 : Llama
                     "Run the checkpoint as it is");
         }
 
+        // Of more layers than are allowed, which is told later, no list is made.
         private static int[] Every(int interval, int layers) =>
-            interval <= 0 ? [] : [.. Enumerable.Range(0, Math.Max(layers, 0)).Where(layer => (layer + 1) % interval == 0)];
+            interval <= 0 ? [] : [.. Enumerable.Range(0, Math.Clamp(layers, 0, ModelConfig.MaxLayers)).Where(layer => (layer + 1) % interval == 0)];
     }
 }

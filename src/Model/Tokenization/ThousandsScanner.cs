@@ -39,7 +39,7 @@ internal sealed class ThousandsScanner(bool decimals, bool bounded) : SplitScann
     private bool IsDigit(char c) => decimals ? CharacterClasses.CategoryOf(c) == UnicodeCategory.DecimalDigitNumber
         : (CharacterClasses.Table[c] & CharacterClass.Number) != 0;
 
-    // As .NET's \b has it, with the joiners.
+    // As Oniguruma's \b has it, where marks of every kind belong to a word, with the joiners.
     private static bool IsWord(char c) => c is '\u200C' or '\u200D' || (CharacterClasses.Table[c] & (CharacterClass.Letter | CharacterClass.Mark)) != 0
         || CharacterClasses.CategoryOf(c) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation;
 }

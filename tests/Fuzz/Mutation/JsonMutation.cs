@@ -11,6 +11,8 @@ namespace MeKi.Fuzz.Mutation;
 /// <param name="names">Names that mean something to the reader.</param>
 internal sealed class JsonMutation(params string[] names)
 {
+    private const int MostCharacters = 1 << 20;
+
     private static readonly string[] s_numbers =
         ["0", "-0", "1", "-1", "0.5", "1e3", "1.0", "5.0", "1e999", "-1e999", "1e-999", "2147483647", "2147483648", "-2147483649", "4294967296",
             "9007199254740993",
@@ -28,6 +30,9 @@ internal sealed class JsonMutation(params string[] names)
             Once(root, foreign, random);
         StringBuilder text = new();
         root.Write(text);
+        // What grows from change to change would soon be nothing but large.
+        if (text.Length > MostCharacters)
+            return bytes;
         byte[] written = Encoding.UTF8.GetBytes(text.ToString());
         return random.Next(50) == 0 ? BytesMutation.Mutate(written, other, random) : written;
     }
