@@ -29,7 +29,8 @@ for (int round = 0; round < 2; round++)
         GenerationStatistics[] done = await Together(clients, generated);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         EngineCounters after = model.EngineCounters;
-        Console.WriteLine($"{clients,2} clients: {clients * generated / seconds:f2} tokens/s together, decode {done.Average(each => each.DecodeTokensPerSecond):f2} each, "
+        Console.WriteLine($"{clients,2} clients: {clients * generated / seconds:f2} tokens/s together, "
+            + $"decode {done.Average(each => each.DecodeTokensPerSecond):f2} each, "
             + $"{after.Passes - before.Passes} passes of {(after.PassTime - before.PassTime).TotalMilliseconds / (after.Passes - before.Passes):f2} ms, "
             + $"{100 * (after.PassTime - before.PassTime).TotalSeconds / seconds:f1} % of {seconds:f2} s");
     }

@@ -17,7 +17,8 @@ public sealed class TalkingModel : IDisposable, ICollectionFixture<TalkingModel>
         {%- for tool in tools or [] %}tool:{{ tool.function.name }} {% endfor %}
         {%- for m in messages %}{{ m.role }}:
         {%- if m.reasoning_content and loop.last %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}
-        {%- for call in m.tool_calls or [] %}<tool_call>{{ {'name': call.function.name, 'arguments': call.function.arguments} | tojson }}</tool_call>{% endfor %};
+        {%- for call in m.tool_calls or [] %}
+        {{- '<tool_call>' }}{{ {'name': call.function.name, 'arguments': call.function.arguments} | tojson }}</tool_call>{% endfor %};
         {%- endfor %}
         {%- if add_generation_prompt %}assistant:{% endif %}
         """;

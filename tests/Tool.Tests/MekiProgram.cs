@@ -169,8 +169,10 @@ internal static partial class MekiProgram
     public static void Signal(Process process, int signal) => _ = Kill(process.Id, signal);
 
     /// <summary>How to start a program beside the repository's files, its streams in the hands of the test.</summary>
+    // Hundreds of processes that live for a second: their loops are compiled when they have run a while. InheritedSettingsTests hold what users have.
     private static ProcessStartInfo Start(string program, IEnumerable<string> arguments) => new(program, arguments)
     {
+        Environment = { ["DOTNET_TC_QuickJitForLoops"] = "1", ["DOTNET_TieredPGO"] = "0" },
         RedirectStandardOutput = true,
         RedirectStandardError = true,
         RedirectStandardInput = true,

@@ -84,7 +84,8 @@ internal static class DoctorCommand
         table.Add("file system", machine.FileSystem(file) is { } system ? UntrustedText.Line(system, LongestName) : "unknown");
         StorageSpeed speed = StorageSpeed.Measure(stored);
         table.Add("storage", string.Create(CultureInfo.InvariantCulture,
-            $"{UntrustedText.Line(Path.GetFileName(stored), LongestName)}: {speed.MegabytesPerSecond:f0} MB/s from end to end, a read of 4 KB anywhere takes {1e6 * speed.Median:f0} µs "
+            $"{UntrustedText.Line(Path.GetFileName(stored), LongestName)}: {speed.MegabytesPerSecond:f0} MB/s from end to end, "
+            + $"a read of 4 KB anywhere takes {1e6 * speed.Median:f0} µs "
             + $"(p99 {1e6 * speed.Percentile99:f0} µs){(speed.IsCold ? "" : ", perhaps from the page cache, which could not be emptied")}"));
         table.Write(output);
         if (hasRows && speed.Median > SlowRead)

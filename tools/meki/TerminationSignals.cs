@@ -16,6 +16,7 @@ internal sealed class TerminationSignals : IDisposable
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     private static Action? s_interrupt;
+    private static PosixSignalRegistration? s_fileSizeLimit;
 
     private readonly CancellationTokenSource _cancellation = new();
     private readonly TaskCompletionSource _overdue = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,12 +24,14 @@ internal sealed class TerminationSignals : IDisposable
     private int _exitCode;
     private long _first;
 
-    public TerminationSignals() => _registrations =
-    [
-        Register(PosixSignal.SIGHUP, 1), Register(PosixSignal.SIGINT, 2), Register(PosixSignal.SIGTERM, 15),
-        // A file that outgrows its limit is an error of the write, which says so and leaves nothing; the signal would end the process in the midst of it.
-        .. OperatingSystem.IsWindows() ? [] : new[] { PosixSignalRegistration.Create((PosixSignal)FileSizeLimit, static context => context.Cancel = true) },
-    ];
+    public TerminationSignals()
+    {
+        _registrations = [Register(PosixSignal.SIGHUP, 1), Register(PosixSignal.SIGINT, 2), Register(PosixSignal.SIGTERM, 15)];
+        // A file that outgrows its limit is an error of the write, which says so and leaves nothing; the signal would end the process in the midst of it. It is
+        // handled some time after the write, perhaps when all else is over: this is never disposed.
+        if (!OperatingSystem.IsWindows())
+            s_fileSizeLimit ??= PosixSignalRegistration.Create((PosixSignal)FileSizeLimit, static context => context.Cancel = true);
+    }
 
     /// <summary>Cancelled at the first signal.</summary>
     public CancellationToken Token => _cancellation.Token;

@@ -11,7 +11,8 @@ public class PanelKernelsTests
 {
     // Beyond 1024 columns the kernels for several tokens decode panels in more than one run, those of four panels beyond 512, those of split tokens beyond
     // 256.
-    private const int RunColumns = ExpandedPanels.MaxColumns, WideColumns = RunColumns / 2, SignMagnitudeColumns = SignMagnitudeTokens.RunBlocks * QuantizedActivations.BlockColumns;
+    private const int RunColumns = ExpandedPanels.MaxColumns, WideColumns = RunColumns / 2,
+        SignMagnitudeColumns = SignMagnitudeTokens.RunBlocks * QuantizedActivations.BlockColumns;
 
     private static readonly KernelSet Reference = KernelSet.Select("Scalar");
 

@@ -9,7 +9,8 @@ public sealed class EmbeddingFilesTests : IDisposable
 {
     private const string Modules =
         """
-        [{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        [{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"},
+         {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
          {"idx": 2, "path": "2_Last", "type": "sentence_transformers.models.LAST"}]
         """;
 

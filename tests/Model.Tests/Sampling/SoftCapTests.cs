@@ -53,7 +53,8 @@ public sealed class SoftCapTests
         float[] some = [float.NegativeInfinity, 0, -0f, float.PositiveInfinity, float.NaN, 1e-40f, -1e30f, float.NegativeInfinity];
         some.CopyTo(logits, 100);
         logits[^1] = float.NegativeInfinity;
-        float[] expected = [.. logits.Select(x => float.IsNaN(x) || x == float.NegativeInfinity ? x : (float)(Cap * (1 - 2 / (Exp(2 * ((double)x / Cap)) + 1))))];
+        float[] expected =
+            [.. logits.Select(x => float.IsNaN(x) || x == float.NegativeInfinity ? x : (float)(Cap * (1 - 2 / (Exp(2 * ((double)x / Cap)) + 1))))];
         SoftCap.Apply(logits, Cap);
         Assert.Equal(expected, logits);
 
