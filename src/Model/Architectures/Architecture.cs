@@ -14,7 +14,7 @@ internal abstract class Architecture
     public static IReadOnlyList<Architecture> All { get; } =
     [
         new Llama(), new Qwen2(), new Qwen3(), new Qwen3MeKi(), new SmolLM3(), new Granite(), new Phi3(),
-        new Gemma3(), new Gemma3n(), new Gemma4(),
+        new Gemma3(), new Gemma3n(), Gemma4.Usual, Gemma4.Unified,
     ];
 
     /// <summary>The name in GGUF: <c>general.architecture</c>.</summary>
@@ -85,7 +85,7 @@ internal abstract class Architecture
     /// <summary>Finds the family of a GGUF file.</summary>
     /// <exception cref="ModelFileException">It is not one that runs.</exception>
     public static Architecture OfGguf(string name, string path) => All.FirstOrDefault(each => each.Name == name)
-        ?? throw Unknown(path, "metadata key 'general.architecture'", name, All.Select(each => each.Name));
+        ?? throw Unknown(path, "metadata key 'general.architecture'", name, All.Select(each => each.Name).Distinct());
 
     /// <summary>Finds the family of a Hugging Face folder.</summary>
     /// <exception cref="ModelFileException">It is not one that runs.</exception>

@@ -9,18 +9,34 @@ namespace MeKi.Model.Architectures;
 /// </summary>
 internal sealed class Gemma4 : Gemma
 {
+    private readonly string _modelType;
+
+    private Gemma4(string modelType, GemmaDefaults defaults)
+    {
+        _modelType = modelType;
+        Keys =
+        [
+            .. GemmaKeys.Decoder(defaults),
+            .. GemmaKeys.Heads(kvHeads: 4, twoSizes: true),
+            .. GemmaKeys.Rows(defaults.RowValues),
+            GemmaKeys.Cap(0),
+            new GemmaKeys.RuleKey(c => c.AttentionScale = 1),
+        ];
+    }
+
+    /// <summary>All but 12B.</summary>
+    public static Gemma4 Usual { get; } =
+        new("gemma4", new(Vocabulary: 262_144, Context: 131_072, Window: 512, Period: 6) { RowValues = 256, EndsInFull = true });
+
+    /// <summary>12B, which sees and hears without towers: its checkpoints have a name and defaults of their own.</summary>
+    public static Gemma4 Unified { get; } =
+        new("gemma4_unified", new(Vocabulary: 262_144, Context: 262_144, Window: 1024, Period: 6) { EndsInFull = true });
+
     public override string Name => "gemma4";
 
-    public override IReadOnlyList<string> ModelTypes => ["gemma4", "gemma4_text"];
+    public override IReadOnlyList<string> ModelTypes => [_modelType, _modelType + "_text"];
 
-    public override IReadOnlyList<ConfigKey> Keys { get; } =
-    [
-        .. GemmaKeys.Decoder(new(Vocabulary: 262_144, Context: 131_072, Window: 512, Period: 6)),
-        .. GemmaKeys.Heads(kvHeads: 4, twoSizes: true),
-        .. GemmaKeys.Rows(),
-        GemmaKeys.Cap(0),
-        new GemmaKeys.RuleKey(c => c.AttentionScale = 1),
-    ];
+    public override IReadOnlyList<ConfigKey> Keys { get; }
 
     public override IReadOnlyList<TensorSpec> Tensors => field ??=
     [

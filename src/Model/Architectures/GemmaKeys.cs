@@ -8,7 +8,14 @@ using MeKi.Model.Gguf;
 namespace MeKi.Model.Architectures;
 
 /// <summary>What transformers' configuration of a family means where a checkpoint's does not tell.</summary>
-internal sealed record GemmaDefaults(int Vocabulary, int Context, int Window, int Period);
+internal sealed record GemmaDefaults(int Vocabulary, int Context, int Window, int Period)
+{
+    /// <summary>Values of a token's row in each layer.</summary>
+    public int RowValues { get; init; }
+
+    /// <summary>Whether the last layer sees all positions, whatever is told of it.</summary>
+    public bool EndsInFull { get; init; }
+}
 
 /// <summary>The configuration that Gemma's families have.</summary>
 internal static class GemmaKeys
@@ -36,12 +43,13 @@ internal static class GemmaKeys
     public static IEnumerable<ConfigKey> Heads(int kvHeads, bool twoSizes) => [new HeadsKey(kvHeads, twoSizes), new RotaryKeys()];
 
     /// <summary>The rows of per-layer inputs, and how they join the stream: as the branch of MeKi's residual variant behind the FFN.</summary>
-    public static IEnumerable<ConfigKey> Rows() =>
+    /// <param name="values">Values of a row in each layer where <c>config.json</c> does not tell.</param>
+    public static IEnumerable<ConfigKey> Rows(int values) =>
     [
         new IntKey("embedding_length_per_layer_input", "hidden_size_per_layer_input", c => c.MemoryDimension, (c, v) => c.MemoryDimension = v)
         {
             Default = _ => 0,
-            JsonDefault = _ => 256,
+            JsonDefault = _ => values,
         },
         new RuleKey(c => (c.Fusion, c.GateInput, c.Placement) = (Fusion.MultiplicativeGelu, GateInput.Residual, Placement.AfterFeedForward)),
     ];
@@ -98,7 +106,7 @@ internal static class GemmaKeys
 
         public override void Read(JsonPlace json, ModelConfig config)
         {
-            config.Windows = SlidingWindows.ReadTypes(json, config.Layers, Defaults.Window, Defaults.Period);
+            config.Windows = SlidingWindows.ReadTypes(json, config.Layers, Defaults);
             config.SharingLayers = json.TryInt("num_kv_shared_layers") ?? Architecture(config).DefaultSharingLayers;
             JsonPlace width = json.Field(Json!);
             int[] widths = width.Element.ValueKind == JsonValueKind.Array
@@ -137,7 +145,7 @@ internal static class GemmaKeys
         public override void Read(GgufKeys gguf, ModelConfig config)
         {
             SetKvHeads(config, gguf.TryInts(Gguf!, config.Layers) ?? throw gguf.Missing(Gguf!));
-            config.HeadDimension = gguf.TryInt(Length) ?? throw gguf.Missing(Length);
+            config.HeadDimension = gguf.TryInt(Length) ?? config.HiddenSize / Math.Max(config.Heads, 1);
             config.SlidingHeadDimension = gguf.TryInt(Length + Sliding) ?? config.HeadDimension;
             if ((gguf.TryInt(ValueLength) ?? config.HeadDimension) != config.HeadDimension)
                 throw gguf.Fault(ValueLength, "has a value that this engine does not run", "Supported is the key length");

@@ -1,3 +1,4 @@
+using MeKi.Model.Architectures;
 using MeKi.Model.Files;
 using MeKi.Model.Gguf;
 
@@ -36,20 +37,20 @@ internal static class SlidingWindows
     /// <summary>Gemma's keys of <c>config.json</c>: a list of kinds, or a period whose last layer sees all.</summary>
     /// <param name="config">The configuration of the text part.</param>
     /// <param name="layers">Layers.</param>
-    /// <param name="usualWindow">The window where none is told.</param>
-    /// <param name="usualPeriod">The period where neither it nor a list is told.</param>
+    /// <param name="defaults">What counts where nothing is told.</param>
     /// <exception cref="ModelFileException">A value is out of range, or the list is not of so many known kinds.</exception>
-    public static IReadOnlyList<int> ReadTypes(JsonPlace config, int layers, int usualWindow, int usualPeriod)
+    public static IReadOnlyList<int> ReadTypes(JsonPlace config, int layers, GemmaDefaults defaults)
     {
-        int window = config.TryInt("sliding_window") ?? usualWindow;
+        int window = config.TryInt("sliding_window") ?? defaults.Window;
         if (window <= 0)
             throw config.Field("sliding_window").Fault($"{window} is out of range", "Correct it");
         if (layers is <= 0 or > ModelConfig.MaxLayers)
             return [];
-        if (config.TryField("layer_types") is { } types)
-            return Of(window, ReadList(types, layers));
-        int period = config.TryInt("sliding_window_pattern") ?? config.TryInt("_sliding_window_pattern") ?? usualPeriod;
-        return Of(window, [.. Enumerable.Range(0, layers).Select(layer => period <= 0 || layer % period < period - 1)]);
+        int period = config.TryInt("sliding_window_pattern") ?? config.TryInt("_sliding_window_pattern") ?? defaults.Period;
+        bool[] sliding = config.TryField("layer_types") is { } types ? ReadList(types, layers)
+            : [.. Enumerable.Range(0, layers).Select(layer => period <= 0 || layer % period < period - 1)];
+        sliding[^1] &= !defaults.EndsInFull;
+        return Of(window, sliding);
     }
 
     /// <summary>One window for all layers, as Mistral and Phi 3 have it; without one a token sees all.</summary>

@@ -18,7 +18,7 @@ internal static class UnusedTensors
     [
         "v.", "a.", "mm.", "vision_tower.", "vision_model.", "visual.", "audio_tower.", "multi_modal_projector.",
         "model.vision_tower.", "model.vision_model.", "model.visual.", "model.audio_tower.", "model.multi_modal_projector.",
-        "embed_vision.", "embed_audio.", "model.embed_vision.", "model.embed_audio.",
+        "embed_vision.", "embed_audio.", "vision_embedder.", "model.embed_vision.", "model.embed_audio.", "model.vision_embedder.",
     ];
 
     /// <summary>Whether a tensor is known to be of no use.</summary>

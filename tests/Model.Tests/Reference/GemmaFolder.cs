@@ -33,7 +33,7 @@ internal static class GemmaFolder
         string prefix = family switch { "gemma3" => "language_model.model.", "gemma4" => "model.language_model.", _ => "model." };
         string name = tensor.Name;
         if (name == "token_embd.weight" && family != "gemma3n")
-            yield return (family == "gemma3" ? "vision_tower.patch.weight" : "model.embed_vision.projection.weight", [2], [1, 2]);
+            yield return (family == "gemma3" ? "vision_tower.patch.weight" : "model.vision_embedder.patch_dense.weight", [2], [1, 2]);
         if (name.StartsWith("blk.", StringComparison.Ordinal))
         {
             int dot = name.IndexOf('.', 4);
