@@ -87,7 +87,7 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             for (int r = 0; r < rows; r += 4)
             {
                 new Span<float>(results, 64).Clear();
-                IntegerPanels<TVector, Q8_0Codes, SignedCodes>.MultiplyTile(expanded, layout.Blocks, queries.Group(kvHead, row + r), results);
+                IntegerPanels<TVector, Q8_0Codes, SignedCodes>.MultiplyTile(expanded, layout.Blocks, queries.Group(kvHead, row + r), results, default);
                 for (int i = 0; i < 4; i++)
                     new Span<float>(results + 16 * i, 16).CopyTo(new(scores + (r + i) * PageLength + position, 16));
             }

@@ -4,11 +4,11 @@ using MeKi.Kernels.Vectors;
 namespace MeKi.Kernels.Panels;
 
 /// <summary>The products of a format of integer codes: where expanded panels lie, and how runs of columns follow each other.</summary>
-internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TSums> : PairProducts
+internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TTile> : PairProducts
     where TVector : struct, IPanelVector<TVector>
     where TCodes : struct, IPanelCodes<TKind>
     where TKind : struct, ICodeKind
-    where TSums : struct, IPairSums<TVector>
+    where TTile : struct, IPairTile
 {
     private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth;
 
@@ -42,7 +42,7 @@ internal sealed unsafe class CodeProducts<TVector, TCodes, TKind, TSums> : PairP
                 if (IntegerPanels<TVector, TCodes, TKind>.ByHalves)
                     IntegerPanels<TVector, TCodes, TKind>.MultiplyTileByHalves(expanded, groups, x, tile, coming);
                 else
-                    IntegerPanels<TVector, TCodes, TKind>.MultiplyTile<TSums>(expanded, groups, x, tile, coming);
+                    TTile.Multiply(expanded, groups, x, tile, coming);
                 if (column + columns == weight.Columns)
                     output.Write(TileTokens * group, TileTokens, tile, TileOutput.PairWidth);
             }

@@ -134,12 +134,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
     /// <param name="tokens">The tokens, from the first of these groups on.</param>
     /// <param name="y">The sums, [4 × 16].</param>
     /// <param name="coming">What is asked for meanwhile.</param>
-    /// <typeparam name="TSums">How a group's integers join the sums.</typeparam>
     // 2 × 4: eight integer accumulators, two weights and one broadcast fill sixteen registers, and six loads feed eight dot products. One panel by four tokens
     // would be five loads for four. Loops, not straight lines: the just-in-time compiler stops inlining where a method has grown too much, and nothing in here
     // may be left a call.
-    public static void MultiplyTile<TSums>(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y, in ComingPanels coming)
-        where TSums : struct, IPairSums<TVector>
+    public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y, in ComingPanels coming)
     {
         byte* codes = panels.Codes;
         sbyte* x = tokens.Codes;
@@ -165,10 +163,10 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
                 p3 = TKind.DotOfExpanded(p3, w, four, 3);
                 q3 = TKind.DotOfExpanded(q3, v, four, 3);
             }
-            TSums.Add(y, TKind.Integers(p0), TKind.Integers(q0), scales, extras, a, scaledSums);
-            TSums.Add(y + 16, TKind.Integers(p1), TKind.Integers(q1), scales, extras, a + 1, scaledSums + 1);
-            TSums.Add(y + 32, TKind.Integers(p2), TKind.Integers(q2), scales, extras, a + 2, scaledSums + 2);
-            TSums.Add(y + 48, TKind.Integers(p3), TKind.Integers(q3), scales, extras, a + 3, scaledSums + 3);
+            AddPair(y, p0, q0, scales, extras, a, scaledSums);
+            AddPair(y + 16, p1, q1, scales, extras, a + 1, scaledSums + 1);
+            AddPair(y + 32, p2, q2, scales, extras, a + 2, scaledSums + 2);
+            AddPair(y + 48, p3, q3, scales, extras, a + 3, scaledSums + 3);
             scales += 16;
             corrections += 4;
             extras += 16;
@@ -177,11 +175,7 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
         }
     }
 
-    /// <summary>Likewise where nothing follows.</summary>
-    public static void MultiplyTile(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y) =>
-        MultiplyTile<EachSums<TVector, TKind>>(panels, groups, tokens, y, default);
-
-    /// <summary><see cref="MultiplyTile{TSums}"/> for sums of half groups.</summary>
+    /// <summary><see cref="MultiplyTile"/> for sums of half groups.</summary>
     // One panel after the other: four of its weights in registers meet four tokens, so that a half's partial sum is one register for as long as it takes.
     public static void MultiplyTileByHalves(ExpandedPanels panels, int groups, in QuantizedGroup tokens, float* y, in ComingPanels coming)
     {
@@ -232,6 +226,14 @@ internal static unsafe class IntegerPanels<TVector, TCodes, TKind>
             scaledSums += 4;
             a += 4;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddPair(float* y, TVector p, TVector q, float* scales, float* extras, float* a, float* scaledSum)
+    {
+        TVector scale = TVector.BroadcastFloat(a);
+        TKind.Add(y, TKind.Integers(p), scales, extras, scale, scaledSum);
+        TKind.Add(y + 8, TKind.Integers(q), scales + 8, extras + 8, scale, scaledSum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

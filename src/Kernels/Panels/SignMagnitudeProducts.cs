@@ -7,7 +7,7 @@ namespace MeKi.Kernels.Panels;
 internal sealed unsafe class SignMagnitudeProducts<TVector> : PanelProducts
     where TVector : struct, IPanelVector<TVector>
 {
-    private readonly CodeProducts<TVector, Q8_0Codes, SignedCodes, EachSums<TVector, SignedCodes>> _ofOne = new();
+    private readonly CodeProducts<TVector, Q8_0Codes, SignedCodes, EachTile<TVector, Q8_0Codes, SignedCodes>> _ofOne = new();
 
     public override bool TakesSignMagnitudes => true;
 

@@ -14,7 +14,7 @@ internal readonly struct VectorProducts<TVector, TWide> : IWeightFormatUser<Pane
         where TCodes : struct, IPanelCodes<TKind>
         where TKind : struct, ICodeKind
         => TKind.AreSigned && TVector.TakesSignMagnitudes ? new SignMagnitudeProducts<TVector>()
-            : new CodeProducts<TVector, TCodes, TKind, EachSums<TVector, TKind>>();
+            : new CodeProducts<TVector, TCodes, TKind, EachTile<TVector, TCodes, TKind>>();
 
     public PanelProducts OfFloats<TFloats>()
         where TFloats : struct, IPanelFloats

@@ -21,7 +21,7 @@ internal sealed unsafe class WideCodeProducts<TVector, THalf, TWide, TCodes, TKi
 {
     private const int TileTokens = QuantizedActivations.TileTokens, PairSums = TileTokens * TileOutput.PairWidth, Panels = PanelKernels.CodeTilePanels;
 
-    private readonly CodeProducts<TVector, TCodes, TKind, EachSums<TVector, TKind>> _ofOne = new();
+    private readonly CodeProducts<TVector, TCodes, TKind, EachTile<TVector, TCodes, TKind>> _ofOne = new();
 
     public override void Prefetch(byte* begin, byte* end) => _ofOne.Prefetch(begin, end);
 

@@ -24,7 +24,7 @@ internal readonly struct WideProducts<TVector, TWide, THalf, TCodeVector, TJoin>
         where TKind : struct, ICodeKind
         => !TKind.AreSigned ? new WideCodeProducts<TVector, THalf, TCodeVector, TCodes, TKind>()
             : TVector.TakesSignMagnitudes ? new SignMagnitudeProducts<TVector>()
-            : new CodeProducts<TVector, TCodes, TKind, JoinedSums<TVector, TCodeVector, TJoin, TKind>>();
+            : new CodeProducts<TVector, TCodes, TKind, JoinedTile<TVector, TCodeVector, TJoin, TKind>>();
 
     public PanelProducts OfFloats<TFloats>()
         where TFloats : struct, IPanelFloats

@@ -95,8 +95,9 @@ internal readonly unsafe struct Avx512Codes(Vector512<byte> bits) : ICodeVector<
             y._bits.AsSingle()).AsByte());
 
     /// <summary>Both halves.</summary>
+    // Not Vector512.Create: its insertions begin with what was last in a place of the stack that lies across two cache lines.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx512Codes Join(Vector256<byte> low, Vector256<byte> high) => new(Vector512.Create(low, high));
+    public static Avx512Codes Join(Vector256<byte> low, Vector256<byte> high) => new(low.ToVector512Unsafe().WithUpper(high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> SumsOfTwo(Vector512<byte> codes, Vector512<sbyte> x) => Avx512BW.IsSupported
