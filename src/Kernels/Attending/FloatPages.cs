@@ -26,8 +26,13 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
             if (rows >= TiledRows)
             {
                 FloatAttention<TVector, TWide, TFormat>.WidenKeys(keys, columns, widened);
+                // What comes next, at the end the page's first values, arrives from memory meanwhile.
+                ComingBytes coming = new(keys + step, step, rows / FloatTile<TWide>.Rows);
                 for (int r = 0; r < rows; r += FloatTile<TWide>.Rows)
+                {
+                    coming.Ask<TVector>();
                     FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened, AttentionKernels.ScorePositions, to + r * PageLength, PageLength, columns);
+                }
                 continue;
             }
             int pair = 0;
@@ -53,8 +58,14 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
             if (rows >= TiledRows)
             {
                 FloatAttention<TVector, TWide, TFormat>.WidenValues(from, count, widened);
+                ComingBytes coming = block + 1 < layout.Blocks
+                    ? new(from + 2L * TFormat.PairBytes * PageLength, 2L * TFormat.PairBytes * count, rows / FloatTile<TWide>.Rows)
+                    : default;
                 for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
+                {
+                    coming.Ask<TVector>();
                     FloatTile<TWide>.Multiply(weights + row * PageLength, PageLength, widened, KvLayout.BlockColumns, to + (long)row * stride, stride, count);
+                }
                 continue;
             }
             int pair = 0;

@@ -43,6 +43,9 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             float* to = sums + block * KvLayout.BlockColumns;
             if (rows >= TiledRows)
                 QuantizedAttention<TVector, TWide>.WidenValues(codes, count, widened);
+            ComingBytes coming = rows >= TiledRows && block + 1 < layout.Blocks
+                ? new(halves + Q8_0Kv.BlockBytes * PageLength, Q8_0Kv.BlockBytes * PageLength, rows / FloatTile<TWide>.Rows)
+                : default;
             for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
             {
                 int some = Math.Min(FloatTile<TWide>.Rows, rows - row);
@@ -51,6 +54,7 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
                 float* x = scaled, y = to + (long)row * stride;
                 if (rows >= TiledRows)
                 {
+                    coming.Ask<TVector>();
                     FloatTile<TWide>.Multiply(x, PageLength, widened, KvLayout.BlockColumns, y, stride, count);
                     continue;
                 }
@@ -84,8 +88,10 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
         {
             IntegerPanels<TVector, Q8_0Codes, SignedCodes>.Expand(keys + position / 8 * step, 0, layout.Blocks, expanded);
             IntegerPanels<TVector, Q8_0Codes, SignedCodes>.Expand(keys + (position / 8 + 1) * step, 1, layout.Blocks, expanded);
+            ComingBytes coming = new(keys + (position / 8 + 2) * step, 2 * step, rows / 4);
             for (int r = 0; r < rows; r += 4)
             {
+                coming.Ask<TVector>();
                 new Span<float>(results, 64).Clear();
                 IntegerPanels<TVector, Q8_0Codes, SignedCodes>.MultiplyTile(expanded, layout.Blocks, queries.Group(kvHead, row + r), results, default);
                 for (int i = 0; i < 4; i++)
