@@ -12,6 +12,9 @@ namespace MeKi.Model.Generation;
 /// </summary>
 internal sealed class Continuation : IThreadPoolWorkItem
 {
+    // With the token before them and guesses they fill a pass.
+    private const int MostForced = Layers.Pass.MaxBatch - 16;
+
     private const int NotAsked = 0, Asked = 1, Begun = 2, Found = 3;
 
     private readonly GenerationOptions _options;
@@ -137,9 +140,31 @@ internal sealed class Continuation : IThreadPoolWorkItem
             _cut = _keep;
         }
         _tokens.Add(token);
+        if (!isFull && !Force())
+            return false;
         Guess(isFull ? 0 : Room());
         AskForMask();
         return false;
+    }
+
+    // Adds tokens that a grammar leaves no choice about: they pass together with the one before them. The last token that there may be is chosen, so that all
+    // others are passed on. False where the text has ended.
+    private bool Force()
+    {
+        int most = Math.Min(MostForced, Math.Min(_options.MaxTokens - Generated - 1, _capacity - Count));
+        for (int i = 0; i < most && _choice.TryForce(_options.MaxTokens - Generated, out int token); i++)
+        {
+            Generated++;
+            _pieces.Push(_choice.Describe(token));
+            if (_pieces.Stopped)
+            {
+                Reason = FinishReason.StopString;
+                return false;
+            }
+            Lookup.Add(token);
+            _tokens.Add(token);
+        }
+        return true;
     }
 
     private void Guess(int most)
@@ -162,7 +187,7 @@ internal sealed class Continuation : IThreadPoolWorkItem
 
     private void AskForMask()
     {
-        if (!_choice.HasMask)
+        if (!_choice.LacksMask)
             return;
         Volatile.Write(ref _mask, Asked);
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);

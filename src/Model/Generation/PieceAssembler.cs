@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using MeKi.Model.Tokenization;
 
@@ -9,6 +10,7 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
     private readonly StringBuilder _held = new();
     private readonly List<GeneratedToken> _tokens = [];
     private string _certain = "";
+    private int _certainTokens;
 
     /// <summary>Whether a stop string has appeared; nothing follows it.</summary>
     public bool Stopped { get; private set; }
@@ -16,6 +18,7 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
     /// <summary>Adds a token.</summary>
     public void Push(GeneratedToken token)
     {
+        int certain = _certain.Length;
         _tokens.Add(token);
         ReadOnlySpan<char> characters = decoder.Append(token.Id);
         // Where nothing is held back, a token costs the piece that its caller gets.
@@ -23,6 +26,8 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
             _certain += Add(characters, flush: false);
         else if (characters.Length > 0)
             _certain = string.Concat(_certain, characters);
+        if (_certain.Length > certain)
+            _certainTokens = _tokens.Count;
     }
 
     /// <summary>Gives the text that has become certain, if there is any.</summary>
@@ -33,10 +38,10 @@ internal sealed class PieceAssembler(TokenDecoder decoder, IReadOnlyList<string>
             piece = default;
             return false;
         }
-        // As an array: a list that an expression makes would be an object more.
-        piece = new(_certain, _tokens.ToArray());
+        // What several tokens gave at once is what they give one by one. As an array: a list that an expression makes would be an object more.
+        piece = new(_certain, CollectionsMarshal.AsSpan(_tokens)[.._certainTokens].ToArray());
         _certain = "";
-        _tokens.Clear();
+        _tokens.RemoveRange(0, _certainTokens);
         return true;
     }
 

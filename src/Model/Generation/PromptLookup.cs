@@ -16,7 +16,7 @@ internal sealed class PromptLookup
     private readonly Dictionary<(int, int), int> _pairs = [];
     private readonly int[] _batch;                          // of one pass: a token that was chosen, then guesses
     private int _count, _at = 1, _likely = -1;             // the latter: what one guess would be
-    private bool _isComputed;
+    private bool _isComputed, _hasOthers;
 
     /// <param name="most">The most guesses for one pass.</param>
     /// <param name="prompt">The text so far, one token or more.</param>
@@ -67,6 +67,13 @@ internal sealed class PromptLookup
         return isRight;
     }
 
+    /// <summary>Takes note of a token that was not chosen and goes through the next pass beside those of <see cref="Batch"/>, before them.</summary>
+    public void Add(int token)
+    {
+        Append(token);
+        _hasOthers = true;
+    }
+
     /// <summary>Makes guesses for the next pass.</summary>
     /// <param name="most">The most that there is room for.</param>
     public void Guess(int most)
@@ -85,8 +92,9 @@ internal sealed class PromptLookup
     /// <summary>Takes note that the pass was computed.</summary>
     public void Computed(TimeSpan time)
     {
-        _budget.Spend(_count - 1, time.TotalSeconds);
-        _isComputed = true;
+        if (!_hasOthers)
+            _budget.Spend(_count - 1, time.TotalSeconds);
+        (_isComputed, _hasOthers) = (true, false);
     }
 
     private void Append(int token)

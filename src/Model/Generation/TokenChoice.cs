@@ -30,7 +30,7 @@ internal sealed class TokenChoice
     }
 
     /// <summary>Whether <see cref="Prepare"/> has something to find.</summary>
-    public bool HasMask => _constraint is not null;
+    public bool LacksMask => _constraint is not null && !_isReady;
 
     /// <summary>Whether logits may come without the model's soft cap: their order tells enough.</summary>
     public bool TakesUncapped { get; }
@@ -60,6 +60,24 @@ internal sealed class TokenChoice
     {
         _only = _constraint?.Mask(_allowed, left) ?? -1;
         _isReady = true;
+    }
+
+    /// <summary>
+    /// Takes the token that a grammar leaves no choice about: its logits are not needed. There is none where log-probabilities or the caller's processor ask
+    /// for the logits of each token.
+    /// </summary>
+    /// <param name="left">How many tokens there may still be, this one included.</param>
+    /// <param name="token">The token.</param>
+    public bool TryForce(int left, out int token)
+    {
+        token = -1;
+        if (_constraint is null || _distribution is not null || _options.LogitsProcessor is not null || !_constraint.HasOneWay())
+            return false;
+        Prepare(left);
+        if (_only < 0)
+            return false;
+        (token, _isReady) = (_only, false);
+        return _constraint.Accept(token);
     }
 
     /// <summary>What is known of the token that was chosen.</summary>

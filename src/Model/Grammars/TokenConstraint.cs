@@ -13,7 +13,7 @@ internal sealed class TokenConstraint
     // Tokens that belong to a value beside its own.
     private const int BesideValue = 8;
 
-    private const int MostMasks = 64, MostForcedBytes = 256;
+    private const int MostMasks = 64;
 
     private readonly Grammar _grammar;
     private readonly TokenVocabulary _vocabulary;
@@ -24,6 +24,7 @@ internal sealed class TokenConstraint
     private readonly ulong[] _wide;
     private MatchState _state;
     private TextRecorder _recorder = new();
+    private MatchState[]? _path;
 
     public TokenConstraint(Grammar grammar, TokenVocabulary vocabulary, TextStart start, MatchState state)
     {
@@ -79,6 +80,32 @@ internal sealed class TokenConstraint
         }
     }
 
+    /// <summary>Whether only one token leads on, and the text cannot end here: looked at no longer than until there is a second.</summary>
+    public bool HasOneWay()
+    {
+        lock (_grammar.Gate)
+        {
+            if (HasEnded || _state.IsComplete)
+                return false;
+            TokenTrie trie = _vocabulary.Trie;
+            _path ??= new MatchState[trie.Deepest + 1];
+            _path[0] = _state;
+            int tokens = 0;
+            for (int node = 1; node < trie.Count && tokens < 2;)
+            {
+                int depth = trie.Depths[node];
+                if (_path[depth - 1].Next(trie.Labels[node]) is not MatchState next)
+                {
+                    node = trie.Ends[node];
+                    continue;
+                }
+                _path[depth] = next;
+                tokens += trie.TokensAt(node++).Length;
+            }
+            return tokens == 1;
+        }
+    }
+
     /// <summary>Takes a token.</summary>
     /// <returns>Whether it may follow; where not, nothing has changed.</returns>
     public bool Accept(int token)
@@ -101,30 +128,6 @@ internal sealed class TokenConstraint
                 _state.Forget();
             (_state, _recorder) = (state, recorder);
             return true;
-        }
-    }
-
-    /// <summary>The bytes that must follow, as far as there is no choice.</summary>
-    public byte[] ForcedText()
-    {
-        lock (_grammar.Gate)
-        {
-            List<byte> forced = [];
-            TextRecorder recorder = _recorder.Clone();
-            for (MatchState state = _state; !HasEnded && !state.IsComplete && forced.Count < MostForcedBytes;)
-            {
-                int only = -1;
-                for (int value = 0; value < 256 && only != -2; value++)
-                {
-                    if (state.Next((byte)value) is not null)
-                        only = only == -1 ? value : -2;
-                }
-                if (only < 0 || state.Next((byte)only, recorder) is not MatchState next)
-                    break;
-                forced.Add((byte)only);
-                state = next;
-            }
-            return [.. forced];
         }
     }
 

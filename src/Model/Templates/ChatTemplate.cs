@@ -123,7 +123,8 @@ public sealed class ChatTemplate
                 variables[name] = value;
             variables["messages"] = JsonValues.Of(input.Messages, run);
             variables["tools"] = JsonValues.Of(input.Tools, run);
-            variables["documents"] = JsonValues.Of(input.Documents, run);
+            if (input.Documents is not null || !variables.ContainsKey("documents"))
+                variables["documents"] = JsonValues.Of(input.Documents, run);
             variables["add_generation_prompt"] = BoolValue.Of(input.AddGenerationPrompt);
             return _body.Capture(new(run, _scope, null)).Text;
         }

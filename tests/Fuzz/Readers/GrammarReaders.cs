@@ -32,7 +32,7 @@ internal abstract class GrammarReader : Reader
             Require(allowed.Length > 0, "no token may follow");
             Require(constraint.Accept(allowed[random.Next(allowed.Length)]), "a token of the mask is refused");
         }
-        constraint.ForcedText();
+        constraint.HasOneWay();
     }
 
     protected abstract Grammar Compile(string text);

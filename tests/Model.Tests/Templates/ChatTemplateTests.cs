@@ -110,6 +110,10 @@ public sealed class ChatTemplateTests
         }));
 
     [Fact]
+    public void Documents_may_be_a_variable() => Assert.Equal("1",
+        ChatTemplate.Parse("{{ documents|length }}").Render(new() { Messages = [], Variables = new() { ["documents"] = new JsonArray("a") } }));
+
+    [Fact]
     public void The_date_is_the_clocks_in_its_zone()
     {
         ChatTemplate template = ChatTemplate.Parse("{{ strftime_now('%d %b %Y %H:%M') }}");

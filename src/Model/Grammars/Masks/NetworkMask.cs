@@ -62,7 +62,7 @@ internal sealed class NetworkMask
 
     /// <summary>Adds the tokens that stay or end the rule.</summary>
     /// <param name="writer">Where to.</param>
-    /// <param name="behind">The fewest characters that follow the rule.</param>
+    /// <param name="behind">The fewest bytes that follow the rule.</param>
     public void AddTo(MaskWriter writer, int behind)
     {
         if (writer.AllowsAll)

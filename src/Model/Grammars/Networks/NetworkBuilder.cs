@@ -45,7 +45,7 @@ internal sealed class NetworkBuilder
                 builder._rules[rule].Start = builder.Build(syntax[rule].Body, end);
             }
             NetworkRule[] used = [.. builder._rules.Where(static rule => rule.Start is not null)];
-            builder.FindRests();
+            FindRests(builder._nodes);
             foreach (NetworkRule rule in used)
                 rule.IsNullable = rule.Start.Rest == 0;
             builder.CheckLeftRecursion(used);
@@ -91,7 +91,6 @@ internal sealed class NetworkBuilder
         for (int state = 0; state < nodes.Length; state++)
         {
             nodes[state].IsFinal = dfa.Accepts(state);
-            nodes[state].Rest = Math.Min(dfa.Shortest(state), NetworkNode.Never);
             Dictionary<int, CharSet> next = [];
             for (int kind = 0; kind < sets.Length; kind++)
             {
@@ -102,6 +101,7 @@ internal sealed class NetworkBuilder
             foreach ((int to, CharSet set) in next)
                 nodes[state].Characters.Add((set, nodes[to]));
         }
+        FindRests(nodes);
         return rule;
     }
 
@@ -260,18 +260,18 @@ internal sealed class NetworkBuilder
     }
 
     // From the ends backwards, the nearest first (Knuth 1977): each node is settled once, however rules lead to each other.
-    private void FindRests()
+    private static void FindRests(IReadOnlyList<NetworkNode> nodes)
     {
-        Dictionary<NetworkNode, List<(NetworkNode Before, int Characters, NetworkNode? Also)>> ways = new(_nodes.Count);
+        Dictionary<NetworkNode, List<(NetworkNode Before, int Bytes, NetworkNode? Also)>> ways = new(nodes.Count);
         PriorityQueue<NetworkNode, int> work = new();
-        foreach (NetworkNode node in _nodes)
+        foreach (NetworkNode node in nodes)
         {
             if (node.IsFinal)
                 work.Enqueue(node, node.Rest = 0);
             foreach (NetworkNode next in node.Free)
                 Lead(next, (node, 0, null));
-            foreach ((_, NetworkNode next) in node.Characters)
-                Lead(next, (node, 1, null));
+            foreach ((CharSet set, NetworkNode next) in node.Characters)
+                Lead(next, (node, new System.Text.Rune(set.Borders[0]).Utf8SequenceLength, null));
             foreach ((NetworkRule rule, NetworkNode next) in node.Calls)
             {
                 Lead(next, (node, 0, rule.Start));
@@ -280,11 +280,11 @@ internal sealed class NetworkBuilder
         }
         while (work.TryDequeue(out NetworkNode? node, out int rest))
         {
-            if (rest > node.Rest || !ways.TryGetValue(node, out List<(NetworkNode Before, int Characters, NetworkNode? Also)>? before))
+            if (rest > node.Rest || !ways.TryGetValue(node, out List<(NetworkNode Before, int Bytes, NetworkNode? Also)>? before))
                 continue;
-            foreach ((NetworkNode from, int characters, NetworkNode? also) in before)
+            foreach ((NetworkNode from, int bytes, NetworkNode? also) in before)
             {
-                int sum = Math.Min(NetworkNode.Never, rest + characters + (also?.Rest ?? 0));
+                int sum = Math.Min(NetworkNode.Never, rest + bytes + (also?.Rest ?? 0));
                 if (sum < from.Rest)
                     work.Enqueue(from, from.Rest = sum);
             }
@@ -292,7 +292,7 @@ internal sealed class NetworkBuilder
 
         void Lead(NetworkNode next, (NetworkNode, int, NetworkNode?) way)
         {
-            if (!ways.TryGetValue(next, out List<(NetworkNode Before, int Characters, NetworkNode? Also)>? before))
+            if (!ways.TryGetValue(next, out List<(NetworkNode Before, int Bytes, NetworkNode? Also)>? before))
                 ways[next] = before = [];
             before.Add(way);
         }

@@ -17,7 +17,7 @@ internal sealed class NetworkFrame
     /// <summary>The state after the rule, once it was asked for.</summary>
     public NetworkState? After { get; set; }
 
-    /// <summary>The fewest characters that follow the rule.</summary>
+    /// <summary>The fewest bytes that follow the rule.</summary>
     public int Rest => _rest >= 0 ? _rest
         : _rest = Ends ? 0 : Returns.Select(static one => Math.Min(NetworkNode.Never, one.Next.Rest + one.Outer.Rest)).DefaultIfEmpty(NetworkNode.Never).Min();
 }
@@ -32,7 +32,7 @@ internal sealed class NetworkSet(int id, NetworkNode[] nodes)
     /// <summary>The rule that the places belong to.</summary>
     public NetworkRule Rule => nodes[0].Rule!;
 
-    /// <summary>The fewest characters to the rule's end.</summary>
+    /// <summary>The fewest bytes to the rule's end.</summary>
     public int Rest { get; } = nodes.Min(static node => node.Rest);
 
     /// <summary>The places after a character of a class.</summary>

@@ -39,7 +39,7 @@ internal sealed class NetworkNode(int id)
     /// <summary>Rules that can take place, with the place after each.</summary>
     public List<(NetworkRule Rule, NetworkNode Next)> Calls { get; } = [];
 
-    /// <summary>The fewest characters to the rule's end.</summary>
+    /// <summary>The fewest bytes to the rule's end.</summary>
     public int Rest { get; set; } = Never;
 
     /// <summary>Whether nothing can follow but the rule's end.</summary>
