@@ -20,7 +20,7 @@ internal sealed class Gemma3 : Gemma
     [
         .. GemmaKeys.Decoder(new(Vocabulary: 262_208, Context: 131_072, Window: 4096, Period: 6)),
         .. GemmaKeys.Heads(kvHeads: 4, twoSizes: false),
-        GemmaKeys.Cap(0),
+        GemmaKeys.Cap(0, 0),
         new ScaleKey(),
     ];
 

@@ -30,7 +30,7 @@ internal sealed class Gemma3n : Gemma
         .. GemmaKeys.Decoder(new(Vocabulary: 262_400, Context: 32_768, Window: 512, Period: 5)),
         .. GemmaKeys.Heads(kvHeads: 2, twoSizes: false),
         .. GemmaKeys.Rows(256),
-        GemmaKeys.Cap(30),
+        GemmaKeys.Cap(30, 30),
         new ConstantKey("altup.num_inputs", "altup_num_inputs", AltUp.Streams),
         new ConstantKey("altup.active_idx", "altup_active_idx", 0),
         new FixedKey("altup_correct_scale", "true"),

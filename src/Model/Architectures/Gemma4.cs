@@ -19,7 +19,7 @@ internal sealed class Gemma4 : Gemma
             .. GemmaKeys.Decoder(defaults),
             .. GemmaKeys.Heads(kvHeads: 4, twoSizes: true),
             .. GemmaKeys.Rows(defaults.RowValues),
-            GemmaKeys.Cap(0),
+            GemmaKeys.Cap(30, 0),
             new GemmaKeys.RuleKey(c => c.AttentionScale = 1),
         ];
     }

@@ -55,7 +55,9 @@ internal static class GemmaKeys
     ];
 
     /// <summary>The soft cap of logits.</summary>
-    public static ConfigKey Cap(float otherwise) => new CapKey(otherwise);
+    /// <param name="ofGguf">The cap of GGUF files that do not tell, as llama.cpp has it.</param>
+    /// <param name="ofJson">That of <c>config.json</c>.</param>
+    public static ConfigKey Cap(float ofGguf, float ofJson) => new CapKey(ofGguf, ofJson);
 
     /// <summary>What follows from the family.</summary>
     public sealed record RuleKey(Action<ModelConfig> Rule) : ConfigKey(null, null)
@@ -235,17 +237,17 @@ internal static class GemmaKeys
         }
     }
 
-    private sealed record CapKey(float Otherwise) : ConfigKey("final_logit_softcapping", "final_logit_softcapping")
+    private sealed record CapKey(float OfGguf, float OfJson) : ConfigKey("final_logit_softcapping", "final_logit_softcapping")
     {
-        public override void Read(GgufKeys gguf, ModelConfig config) => config.LogitCap = gguf.TryFloat(Gguf!) ?? Otherwise;
+        public override void Read(GgufKeys gguf, ModelConfig config) => config.LogitCap = gguf.TryFloat(Gguf!) ?? OfGguf;
 
         // A null says that there is none.
         public override void Read(JsonPlace json, ModelConfig config) =>
-            config.LogitCap = json.TryFloat(Json!) ?? (json.Element.TryGetProperty(Json!, out _) ? 0 : Otherwise);
+            config.LogitCap = json.TryFloat(Json!) ?? (json.Element.TryGetProperty(Json!, out _) ? 0 : OfJson);
 
         public override void Write(ModelConfig config, GgufMetadata metadata)
         {
-            if (config.LogitCap > 0 || Otherwise > 0)
+            if (config.LogitCap > 0 || OfGguf > 0)
                 metadata[InGguf(config)] = config.LogitCap;
         }
     }

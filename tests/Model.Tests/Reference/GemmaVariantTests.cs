@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using MeKi.Model.Conversion;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
+using MeKi.Quant;
 using MeKi.Tests;
 
 namespace MeKi.Model.Tests.Reference;
@@ -49,6 +51,21 @@ public sealed class GemmaVariantTests : IDisposable
         JsonObject config = WriteFolder(SharedMaterial.Path(File4));
         config["text_config"]!["layer_types"]![9] = "sliding_attention";
         SameLogits(SharedMaterial.Path(File4), config);
+    }
+
+    // llama.cpp's cap is 30 unless its file says 0; transformers has none unless its own says so.
+    [SharedFact(File4)]
+    public void Logits_without_a_cap_stay_so_when_a_folder_becomes_a_gguf_file()
+    {
+        GgufDraft draft = GgufDraft.Read(SharedMaterial.Path(File4));
+        draft.Keys.Remove("gemma4.final_logit_softcapping");
+        JsonObject config = WriteFolder(SharedMaterial.Path(File4));
+        SameLogits(draft.Write(_folder["silent.gguf"]), config);
+        config["text_config"]!.AsObject().Remove("final_logit_softcapping");
+        draft.Keys["gemma4.final_logit_softcapping"] = 0f;
+        SameLogits(draft.Write(_folder["uncapped.gguf"]), config);
+        ConversionResult converted = Converter.Convert(_folder["hf"], _folder["to"], new() { WeightType = WeightRecipe.Of(GgmlType.F32) });
+        SameLogits(converted.ModelPath, config);
     }
 
     private JsonObject WriteFolder(string gguf)
