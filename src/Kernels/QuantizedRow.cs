@@ -26,7 +26,7 @@ internal readonly unsafe struct QuantizedRow(QuantizedGroup group, int place, in
         largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
         float max = BitConverter.Int32BitsToSingle(Math.Max(largest[0], largest[1]));
         float scale = max < Smallest ? 0 : max < float.PositiveInfinity ? max / 127 : float.NaN;
-        float inverse = scale > 0 ? 127 / max : 0;
+        Vector128<float> inverse = Vector128.Create(scale > 0 ? 127 / max : 0);
 
         Vector128<int> first = QuantizeHalf(x, inverse, codes, interleave), second = QuantizeHalf(x + 16, inverse, codes + 16 * interleave, interleave);
         // Lanes are columns modulo four.
@@ -45,7 +45,7 @@ internal readonly unsafe struct QuantizedRow(QuantizedGroup group, int place, in
     /// <summary>Writes the codes of 16 columns.</summary>
     /// <returns>Their sums, of columns that are equal modulo four.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> QuantizeHalf(float* x, float inverse, sbyte* codes, int stride)
+    private static Vector128<int> QuantizeHalf(float* x, Vector128<float> inverse, sbyte* codes, int stride)
     {
         Vector128<int> a = Rounded(x, inverse), b = Rounded(x + 4, inverse), c = Rounded(x + 8, inverse), d = Rounded(x + 12, inverse);
         Vector128<int> fours = Vector128.NarrowWithSaturation(Vector128.NarrowWithSaturation(a, b), Vector128.NarrowWithSaturation(c, d)).AsInt32();
@@ -56,8 +56,22 @@ internal readonly unsafe struct QuantizedRow(QuantizedGroup group, int place, in
         return a + b + (c + d);
     }
 
+    /// <summary>Four tokens' scales, and what their values are multiplied with: by the rule of <see cref="Quantize"/>.</summary>
+    /// <param name="max">The largest magnitudes.</param>
+    /// <param name="inverses">What values are multiplied with.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Rounded(float* x, float inverse) => Vector128.ConvertToInt32Native(Vector128.Round(Vector128.Load(x) * inverse));
+    internal static Vector128<float> Scales(Vector128<float> max, out Vector128<float> inverses)
+    {
+        Vector128<float> whole = Vector128.Create(127f), number = Vector128.LessThan(max, Vector128.Create(float.PositiveInfinity)),
+            scales = Vector128.ConditionalSelect(Vector128.LessThan(max, Vector128.Create(Smallest)), Vector128<float>.Zero,
+                Vector128.ConditionalSelect(number, max / whole, Vector128.Create(float.NaN)));
+        inverses = Vector128.ConditionalSelect(Vector128.GreaterThan(scales, Vector128<float>.Zero), whole / max, Vector128<float>.Zero);
+        return scales;
+    }
+
+    /// <summary>Four codes as integers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<int> Rounded(float* x, Vector128<float> inverse) => Vector128.ConvertToInt32Native(Vector128.Round(Vector128.Load(x) * inverse));
 
     // The pairs' sums fit 16 bits: 16 columns · 127 · 8, 8 columns · 127 · 32.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,7 +31,8 @@ internal sealed unsafe class FloatPages<TVector, TWide, TFormat> : PageKernels
                 for (int r = 0; r < rows; r += FloatTile<TWide>.Rows)
                 {
                     coming.Ask<TVector>();
-                    FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened, AttentionKernels.ScorePositions, to + r * PageLength, PageLength, columns);
+                    FloatTile<TWide>.Multiply(x + (long)r * columns, columns, widened, AttentionKernels.ScorePositions, to + r * PageLength, PageLength,
+                        columns);
                 }
                 continue;
             }

@@ -10,9 +10,13 @@ namespace MeKi.Kernels.Attending;
 /// Pages in Q8_0: keys are panels as weights have them, multiplied as those are where rows are many; one or two rows and values take
 /// <see cref="QuantizedAttention{TVector, TWide}"/>.
 /// </summary>
-internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
+/// <typeparam name="TVector">Eight lanes.</typeparam>
+/// <typeparam name="TWide">Sixteen.</typeparam>
+/// <typeparam name="TKeyTile">How keys meet four rows.</typeparam>
+internal sealed unsafe class Q8_0Pages<TVector, TWide, TKeyTile> : PageKernels
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
+    where TKeyTile : struct, IPairTile
 {
     private const int PageLength = KvPage.Positions, PrefetchBytes = Prefetching.BytesOfOneStream;
 
@@ -82,7 +86,7 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
     private static void ScoreTiles(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, int rows, float* scores)
     {
         ExpandedPanels expanded = ExpandedPanels.OfThread;
-        float* results = stackalloc float[64];
+        float* results = Widened(64);
         long step = (long)layout.Blocks * Q8_0Codes.BlockBytes;
         for (int position = first; position < end; position += 16)
         {
@@ -93,7 +97,7 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide> : PageKernels
             {
                 coming.Ask<TVector>();
                 new Span<float>(results, 64).Clear();
-                IntegerPanels<TVector, Q8_0Codes, SignedCodes>.MultiplyTile(expanded, layout.Blocks, queries.Group(kvHead, row + r), results, default);
+                TKeyTile.Multiply(expanded, layout.Blocks, queries.Group(kvHead, row + r), results, default);
                 for (int i = 0; i < 4; i++)
                     new Span<float>(results + 16 * i, 16).CopyTo(new(scores + (r + i) * PageLength + position, 16));
             }

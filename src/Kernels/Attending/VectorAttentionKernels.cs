@@ -1,4 +1,5 @@
 using MeKi.Kernels.Kv;
+using MeKi.Kernels.Panels;
 using MeKi.Kernels.Vectors;
 
 namespace MeKi.Kernels.Attending;
@@ -6,9 +7,11 @@ namespace MeKi.Kernels.Attending;
 /// <summary>Attention's arithmetic in one vocabulary of vectors.</summary>
 /// <typeparam name="TVector">Eight lanes.</typeparam>
 /// <typeparam name="TWide">Sixteen.</typeparam>
-internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionKernels
+/// <typeparam name="TKeyTile">How Q8_0 keys meet four rows.</typeparam>
+internal sealed unsafe class VectorAttentionKernels<TVector, TWide, TKeyTile> : AttentionKernels
     where TVector : struct, IPanelVector<TVector>
     where TWide : struct, IWideVector<TWide>
+    where TKeyTile : struct, IPairTile
 {
     public override void Weigh(float* scores, int first, int end, int firstSeen, int endSeen, out float largest, out float sum)
     {
@@ -61,6 +64,6 @@ internal sealed unsafe class VectorAttentionKernels<TVector, TWide> : AttentionK
             where TFormat : struct, IFloatKv
             => new FloatPages<TVector, TWide, TFormat>();
 
-        public PageKernels OfQ8_0() => new Q8_0Pages<TVector, TWide>();
+        public PageKernels OfQ8_0() => new Q8_0Pages<TVector, TWide, TKeyTile>();
     }
 }

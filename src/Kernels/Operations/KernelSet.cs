@@ -99,7 +99,8 @@ internal sealed class KernelSet
             {
                 all.Add(new(name, new(static type => WeightFormats.Of<PanelProducts, WideProducts<Avx2Vector<TDot>, Avx512Vector,
                     Avx2Vector<MultiplyAddAdjacentDot>, Avx512Codes, Avx512Join<TDot>>>(type, default)),
-                    new VectorAttentionKernels<Avx2Vector<TDot>, Avx512Vector>(), new VectorFusionKernels<Avx2Vector<TDot>>()));
+                    new VectorAttentionKernels<Avx2Vector<TDot>, Avx512Vector, JoinedTile<Avx2Vector<TDot>, Avx512Codes, Avx512Join<TDot>, SignedCodes>>(),
+                    new VectorFusionKernels<Avx2Vector<TDot>>()));
             }
         }
 
@@ -107,6 +108,6 @@ internal sealed class KernelSet
             where TVector : struct, IPanelVector<TVector>
             where TWide : struct, IWideVector<TWide>
             => new(name, new(static type => WeightFormats.Of<PanelProducts, VectorProducts<TVector, TWide>>(type, default)),
-                new VectorAttentionKernels<TVector, TWide>(), new VectorFusionKernels<TVector>());
+                new VectorAttentionKernels<TVector, TWide, EachTile<TVector, Q8_0Codes, SignedCodes>>(), new VectorFusionKernels<TVector>());
     }
 }

@@ -100,6 +100,12 @@ internal sealed unsafe class QuantizedActivations
     /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
     public void Quantize(ActivationMatrix x, int group)
     {
+        if (FourTokens.IsSupported && Interleave == TileTokens && (group + 1) * TileTokens <= Tokens)
+        {
+            fixed (float* first = x.Rows(group * TileTokens, TileTokens))
+                FourTokens.Quantize(first, Columns / BlockColumns, Group(group));
+            return;
+        }
         for (int token = group * Interleave; token < Math.Min((group + 1) * Interleave, Tokens); token++)
         {
             QuantizedRow to = Row(token);
