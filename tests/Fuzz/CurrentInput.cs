@@ -10,6 +10,7 @@ internal sealed class CurrentInput : IDisposable
 
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
+    private string? _reader;
 
     /// <param name="path">The file; made where there is none.</param>
     public CurrentInput(string path)
@@ -20,10 +21,14 @@ internal sealed class CurrentInput : IDisposable
 
     public void Set(string reader, byte[] input)
     {
-        byte[] name = new byte[NameBytes];
-        Encoding.ASCII.GetBytes(reader, name);
         int length = Math.Min(input.Length, MostBytes);
-        _view.WriteArray(0, name, 0, NameBytes);
+        if (reader != _reader)
+        {
+            byte[] name = new byte[NameBytes];
+            Encoding.ASCII.GetBytes(reader, name);
+            _view.WriteArray(0, name, 0, NameBytes);
+            _reader = reader;
+        }
         _view.Write(NameBytes, length);
         _view.WriteArray(HeaderBytes, input, 0, length);
     }

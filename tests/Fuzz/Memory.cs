@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace MeKi.Fuzz;
@@ -14,10 +13,11 @@ internal static class Memory
     {
         if (s_statm is null)
             return 0;
+        // The second number. This is asked for each input, twice.
         Span<byte> text = stackalloc byte[128];
-        int length = RandomAccess.Read(s_statm, text, 0);
-        string[] numbers = Encoding.ASCII.GetString(text[..length]).Split(' ');
-        return long.Parse(numbers[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+        text = text[..RandomAccess.Read(s_statm, text, 0)];
+        text = text[(text.IndexOf((byte)' ') + 1)..];
+        return long.Parse(text[..text.IndexOf((byte)' ')], CultureInfo.InvariantCulture) * Environment.SystemPageSize;
     }
 
     /// <summary>The most bytes that something holds while it runs, managed and native; what is less than a limit is not told apart.</summary>

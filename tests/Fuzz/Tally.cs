@@ -18,18 +18,19 @@ internal sealed class Tally
         {
             long Number(int at) => long.Parse(line[at], CultureInfo.InvariantCulture);
             _lines[line[0]] = new() { Inputs = Number(1), Accepted = Number(2), Kinds = Number(3), Seconds = Number(4), MostMilliseconds = Number(5),
-                MostMegabytes =
-                Number(6), Faults = Number(7) };
+                MostMegabytes = Number(6), Faults = Number(7) };
         }
+        Inputs = _lines.Values.Sum(line => line.Inputs);
     }
 
-    public long Inputs => _lines.Values.Sum(line => line.Inputs);
+    public long Inputs { get; private set; }
 
     public long Faults => _lines.Values.Sum(line => line.Faults);
 
     public void Add(string reader, Outcome outcome, double milliseconds, bool isNew)
     {
         Line line = this[reader];
+        Inputs++;
         line.Inputs++;
         line.Accepted += outcome.IsAccepted ? 1 : 0;
         line.Kinds += isNew ? 1 : 0;
@@ -42,6 +43,7 @@ internal sealed class Tally
     /// <summary>An input that ended the process.</summary>
     public void AddFault(string reader)
     {
+        Inputs++;
         this[reader].Inputs++;
         this[reader].Faults++;
     }

@@ -10,6 +10,9 @@ internal sealed class Worker(FuzzOptions options)
 {
     private const int MostKept = 2_000;
 
+    // A reader's turn in processor time, however many inputs that is.
+    private static readonly TimeSpan s_turn = TimeSpan.FromSeconds(0.1);
+
     public void Run()
     {
         using CurrentInput current = new(options.Current);
@@ -21,7 +24,8 @@ internal sealed class Worker(FuzzOptions options)
         {
             foreach (Lane lane in lanes)
             {
-                for (int i = 0; i < lane.Reader.Turn && Stopwatch.GetTimestamp() < end; i++)
+                TimeSpan over = Environment.CpuUsage.TotalTime + s_turn;
+                while (Environment.CpuUsage.TotalTime < over && Stopwatch.GetTimestamp() < end && tally.Inputs < options.Inputs)
                     Once(lane, current, watchdog, tally);
             }
             tally.Save();
@@ -49,11 +53,14 @@ internal sealed class Worker(FuzzOptions options)
         private readonly Random _random;
         private readonly List<byte[]> _kept;
         private readonly HashSet<string> _outcomes = [];
+        private readonly int _mostBytes;
 
         public Lane(Reader reader, int seed)
         {
             Reader = reader;
             _kept = [.. reader.Seeds];
+            // What grows from change to change would soon be nothing but large, and slow.
+            _mostBytes = 4096 + 2 * _kept.Max(input => input.Length);
             _random = new(seed ^ Judge.Hash(System.Text.Encoding.UTF8.GetBytes(reader.Name)));
         }
 
@@ -70,7 +77,7 @@ internal sealed class Worker(FuzzOptions options)
         {
             if (!_outcomes.Add(outcome.Signature))
                 return false;
-            if (_kept.Count < MostKept && outcome.Fault is null)
+            if (_kept.Count < MostKept && outcome.Fault is null && input.Length <= _mostBytes)
                 _kept.Add(input);
             return true;
         }

@@ -54,6 +54,8 @@ internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
         public Chunk(long bytes, bool hugePages)
         {
             _bytes = bytes;
+            // Less than a huge page would be a whole one that the C library fills with zeros.
+            hugePages &= bytes >= HugePages.Alignment;
             int alignment = hugePages ? HugePages.Alignment : PieceAlignment;
             _allocation = NativeMemory.AllocZeroed(checked((nuint)(bytes + alignment)));
             Interlocked.Add(ref s_live, bytes);

@@ -170,7 +170,7 @@ internal sealed class JsonMutation(params string[] names)
 
         private static Node Of(JsonElement element, ref int left)
         {
-            Node node = new(element.GetRawText());
+            Node node = new(element.ValueKind is JsonValueKind.Object or JsonValueKind.Array ? "" : element.GetRawText());
             if (element.ValueKind == JsonValueKind.Object)
             {
                 node.Members = [];

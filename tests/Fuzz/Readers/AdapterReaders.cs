@@ -74,8 +74,6 @@ internal sealed class PeftReader(bool isConfig) : AdapterReader
 
     public override string Name => isConfig ? "adapter-config" : "adapter-safetensors";
 
-    public override int Turn => 2000;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random) =>
         isConfig ? s_json.Mutate(input, other, random) : SafetensorsReader.MutateFile(input, other, random);
 

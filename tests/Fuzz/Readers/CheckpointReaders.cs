@@ -17,8 +17,6 @@ internal abstract class CheckpointReader(string file) : Reader
     protected static TinyCheckpoint Checkpoint { get; } = new() { Vocabulary = 264, Hidden = 32, FeedForward = 48, HeadDimension = 8, Memory = 16,
         Context = 64 };
 
-    public override int Turn => 10;
-
     public override void Read(byte[] input, Random random)
     {
         string folder = _folder["c"];

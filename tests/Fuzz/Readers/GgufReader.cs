@@ -15,8 +15,6 @@ internal sealed class GgufReader : Reader
 
     public override string Name => "gguf";
 
-    public override int Turn => 150;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => GgufMutation.Mutate(input, other, random);
 
     public override void Read(byte[] input, Random random)

@@ -49,8 +49,6 @@ internal sealed class GbnfReader : GrammarReader
 
     public override string Name => "gbnf";
 
-    public override int Turn => 100;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_text.Mutate(input, other, random);
 
     protected override Grammar Compile(string text) => Grammar.FromGbnf(text);
@@ -69,8 +67,6 @@ internal sealed class RegexReader : GrammarReader
         [("(", ")"), ("(?:", ")*"), ("(?:", "){3}"), ("(?=", ")"), ("(?!", ")"), ("(a|", ")+"), ("[", "]"), ("(?:.*a", "){9}")]);
 
     public override string Name => "regex";
-
-    public override int Turn => 100;
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_text.Mutate(input, other, random);
 
@@ -93,8 +89,6 @@ internal sealed class SchemaReader : GrammarReader
         "boolean", "date-time", "email", "uuid", "ipv4", "uri", "regex", "^a+$", "^(a|b)*$", "a", "b", "$schema", "additionalItems", "$recursiveRef");
 
     public override string Name => "schema";
-
-    public override int Turn => 200;
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
 

@@ -6,9 +6,6 @@ internal abstract class Reader : IDisposable
     /// <summary>Its name, which is also that of its folder in the corpus.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Inputs of one turn: fewer of those that take longer.</summary>
-    public virtual int Turn => 500;
-
     /// <summary>Whether what an input makes the engine do counts as well as what reading it takes: a template or a pattern is a program.</summary>
     public virtual bool IsProgram => false;
 

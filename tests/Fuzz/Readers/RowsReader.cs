@@ -24,8 +24,6 @@ internal sealed class RowsReader : Reader
 
     public override string Name => "rows";
 
-    public override int Turn => 50;
-
     // The last byte, which is no part of the file, says whether checksums were made to fit.
     public override byte[] Mutate(byte[] input, byte[] other, Random random)
     {

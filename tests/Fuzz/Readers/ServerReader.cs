@@ -44,8 +44,6 @@ internal sealed class ServerReader : Reader
 
     public override string Name => "server";
 
-    public override int Turn => 50;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random)
     {
         int end = Math.Max(0, Array.IndexOf(input, (byte)'\n'));

@@ -19,8 +19,6 @@ internal sealed class SessionReader : Reader
 
     public override string Name => "session";
 
-    public override int Turn => 2000;
-
     // The last byte, which is no part of the file, says whether checksums were made to fit.
     public override byte[] Mutate(byte[] input, byte[] other, Random random)
     {

@@ -65,8 +65,6 @@ internal sealed class MessagesReader : Reader
 
     public override string Name => "messages";
 
-    public override int Turn => 2000;
-
     public override bool IsProgram => true;
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
@@ -112,8 +110,6 @@ internal sealed class ReplyReader : Reader
     };
 
     public override string Name => "reply";
-
-    public override int Turn => 2000;
 
     public override bool IsProgram => true;
 

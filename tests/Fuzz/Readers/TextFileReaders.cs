@@ -26,8 +26,6 @@ internal sealed class TasksReader : Reader
 
     public override string Name => "tasks";
 
-    public override int Turn => 50;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random)
     {
         if (random.Next(6) == 0)
@@ -84,8 +82,6 @@ internal sealed class ConversationReader : Reader
     }
 
     public override string Name => "conversation";
-
-    public override int Turn => 300;
 
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
 

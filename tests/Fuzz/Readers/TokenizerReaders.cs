@@ -22,8 +22,6 @@ internal sealed class TokenizerJsonReader : Reader
 
     public override string Name => "tokenizer-json";
 
-    public override int Turn => 100;
-
     public override byte[] Mutate(byte[] input, byte[] other, Random random) => s_json.Mutate(input, other, random);
 
     public override void Read(byte[] input, Random random) => Walk.Texts(TokenizerJson.Load(_folder.Add("tokenizer.json", input)), random);
