@@ -201,7 +201,10 @@ arm64() {
         echo "skip  ARM64 Native AOT: there is no aarch64-linux-gnu-gcc (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross)"
         return
     fi
-    publish armaot -r linux-arm64 -p:PublishAot=true -p:CppCompilerAndLinker=aarch64-linux-gnu-gcc -p:LinkerFlavor=bfd \
+    # The linker is called as Clang wants to be called, who is told the target.
+    printf '#!/usr/bin/env bash\nfor each; do [[ $each == --target=* ]] || set -- "$@" "$each"; shift; done\nexec aarch64-linux-gnu-gcc "$@"\n' >"$work/cc"
+    chmod +x "$work/cc"
+    publish armaot -r linux-arm64 -p:PublishAot=true "-p:CppCompilerAndLinker=$work/cc" -p:LinkerFlavor=bfd \
         -p:SysRoot= -p:ObjCopyName=aarch64-linux-gnu-objcopy
     same "ARM64 Native AOT with dot products, emulated" arm max,sve=off "$work/armaot/app"
     same "ARM64 Native AOT without dot products, emulated" arm cortex-a72 "$work/armaot/app"
