@@ -43,8 +43,8 @@ internal sealed class JsonWriter
         return TextValue.Of(json._writer.ToString());
     }
 
-    /// <summary>Writes what ASCII does not have as Python's or JSON's escapes.</summary>
-    public static string EscapeBeyondAscii(string text, bool isPython)
+    /// <summary>Writes what ASCII does not have as Python's escapes.</summary>
+    public static string EscapeBeyondAscii(string text)
     {
         if (!text.AsSpan().ContainsAnyExceptInRange('\0', '\x7F'))
             return text;
@@ -53,9 +53,9 @@ internal sealed class JsonWriter
         {
             if (text[i] < 0x80)
                 made.Append(text[i]);
-            else if (isPython && PythonText.Width(text, i) == 2)
+            else if (PythonText.Width(text, i) == 2)
                 made.Append(CultureInfo.InvariantCulture, $"\\U{char.ConvertToUtf32(text[i], text[++i]):x8}");
-            else if (isPython && text[i] < 0x100)
+            else if (text[i] < 0x100)
                 made.Append(CultureInfo.InvariantCulture, $"\\x{(int)text[i]:x2}");
             else
                 made.Append(CultureInfo.InvariantCulture, $"\\u{(int)text[i]:x4}");
@@ -149,26 +149,31 @@ internal sealed class JsonWriter
             _writer.Write(_indent);
     }
 
+    // Straight to the writer, in runs between what is escaped: a copy of a long text is not made.
     private void WriteText(string text)
     {
-        _writer.Reserve(text, _isAscii);
-        StringBuilder quoted = new(text.Length + 2);
-        quoted.Append('"');
-        foreach (char c in text)
+        _writer.Write("\"");
+        int from = 0;
+        for (int i = 0; i < text.Length; i++)
         {
-            _ = c switch
+            char c = text[i];
+            if (c is >= ' ' and not '"' and not '\\' && (c <= '~' || !_isAscii))
+                continue;
+            _writer.Write(text.AsSpan(from, i - from));
+            _writer.Write(c switch
             {
-                '"' or '\\' => quoted.Append('\\').Append(c),
-                '\n' => quoted.Append("\\n"),
-                '\r' => quoted.Append("\\r"),
-                '\t' => quoted.Append("\\t"),
-                '\b' => quoted.Append("\\b"),
-                '\f' => quoted.Append("\\f"),
-                < ' ' => quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-                _ => quoted.Append(c),
-            };
+                '"' => @"\""",
+                '\\' => @"\\",
+                '\n' => @"\n",
+                '\r' => @"\r",
+                '\t' => @"\t",
+                '\b' => @"\b",
+                '\f' => @"\f",
+                _ => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+            });
+            from = i + 1;
         }
-        string json = quoted.Append('"').ToString();
-        _writer.Write(_isAscii ? EscapeBeyondAscii(json, isPython: false) : json);
+        _writer.Write(text.AsSpan(from));
+        _writer.Write("\"");
     }
 }

@@ -13,22 +13,22 @@ internal sealed class ReprWriter(Run run)
 
     public Run Run => run;
 
-    public void Write(string text)
+    public void Write(ReadOnlySpan<char> text)
     {
-        if (_text.Length + (long)text.Length > Run.MostCharacters)
-            throw new TemplateFault($"a value prints as more than {Run.MostCharacters >> 20} million characters");
+        CheckRoom(text.Length);
         run.Make(text.Length);
         _text.Append(text);
     }
 
-    /// <summary>Counts what escapes may add to a text, before they do.</summary>
-    public void Reserve(string text, bool escapesBeyondAscii)
+    /// <summary>Counts what Python's escapes may add to a text, before they do.</summary>
+    public void Reserve(string text)
     {
         run.Read(text.Length);
-        long escaped = 0;
+        long added = 0;
         foreach (char c in text)
-            escaped += c < ' ' || (escapesBeyondAscii && c > '~') ? 1 : 0;
-        run.Make(escaped * 5);
+            added += c is < ' ' or > '~' ? 5 : c is '\'' or '\\' ? 1 : 0;
+        CheckRoom(text.Length + added);
+        run.Make(added);
     }
 
     public void Write(Value value)
@@ -73,4 +73,10 @@ internal sealed class ReprWriter(Run run)
     }
 
     public override string ToString() => _text.ToString();
+
+    private void CheckRoom(long characters)
+    {
+        if (_text.Length + characters > Run.MostCharacters)
+            throw new TemplateFault($"a value prints as more than {Run.MostCharacters >> 20} million characters");
+    }
 }

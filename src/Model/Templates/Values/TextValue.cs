@@ -85,7 +85,7 @@ internal sealed class TextValue : Value
 
     public override void Repr(ReprWriter writer)
     {
-        writer.Reserve(Content, escapesBeyondAscii: true);
+        writer.Reserve(Content);
         string quoted = PythonText.Repr(Content);
         writer.Write(IsMarkup ? $"Markup({quoted})" : quoted);
     }
