@@ -24,6 +24,8 @@ public class SchemaErrorTests
     [InlineData("{\"$ref\":\"#/$defs/a\"}", "#/$ref: refers to '#/$defs/a', which is not in the schema")]
     [InlineData("{\"$ref\":\"https://example.com/schema\"}", "which is not in the schema")]
     [InlineData("{\"$schema\":\"https://example.com/mine\"}", "#/$schema: names 'https://example.com/mine'")]
+    [InlineData("{\"$schema\":\"http://json-schema.org/draft-03/schema#\"}", "#/$schema: names 'http://json-schema.org/draft-03/schema#'")]
+    [InlineData("{\"items\":{\"divisibleBy\":2}}", "#/items/divisibleBy: the keyword divisibleBy cannot be enforced here")]
     [InlineData("{\"pattern\":\"(\"}", "#/pattern: the regular expression '(' has a group that does not end")]
     [InlineData("{\"pattern\":\"(a)\\\\1\"}", "#/pattern: the regular expression")]
     [InlineData("{\"pattern\":\".*a.{60}\"}", "#/pattern: the regular expression '.*a.{60}' needs too large an automaton")]
@@ -65,6 +67,8 @@ public class SchemaErrorTests
     [InlineData("{\"type\":\"integer\",\"format\":\"int32\"}", "7", "7.5")]
     [InlineData("{\"properties\":{\"a\":{}},\"allOf\":[{\"properties\":{\"b\":{}}}],\"unevaluatedProperties\":false}", "{\"a\":1,\"b\":2}", "{\"c\":1}")]
     [InlineData("{\"prefixItems\":[{}],\"allOf\":[{\"prefixItems\":[{},{}]}],\"unevaluatedItems\":false}", "[1,2]", "[1,2,3]")]
+    [InlineData("{\"items\":[{}],\"allOf\":[{\"items\":[{},{}]}],\"unevaluatedItems\":false}", "[1,2]", "[1,2,3]")]
+    [InlineData("{\"additionalItems\":{\"type\":\"null\"},\"unevaluatedItems\":{\"type\":\"string\"}}", "[\"a\"]", "[null]")]
     [InlineData("{\"pattern\":\"^(?=.*[0-9])(?=.*[a-z]).{4,}$\"}", "\"ab12\"", "\"abcd\"")]
     public void What_older_drafts_and_other_tools_write_is_understood(string schema, string valid, string invalid)
     {

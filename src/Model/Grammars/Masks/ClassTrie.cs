@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using MeKi.Model.Grammars.Regexes;
 using MeKi.Model.Grammars.Texts;
 
@@ -18,24 +19,27 @@ internal sealed class ClassTrie
 
     private ClassTrie(Draft draft, int words)
     {
-        (Words, Count) = (words, draft.Nodes.Count);
+        (Words, Count) = (words, draft.Count);
         (_symbols, _ends, _depths) = (new int[Count], new int[Count], new int[Count]);
         (_whole, _parts, _closes) = (new TokenSet?[Count], new (SpellingState, TokenSet)[]?[Count], new int[]?[Count]);
-        int last = 0;
-        Stack<(int From, int Symbol, int Depth)> work = new([(0, -1, 0)]);
-        while (work.TryPop(out (int From, int Symbol, int Depth) next))
+        int[] order = draft.Order(_symbols, _depths);
+        Deepest = _depths.Max();
+        (int Node, SpellingState State, int Token)[] tokens = [.. draft.Tokens];
+        int[] nodes = Array.ConvertAll(tokens, one => order[one.Node]);
+        Array.Sort(nodes, tokens);
+        Dictionary<SpellingState, List<int>> groups = [];
+        for (int first = 0, end; first < tokens.Length; first = end)
         {
-            Node node = draft.Nodes[next.From];
-            Deepest = Math.Max(Deepest, next.Depth);
-            (_symbols[last], _depths[last]) = (next.Symbol, next.Depth);
-            if (node.Tokens.TryGetValue(default, out List<int>? whole))
-                _whole[last] = TokenSet.Of(whole, words);
-            if (node.Tokens.Count > (whole is null ? 0 : 1))
-                _parts[last] = [.. node.Tokens.Where(static one => one.Key != default).Select(one => (one.Key, TokenSet.Of(one.Value, words)))];
-            _closes[last++] = node.Closes?.ToArray();
-            for (int i = node.Children.Count - 1; i >= 0; i--)
-                work.Push((node.Children[i].Child, node.Children[i].Symbol, next.Depth + 1));
+            groups.Clear();
+            for (end = first; end < tokens.Length && nodes[end] == nodes[first]; end++)
+                (CollectionsMarshal.GetValueRefOrAddDefault(groups, tokens[end].State, out _) ??= []).Add(tokens[end].Token);
+            if (groups.Remove(default, out List<int>? whole))
+                _whole[nodes[first]] = TokenSet.Of(whole, words);
+            if (groups.Count > 0)
+                _parts[nodes[first]] = [.. groups.Select(one => (one.Key, TokenSet.Of(one.Value, words)))];
         }
+        foreach (var node in draft.Closes.GroupBy(one => order[one.Node], static one => one.Close))
+            _closes[node.Key] = [.. node];
         // A node's tree ends where the next one stands that is no deeper.
         Stack<int> open = new();
         for (int i = 0; i <= Count; i++)
@@ -85,7 +89,7 @@ internal sealed class ClassTrie
             if (step != SpellingStep.More)
             {
                 if (step == SpellingStep.End)
-                    (draft.Nodes[at].Closes ??= []).Add(node);
+                    draft.Closes.Add((at, node));
                 node = trie.Ends[node];
                 continue;
             }
@@ -93,7 +97,7 @@ internal sealed class ClassTrie
                 at = draft.Child(at, classes.Of(characters[i]));
             path[trie.Depths[node]] = (at, next);
             if (trie.TokensAt(node) is { Length: > 0 } tokens)
-                draft.Nodes[at].Add(Same(next), tokens);
+                draft.Add(at, Same(next), tokens);
             node++;
         }
         return new(draft, words);
@@ -130,17 +134,17 @@ internal sealed class ClassTrie
                 }
                 path[depth] = draft.Child(path[depth - 1], _symbols[node]);
                 if (_whole[node] is TokenSet tokens)
-                    draft.Nodes[path[depth]].Add(default, tokens);
+                    draft.Add(path[depth], default, tokens);
                 AddParts(node, path[depth]);
                 node++;
             }
         }
-        return draft.Nodes.Count == 1 && draft.Nodes[0].Tokens.Count == 0 ? null : new(draft, Words);
+        return draft.Tokens.Count == 0 ? null : new(draft, Words);
 
         void AddParts(int node, int to)
         {
             foreach ((SpellingState state, TokenSet tokens) in _parts[node] ?? [])
-                draft.Nodes[to].Add(state, tokens);
+                draft.Add(to, state, tokens);
         }
     }
 
@@ -172,42 +176,55 @@ internal sealed class ClassTrie
     private sealed class Draft
     {
         private readonly Dictionary<long, int> _children = [];
+        private readonly List<(int Parent, int Symbol)> _nodes = [(-1, -1)];
+        private readonly List<int> _set = [];
 
-        public List<Node> Nodes { get; } = [new()];
+        public int Count => _nodes.Count;
+
+        public List<(int Node, SpellingState State, int Token)> Tokens { get; } = [];
+
+        public List<(int Node, int Close)> Closes { get; } = [];
 
         public int Child(int node, int symbol)
         {
             long key = ((long)node << 32) | (uint)symbol;
             if (!_children.TryGetValue(key, out int child))
             {
-                _children[key] = child = Nodes.Count;
-                Nodes.Add(new());
-                Nodes[node].Children.Add((symbol, child));
+                _children[key] = child = _nodes.Count;
+                _nodes.Add((node, symbol));
             }
             return child;
         }
-    }
 
-    private sealed class Node
-    {
-        public List<(int Symbol, int Child)> Children { get; } = [];
-
-        public Dictionary<SpellingState, List<int>> Tokens { get; } = [];
-
-        public List<int>? Closes { get; set; }
-
-        public void Add(SpellingState state, ReadOnlySpan<int> tokens)
+        public void Add(int node, SpellingState state, ReadOnlySpan<int> tokens)
         {
-            if (!Tokens.TryGetValue(state, out List<int>? list))
-                Tokens[state] = list = [];
-            list.AddRange(tokens);
+            foreach (int token in tokens)
+                Tokens.Add((node, state, token));
         }
 
-        public void Add(SpellingState state, TokenSet tokens)
+        public void Add(int node, SpellingState state, TokenSet tokens)
         {
-            if (!Tokens.TryGetValue(state, out List<int>? list))
-                Tokens[state] = list = [];
-            tokens.AddTo(list);
+            _set.Clear();
+            tokens.AddTo(_set);
+            Add(node, state, CollectionsMarshal.AsSpan(_set));
+        }
+
+        /// <summary>Numbers the nodes as a walk meets them.</summary>
+        public int[] Order(int[] symbols, int[] depths)
+        {
+            int[] first = new int[Count], next = new int[Count], order = new int[Count];
+            for (int node = Count - 1; node > 0; node--)
+                (next[node], first[_nodes[node].Parent]) = (first[_nodes[node].Parent], node);
+            Stack<(int Node, int Depth)> work = new([(0, 0)]);
+            for (int i = 0; work.TryPop(out (int Node, int Depth) top); i++)
+            {
+                (order[top.Node], symbols[i], depths[i]) = (i, _nodes[top.Node].Symbol, top.Depth);
+                if (next[top.Node] > 0)
+                    work.Push((next[top.Node], top.Depth));
+                if (first[top.Node] > 0)
+                    work.Push((first[top.Node], top.Depth + 1));
+            }
+            return order;
         }
     }
 }

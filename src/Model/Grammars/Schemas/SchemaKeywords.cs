@@ -24,6 +24,9 @@ internal static class SchemaKeywords
         "example", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType", "contentSchema", "xml", "externalDocs",
     ];
 
+    /// <summary>Keywords that no later draft has, and what took their place.</summary>
+    public static Dictionary<string, string> OfDraft3 { get; } = new() { ["divisibleBy"] = "multipleOf", ["disallow"] = "not", ["extends"] = "allOf" };
+
     /// <summary>Keywords that are read.</summary>
     public static HashSet<string> Read { get; } =
     [

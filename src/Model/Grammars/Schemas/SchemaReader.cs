@@ -8,6 +8,11 @@ internal sealed class SchemaReader
 {
     private const int DeepestJson = 500, MostBytes = 16 << 20;
 
+    // What a $schema may name, the older ones first; the last means the newest.
+    private const int OldDrafts = 3;
+
+    private static readonly string[] s_drafts = ["/draft-04/", "/draft-06/", "/draft-07/", "/draft/2019-09/", "/draft/2020-12/", "/schema"];
+
     private readonly Dictionary<string, SchemaNode> _nodes = [];
     private readonly Queue<(SchemaNode Node, SchemaPlace Place)> _work = new();
     private readonly Dictionary<string, SchemaPattern> _patterns = [];
@@ -62,9 +67,13 @@ internal sealed class SchemaReader
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("$schema", out JsonElement schema) || schema.ValueKind != JsonValueKind.String)
             return false;
         string name = schema.GetString()!;
-        if (!name.Contains("json-schema.org/", StringComparison.Ordinal))
-            throw Fault("#/$schema", $"names {UntrustedText.Quote(name)}, whose keywords are not known", "Take it out, and draft 2020-12 holds");
-        return name.Contains("/draft-0", StringComparison.Ordinal);
+        int draft = Array.FindIndex(s_drafts, one => name.Contains("json-schema.org" + one, StringComparison.Ordinal));
+        if (draft < 0)
+        {
+            throw Fault("#/$schema", $"names {UntrustedText.Quote(name)}, whose keywords are not known",
+                "Drafts 4 to 7, 2019-09 and 2020-12 are; without it the last holds");
+        }
+        return draft < OldDrafts;
     }
 
     private SchemaNode NodeOf(SchemaPlace place)
@@ -102,6 +111,8 @@ internal sealed class SchemaReader
                 node.IsPlain &= property.Name is "$ref" or "allOf";
                 ReadKeyword(node, new(place, property.Name, property.Value));
             }
+            else if (SchemaKeywords.OfDraft3.TryGetValue(property.Name, out string? instead))
+                throw new SchemaKeyword(place, property.Name, property.Value).Unsupported($"It is of draft 3: use {instead}");
             else if (!SchemaKeywords.Annotations.Contains(property.Name) && !property.Name.StartsWith("x-", StringComparison.Ordinal))
                 _warnings.Add($"{place.Pointer}: the keyword {UntrustedText.Quote(property.Name)} is not known, and says nothing");
         }

@@ -54,8 +54,12 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
             throw Depends(keyword);
         foreach ((_, SchemaPlace inner) in Parts(place, keyword, seen, ["unevaluatedItems", "items", "additionalItems"], out isAll))
             isLeft &= CollectItems(inner, keyword, ref prefix, seen);
-        if (place.Element.TryGetProperty("prefixItems", out var items))
-            prefix = Math.Max(prefix, items.GetArrayLength());
+        // Draft 2019-09 calls a list of schemas items.
+        foreach (string list in (ReadOnlySpan<string>)["prefixItems", "items"])
+        {
+            if (place.Element.TryGetProperty(list, out var items) && items.ValueKind == JsonValueKind.Array)
+                prefix = Math.Max(prefix, items.GetArrayLength());
+        }
         return isLeft && !isAll;
     }
 
@@ -69,7 +73,7 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
         {
             bool isOwn = place.Pointer == keyword.Place.Pointer && property.Name == keyword.Name;
             if (!isOwn && ends.Contains(property.Name))
-                isAll = true;
+                isAll |= IsAll(place, property);
             else if (property.Name is "anyOf" or "oneOf" or "if" or "dependentSchemas" or "dependencies" or "$dynamicRef" or "$recursiveRef")
                 throw Depends(keyword);
             else if (property.Name == "$ref" && property.Value.GetString() is string reference)
@@ -84,6 +88,14 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
         }
         return parts;
     }
+
+    // A list of schemas is for as many elements, and additionalItems means something only beside one.
+    private static bool IsAll(SchemaPlace place, JsonProperty end) => end.Name switch
+    {
+        "items" => end.Value.ValueKind != JsonValueKind.Array,
+        "additionalItems" => place.Element.TryGetProperty("items", out var items) && items.ValueKind == JsonValueKind.Array,
+        _ => true,
+    };
 
     private static GrammarException Depends(SchemaKeyword keyword) =>
         keyword.Unsupported("What is evaluated depends on the value: list the properties, and use additionalProperties or items");
