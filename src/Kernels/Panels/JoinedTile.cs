@@ -6,7 +6,7 @@ namespace MeKi.Kernels.Panels;
 
 /// <summary>
 /// Dot products in vectors of eight rows whose integers join float sums of sixteen: half the multiplications of the group's end, which are executed where dot
-/// products are, and sums that stay in the registers that dot products of eight rows cannot name. Same bits as <see cref="EachTile{TVector, TCodes, TKind}"/>.
+/// products are, and half the registers of sums, which so stay in registers. Same bits as <see cref="EachTile{TVector, TCodes, TKind}"/>.
 /// </summary>
 /// <typeparam name="TVector">Eight lanes.</typeparam>
 /// <typeparam name="TWide">Sixteen.</typeparam>
