@@ -13,8 +13,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 D
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 feed=$(realpath -m "${MEKI_FEED:-$work/feed}")
-part=${1:-all}
-[[ $part == all || $part == here || $part == arm64 ]] || { echo "there is no part $part"; exit 2; }
+what=${1:-all}
+[[ $what == all || $what == here || $what == arm64 ]] || { echo "there is no part $what"; exit 2; }
 # What the packages need is downloaded once for each machine. The packages themselves are always new.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/meki-packages
 rm -rf "$cache"/meki*
@@ -210,6 +210,6 @@ arm64() {
     same "ARM64 Native AOT without dot products, emulated" arm cortex-a72 "$work/armaot/app"
 }
 
-[ "$part" = arm64 ] || here
-[ "$part" = here ] || arm64
-echo "ok    $part ($SECONDS s)"
+[ "$what" = arm64 ] || here
+[ "$what" = here ] || arm64
+echo "ok    $what ($SECONDS s)"
