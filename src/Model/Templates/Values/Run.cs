@@ -10,7 +10,7 @@ internal sealed class Run
 
     // A chat of a thousand turns takes some hundred thousand steps, some twenty million where a template looks from each message at all others.
     // All that is ever made counts, so no more than this can be alive.
-    private const long MostSteps = 50_000_000, MostMade = 16L << 20;
+    private const long MostSteps = 50_000_000, MostMade = 24L << 20;
     private const int MostCalls = 200, CharactersPerStep = 8;
 
     // A reference, and an object with its text, in characters of two bytes.
