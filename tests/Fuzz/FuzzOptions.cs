@@ -29,6 +29,12 @@ internal sealed record FuzzOptions
     /// <summary>Whether this process works, and none that it starts.</summary>
     public bool IsWorker { get; init; }
 
+    /// <summary>Whether AFL++ chooses the inputs of the one reader.</summary>
+    public bool IsCoverage { get; init; }
+
+    /// <summary>A folder that the one reader's sound inputs are written to; null for none.</summary>
+    public string? Seeds { get; init; }
+
     /// <summary>Inputs to give to the one reader, and no more.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
@@ -49,6 +55,8 @@ internal sealed record FuzzOptions
                 "--statistics" => options with { Statistics = Value() },
                 "--current" => options with { Current = Value() },
                 "--worker" => options with { IsWorker = true },
+                "--coverage" => options with { IsCoverage = true },
+                "--seeds" => options with { Seeds = Value() },
                 string file when !file.StartsWith('-') => options with { Files = [.. options.Files, file] },
                 string unknown => throw new ArgumentException($"There is no option {unknown}."),
             };

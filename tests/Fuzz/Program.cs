@@ -1,7 +1,7 @@
 namespace MeKi.Fuzz;
 
 /// <summary><c>meki-fuzz [--seconds N] [--inputs N] [--seed N|fresh] [--reader NAME]… [--failures FOLDER] [--statistics FILE]</c>, or
-/// <c>meki-fuzz --reader NAME FILE…</c> for inputs of one's own.</summary>
+/// <c>meki-fuzz --reader NAME FILE…</c> for inputs of one's own; <c>--reader NAME --seeds FOLDER</c> and <c>--reader NAME --coverage</c> for AFL++.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -10,6 +10,16 @@ internal static class Program
         if (options.IsWorker)
         {
             new Worker(options).Run();
+            return 0;
+        }
+        if (options.Seeds is { } folder)
+        {
+            Coverage.WriteSeeds(options.Readers.Single(), folder);
+            return 0;
+        }
+        if (options.IsCoverage)
+        {
+            Coverage.Run(options.Readers.Single());
             return 0;
         }
         if (options.Files.Count > 0)

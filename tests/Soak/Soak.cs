@@ -220,8 +220,9 @@ internal sealed class Soak(double seconds, int seed) : IDisposable
         }
         string text = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
         return scenario.Number % 4 == 3 ? text
-            : string.Concat(text.StartsWith("data:", StringComparison.Ordinal) ? text.Split("data: ").Select(part => part.Trim())
-                .Where(part => part.StartsWith('{')).Select(TextOf) : [TextOf(text)]);
+            : string.Concat(text.StartsWith('{') ? [TextOf(text)]
+                // Where the machine stood still, there are comments between the events.
+                : text.Split('\n').Where(line => line.StartsWith("data: {", StringComparison.Ordinal)).Select(line => TextOf(line["data: ".Length..])));
     }
 
     private static string TextOf(string json)
