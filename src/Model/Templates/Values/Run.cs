@@ -6,7 +6,7 @@ namespace MeKi.Model.Templates.Values;
 internal sealed class Run
 {
     /// <summary>The most characters of the text that comes out, or of any text on the way.</summary>
-    public const int MostCharacters = 8 << 20;
+    public const int MostCharacters = 4 << 20;
 
     // A chat of a thousand turns takes some hundred thousand steps, some twenty million where a template looks from each message at all others.
     // All that is ever made counts, so no more than this can be alive.
