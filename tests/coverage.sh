@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Readers under AFL++, which chooses inputs by the branches that they reach in the libraries (SharpFuzz instruments them). By hand: it takes as long as it is given.
+# Readers under AFL++, which chooses inputs by the branches that they reach (SharpFuzz instruments the libraries). By hand: it takes as long as it is given.
 # Needs a Release build of tests/Fuzz, afl-fuzz (afl++) and sharpfuzz (dotnet tool install -g SharpFuzz.CommandLine --version 2.3.0).
 #
 #   tests/coverage.sh SECONDS [READER]…    for each reader: gguf, rows and template by default. Ends with 1 where an input crashed or hung.
