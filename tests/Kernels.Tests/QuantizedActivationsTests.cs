@@ -51,9 +51,15 @@ public unsafe class QuantizedActivationsTests
     [InlineData(-5f, -127)]
     public void The_largest_magnitude_is_127_unless_it_counts_as_zero(float largest, int code)
     {
-        QuantizedActivations quantized = Quantized([largest, largest / 254, 0, .. new float[29]]);
-        Assert.Equal(code, quantized.Group(0).Codes[0]);
-        Assert.Equal(code == 0 ? 0 : MathF.Abs(largest) / 127, *quantized.Group(0).Scales);
+        foreach (int tokens in new[] { 1, 4 })
+        {
+            QuantizedGroup group = Quantized([largest, largest / 254, 0, .. new float[29]], tokens).Group(0);
+            for (int token = 0; token < tokens; token++)
+            {
+                Assert.Equal(code, group.Codes[4 * token]);
+                Assert.Equal(code == 0 ? 0 : MathF.Abs(largest) / 127, group.Scales[token]);
+            }
+        }
     }
 
     [Fact]
@@ -76,19 +82,26 @@ public unsafe class QuantizedActivationsTests
             float[] x = new float[2 * Width];
             Array.Fill(x, 2);
             x[at] = value;
-            QuantizedGroup group = Quantized(x).Group(0);
-            Assert.True(float.IsNaN(group.Scales[0]) && float.IsNaN(group.ScaledSums[0]), $"at {at}");
-            Assert.Equal((2f / 127, 32 * 127), (group.Scales[1], group.Sums[1]));
+            foreach (int tokens in new[] { 1, 4 })
+            {
+                QuantizedGroup group = Quantized(x, tokens).Group(0);
+                for (int token = 0; token < tokens; token++)
+                {
+                    Assert.True(float.IsNaN(group.Scales[token]) && float.IsNaN(group.ScaledSums[token]), $"at {at}");
+                    Assert.Equal((2f / 127, 32 * 127), (group.Scales[tokens + token], group.Sums[tokens + token]));
+                }
+            }
         }
     }
 
-    private static QuantizedActivations Quantized(float[] token)
+    private static QuantizedActivations Quantized(float[] token, int tokens = 1)
     {
         ActivationMatrix x = new(token.Length);
-        x.Reserve(1);
-        token.CopyTo(x.Row(0));
+        x.Reserve(tokens);
+        for (int row = 0; row < tokens; row++)
+            token.CopyTo(x.Row(row));
         QuantizedActivations quantized = new();
-        quantized.Reserve(1, token.Length);
+        quantized.Reserve(tokens, token.Length);
         quantized.Quantize(x, 0);
         return quantized;
     }

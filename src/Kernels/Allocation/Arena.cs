@@ -54,13 +54,12 @@ internal sealed unsafe class Arena(long chunkBytes, bool hugePages)
         public Chunk(long bytes, bool hugePages)
         {
             _bytes = bytes;
-            // Less than a huge page would be a whole one that the C library fills with zeros.
-            hugePages &= bytes >= HugePages.Alignment;
-            int alignment = hugePages ? HugePages.Alignment : PieceAlignment;
+            // For less than a huge page the C library would fill a whole one with zeros.
+            int alignment = !hugePages ? PieceAlignment : bytes < HugePages.Alignment ? Environment.SystemPageSize : HugePages.Alignment;
             _allocation = NativeMemory.AllocZeroed(checked((nuint)(bytes + alignment)));
             Interlocked.Add(ref s_live, bytes);
             _first = (byte*)_allocation + (-(nint)_allocation & (alignment - 1));
-            if (hugePages)
+            if (alignment == HugePages.Alignment)
                 HugePages.Advise(_first, bytes);
         }
 
