@@ -18,6 +18,7 @@ internal sealed class NetworkBuilder
     private readonly Stack<int> _built = new();
     private NetworkRule? _rule;
     private long _reached;
+    private int _searches;
 
     private NetworkBuilder(IReadOnlyList<(string Name, RegexSyntax Body)> syntax)
     {
@@ -231,19 +232,30 @@ internal sealed class NetworkBuilder
     // The nodes that are reached without a character.
     private List<NetworkNode> Reach(NetworkNode start)
     {
-        HashSet<NetworkNode> seen = [start];
-        List<NetworkNode> found = [start];
+        int search = ++_searches;
+        List<NetworkNode> found = [];
+        Add(start);
         for (int i = 0; i < found.Count; i++)
         {
-            foreach (NetworkNode next in found[i].Free.Concat(found[i].Calls.Where(static call => call.Rule.IsNullable).Select(static call => call.Next)))
+            foreach (NetworkNode next in found[i].Free)
+                Add(next);
+            foreach ((NetworkRule rule, NetworkNode next) in found[i].Calls)
             {
-                if (seen.Add(next))
-                    found.Add(next);
+                if (rule.IsNullable)
+                    Add(next);
             }
         }
         _reached += found.Count;
         return _reached <= MostReached ? found
             : throw new GrammarException("grammar", "", "has too many parts in a row that may be left out", "Give runs of them rules of their own");
+
+        void Add(NetworkNode node)
+        {
+            if (node.FoundBy == search)
+                return;
+            node.FoundBy = search;
+            found.Add(node);
+        }
     }
 
     private void CheckLeftRecursion(NetworkRule[] rules)

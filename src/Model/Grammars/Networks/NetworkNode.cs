@@ -42,6 +42,9 @@ internal sealed class NetworkNode(int id)
     /// <summary>The fewest bytes to the rule's end.</summary>
     public int Rest { get; set; } = Never;
 
+    /// <summary>The last search that came by, while the network is built.</summary>
+    public int FoundBy { get; set; }
+
     /// <summary>Whether nothing can follow but the rule's end.</summary>
     public bool IsOnlyFinal
     {
