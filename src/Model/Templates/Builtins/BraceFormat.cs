@@ -80,7 +80,7 @@ internal sealed class BraceFormat
             '\0' => value,
             's' => TextValue.Of(value.Text(_run)),
             'r' => TextValue.Of(Repr(value)),
-            'a' => TextValue.Of(JsonWriter.EscapeBeyondAscii(Repr(value))),
+            'a' => TextValue.Of(PythonText.EscapeBeyondAscii(Repr(value))),
             _ => throw new TemplateFault($"Unknown conversion specifier {UntrustedText.Quote(conversion.ToString())}"),
         };
         if (_isMarkup && value is TextValue { IsMarkup: true } markup && spec.Length == 0)

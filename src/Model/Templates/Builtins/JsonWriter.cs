@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics;
-using System.Text;
 using MeKi.Model.Templates.Values;
 
 namespace MeKi.Model.Templates.Builtins;
@@ -41,26 +40,6 @@ internal sealed class JsonWriter
         JsonWriter json = new(g);
         json.Write(g.Self);
         return TextValue.Of(json._writer.ToString());
-    }
-
-    /// <summary>Writes what ASCII does not have as Python's escapes.</summary>
-    public static string EscapeBeyondAscii(string text)
-    {
-        if (!text.AsSpan().ContainsAnyExceptInRange('\0', '\x7F'))
-            return text;
-        StringBuilder made = new();
-        for (int i = 0; i < text.Length; i++)
-        {
-            if (text[i] < 0x80)
-                made.Append(text[i]);
-            else if (PythonText.Width(text, i) == 2)
-                made.Append(CultureInfo.InvariantCulture, $"\\U{char.ConvertToUtf32(text[i], text[++i]):x8}");
-            else if (text[i] < 0x100)
-                made.Append(CultureInfo.InvariantCulture, $"\\x{(int)text[i]:x2}");
-            else
-                made.Append(CultureInfo.InvariantCulture, $"\\u{(int)text[i]:x4}");
-        }
-        return made.ToString();
     }
 
     private static string Spaces(BigInteger width, Run run)

@@ -131,7 +131,7 @@ internal sealed class PercentFormat
     {
         ReprWriter writer = new(_run);
         writer.Write(value);
-        return isAscii ? JsonWriter.EscapeBeyondAscii(writer.ToString()) : writer.ToString();
+        return isAscii ? PythonText.EscapeBeyondAscii(writer.ToString()) : writer.ToString();
     }
 
     private static BigInteger Whole(Value value, char type, bool isExact) => value switch

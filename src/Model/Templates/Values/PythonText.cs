@@ -105,6 +105,26 @@ internal static class PythonText
         return quoted.Append(quote).ToString();
     }
 
+    /// <summary>Writes what ASCII does not have as Python's escapes.</summary>
+    public static string EscapeBeyondAscii(string text)
+    {
+        if (!text.AsSpan().ContainsAnyExceptInRange('\0', '\x7F'))
+            return text;
+        StringBuilder made = new();
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (text[i] < 0x80)
+                made.Append(text[i]);
+            else if (Width(text, i) == 2)
+                made.Append(CultureInfo.InvariantCulture, $"\\U{char.ConvertToUtf32(text[i], text[++i]):x8}");
+            else if (text[i] < 0x100)
+                made.Append(CultureInfo.InvariantCulture, $"\\x{(int)text[i]:x2}");
+            else
+                made.Append(CultureInfo.InvariantCulture, $"\\u{(int)text[i]:x4}");
+        }
+        return made.ToString();
+    }
+
     public static bool IsPrintable(UnicodeCategory category) => category is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
         or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
         or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
