@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MeKi.Kernels.Vectors;
@@ -35,11 +34,19 @@ internal readonly unsafe struct F16Kv : IFloatKv
 
     public static void StoreKey(byte* keys, int blocks, int position, int block, Span<float> x)
     {
-        ushort* halves = stackalloc ushort[KvLayout.BlockColumns];
-        Narrow(x, halves);
         byte* to = Key(keys, blocks, position, block);
-        for (int pair = 0; pair < KvLayout.BlockColumns / 2; pair++)
-            *(uint*)(to + 128 * pair) = ((uint*)halves)[pair];
+        fixed (float* columns = x)
+        {
+            for (int i = 0; i < KvLayout.BlockColumns; i += 8, to += 4 * 128)
+            {
+                // A pair of columns lies in the lower half of 64 bits.
+                Vector256<ulong> wide = Halves(columns + i).AsUInt64(), pairs = wide | (wide >>> 16);
+                *(uint*)to = (uint)pairs[0];
+                *(uint*)(to + 128) = (uint)pairs[1];
+                *(uint*)(to + 2 * 128) = (uint)pairs[2];
+                *(uint*)(to + 3 * 128) = (uint)pairs[3];
+            }
+        }
     }
 
     public static void LoadKey(byte* keys, int blocks, int position, int block, Span<float> x)
@@ -51,15 +58,12 @@ internal readonly unsafe struct F16Kv : IFloatKv
 
     public static void StoreValue(byte* values, int position, int block, Span<float> x)
     {
-        ushort* halves = stackalloc ushort[KvLayout.BlockColumns];
-        Narrow(x, halves);
         uint* to = (uint*)Value(values, position, block);
-        for (int i = 0; i < KvLayout.BlockColumns; i += 16)
+        fixed (float* columns = x)
         {
             // As Place says.
-            Vector128<ushort> lower = Vector128.Load(halves + i), upper = Vector128.Load(halves + i + 8);
-            (Vector128.WidenLower(lower) | (Vector128.WidenLower(upper) << 16)).Store(to + i / 2);
-            (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(upper) << 16)).Store(to + i / 2 + 4);
+            for (int i = 0; i < KvLayout.BlockColumns; i += 16)
+                (Halves(columns + i) | (Halves(columns + i + 8) << 16)).Store(to + i / 2);
         }
     }
 
@@ -80,19 +84,22 @@ internal readonly unsafe struct F16Kv : IFloatKv
     // Columns 0..7 of sixteen are lower halves, 8..15 upper ones.
     private static int Place(int column) => (column & 16) | (column & 7) << 1 | (column >> 3 & 1);
 
-    private static void Narrow(Span<float> x, ushort* halves)
+    // Eight numbers in half precision, to the nearest, ties to even. In registers: who reads halves back from memory waits there for all stores before, and
+    // those go to lines that no cache has.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Halves(float* x)
     {
-        Vector256<float> most = Vector256.Create(F16.MaxValue);
-        fixed (float* values = x)
-        {
-            for (int i = 0; i < KvLayout.BlockColumns; i += Vector256<float>.Count)
-            {
-                Vector256<float> value = Vector256.Load(values + i);
-                // NaN becomes the least number, as MaxNumber makes it.
-                value = Vector256.ConditionalSelect(Vector256.Equals(value, value), value, -most);
-                Vector256.MinNative(Vector256.MaxNative(value, -most), most).Store(values + i);
-            }
-        }
-        TensorPrimitives.ConvertToHalf(x, new Span<Half>(halves, KvLayout.BlockColumns));
+        const int Exponents = (127 - 15) << 23;
+        Vector256<float> most = Vector256.Create(F16.MaxValue), value = Vector256.Load(x);
+        // NaN becomes the least number, as MaxNumber makes it.
+        value = Vector256.ConditionalSelect(Vector256.Equals(value, value), value, -most);
+        value = Vector256.MinNative(Vector256.MaxNative(value, -most), most);
+        Vector256<float> magnitude = Vector256.Abs(value);
+        Vector256<uint> bits = magnitude.AsUInt32(), odd = (bits >>> 13) & Vector256<uint>.One,
+            normal = (bits + odd + Vector256.Create(unchecked(0xFFF - Exponents)).AsUInt32()) >>> 13,
+            // What is below the least normal half is a multiple of 2^-24, the last bit of 0.5.
+            subnormal = (magnitude + Vector256.Create(0.5f)).AsUInt32() - Vector256.Create(0.5f).AsUInt32(),
+            isSmall = Vector256.LessThan(magnitude, Vector256.Create(1f / (1 << 14))).AsUInt32();
+        return Vector256.ConditionalSelect(isSmall, subnormal, normal) | ((value.AsUInt32() >>> 16) & Vector256.Create(0x8000u));
     }
 }

@@ -11,20 +11,25 @@ namespace MeKi.Kernels.Operations;
 /// 2002.05202).
 /// </summary>
 /// <param name="fusion">How.</param>
-internal sealed class RowFusion(Fusion fusion)
+internal sealed unsafe class RowFusion(Fusion fusion)
 {
+    // Of four tokens they fill half of a first-level cache at most, with what they are made of.
+    private const int PartColumns = 128;
+
     private readonly FusionKernels _kernels = KernelSet.Selected.Fusion;
     private readonly QuantizedActivations _codes = new();
+    private int _tokens, _columnParts;
 
     /// <summary>v, [tokens × m]: an input for the product with the matrix that <see cref="Reserve"/> was told, and no other.</summary>
     public ActivationMatrix Fused { get; } = new();
 
     /// <summary>Makes room for some tokens.</summary>
-    /// <param name="tokens">How many; <see cref="Fuse"/> is to be called for each.</param>
+    /// <param name="tokens">How many; <see cref="Fuse"/> is to be called for each, or <see cref="FusePart"/> for each part.</param>
     /// <param name="weight">W_o.</param>
     public void Reserve(int tokens, PanelMatrix weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
+        (_tokens, _columnParts) = (tokens, (weight.Columns + PartColumns - 1) / PartColumns);
         Fused.Shape(weight.Columns);
         Fused.Codes = weight.TakesCodes ? _codes : null;
         if (weight.TakesCodes)
@@ -33,12 +38,38 @@ internal sealed class RowFusion(Fusion fusion)
             Fused.Reserve(tokens);
     }
 
+    /// <summary>What <see cref="FusePart"/> is to be called for: some columns of one token, or of some that are quantised together.</summary>
+    public int Parts => (_tokens + Together - 1) / Together * _columnParts;
+
+    private int Together => _tokens == 1 ? 1 : QuantizedActivations.TileTokens;
+
+    /// <summary>Fuses a part of rows that were computed; parts may be fused on several threads at once.</summary>
+    /// <param name="part">Which, below <see cref="Parts"/>.</param>
+    /// <param name="rows">The rows e, [tokens × m].</param>
+    /// <param name="gate">W_g h, [tokens × m].</param>
+    public void FusePart(int part, ActivationMatrix rows, ActivationMatrix gate)
+    {
+        int group = part / _columnParts, first = part % _columnParts * PartColumns, count = Math.Min(PartColumns, gate.Columns - first),
+            token = group * Together, end = Math.Min(token + Together, _tokens);
+        if (Fused.Codes is not { } codes || !codes.QuantizesTogether(group))
+        {
+            for (; token < end; token++)
+                FuseColumns(token, first, StoredRow.OfFloats(rows.Row(token).Slice(first, count)), gate.Row(token).Slice(first, count));
+            return;
+        }
+        float* values = stackalloc float[QuantizedActivations.TileTokens * PartColumns];
+        for (float* to = values; token < end; token++, to += count)
+            _kernels.Fuse(StoredRow.OfFloats(rows.Row(token).Slice(first, count)), fusion, gate.Row(token).Slice(first, count), new Span<float>(to, count));
+        FourTokens.Quantize(values, count / QuantizedActivations.BlockColumns, codes.Group(group, first / QuantizedActivations.BlockColumns));
+    }
+
     /// <summary>Fuses a token; tokens may be fused on several threads at once.</summary>
     /// <param name="token">Which.</param>
     /// <param name="row">Its expert row e, [m].</param>
     /// <param name="gate">W_g h, [m].</param>
-    /// <param name="first">Where in v the row lies, a multiple of 32, if it is a part.</param>
-    public void Fuse(int token, StoredRow row, ReadOnlySpan<float> gate, int first = 0)
+    public void Fuse(int token, StoredRow row, ReadOnlySpan<float> gate) => FuseColumns(token, 0, row, gate);
+
+    private void FuseColumns(int token, int first, StoredRow row, ReadOnlySpan<float> gate)
     {
         if (Fused.Codes is { } codes)
             _kernels.Fuse(row, fusion, gate, codes.Row(token, first / QuantizedActivations.BlockColumns));

@@ -1,6 +1,5 @@
 using MeKi.Kernels.Operations;
 
-
 namespace MeKi.Kernels.Panels;
 
 /// <summary>
@@ -97,10 +96,13 @@ internal sealed unsafe class QuantizedActivations
             return new QuantizedGroup(codes, scales, scaledSums, sums, centreCorrections8, centreCorrections32).After(blocks);
     }
 
+    /// <summary>Whether a group is for <see cref="FourTokens"/>.</summary>
+    public bool QuantizesTogether(int group) => FourTokens.IsSupported && Interleave == TileTokens && (group + 1) * TileTokens <= Tokens;
+
     /// <summary>Quantises a group of tokens: rows group · <see cref="Interleave"/> and following of <paramref name="x"/>.</summary>
     public void Quantize(ActivationMatrix x, int group)
     {
-        if (FourTokens.IsSupported && Interleave == TileTokens && (group + 1) * TileTokens <= Tokens)
+        if (QuantizesTogether(group))
         {
             fixed (float* first = x.Rows(group * TileTokens, TileTokens))
                 FourTokens.Quantize(first, Columns / BlockColumns, Group(group));

@@ -94,8 +94,8 @@ internal sealed class ComputedTokenRows : TokenRows
         ProjectionPanels panels = projection.Panels ?? (_packed = projection.Pack(_pool, _packed));
         _matMul.Run(n, (input, panels.Gate, _gate), (input, panels.Up, _up));
         _inner.Reserve(n, panels.Down);
-        for (int i = 0; i < n; i++)
-            _inner.Fuse(i, StoredRow.OfFloats(_up.Row(i)), _gate.Row(i));
+        for (int part = 0; part < _inner.Parts; part++)
+            _inner.FusePart(part, _up, _gate);
         _matMul.Run(n, (_inner.Fused, panels.Down, _dynamic));
     }
 }

@@ -16,8 +16,8 @@ internal sealed class Pass
     /// <summary>Tokens that pass through the layers together. Bounds the activations: 256 × 9,728 × 4 B = 10 MB for a 4B model's widest.</summary>
     public const int MaxBatch = 256;
 
-    // One token's activation of so many columns takes longer on one thread than a region's begin and end.
-    private const int LeastColumnsToShare = 4096;
+    // So many parts of an FFN's activation, of one token or of four, take longer on one thread than a region's begin and end.
+    private const int PartsOfOne = 16, PartsOfFour = 4;
 
     private readonly ModelConfig _config;
     private readonly ModelWeights _weights;
@@ -224,20 +224,9 @@ internal sealed class Pass
     public void Activate(ActivationMatrix gate, ActivationMatrix up, Linear down, TokenRowBranch? branch = null)
     {
         _inner.Reserve(Count, down.Weight);
-        bool inParts = Count == 1 && gate.Columns >= LeastColumnsToShare;
-        if (inParts)
-            _each.Run((gate.Columns + ActivatePartStep.Columns - 1) / ActivatePartStep.Columns, new ActivatePartStep(_inner, gate, up));
-        if (branch is not { IsHere: true })
-        {
-            if (!inParts)
-                _each.Run(Count, new ActivateStep(_inner, gate, up), ParallelLoop.FewTokens);
-            return;
-        }
-        branch.Prepare(Count);
-        if (inParts)
-            _each.Run(Count, new FuseStep(branch, _tokens));
-        else
-            _each.Run(Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens), ParallelLoop.FewTokens);
+        _each.Run(_inner.Parts, new ActivateStep(_inner, gate, up), Count == 1 ? PartsOfOne : PartsOfFour);
+        if (branch is { IsHere: true })
+            Fuse(branch);
     }
 
     /// <summary>Gates become what of them lies above a cut, a multiple of their deviation above their mean; where the layer is sparse.</summary>

@@ -1,7 +1,6 @@
 using System.Numerics.Tensors;
 using MeKi.Kernels;
 using MeKi.Kernels.Operations;
-using MeKi.Quant;
 
 namespace MeKi.Model.Layers;
 
@@ -91,37 +90,14 @@ internal readonly struct AddAndInjectStep(ActivationMatrix y, ActivationMatrix x
     }
 }
 
-/// <summary>inner ← up ⊙ act(gate) (Shazeer, arXiv 2002.05202): the fuse of a row that was computed.</summary>
+/// <summary>inner ← up ⊙ act(gate) (Shazeer, arXiv 2002.05202): the fuse of rows that were computed, part by part.</summary>
 internal readonly struct ActivateStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ILoopStep
 {
-    public void Invoke(int token) => inner.Fuse(token, StoredRow.OfFloats(up.Row(token)), gate.Row(token));
-}
-
-/// <summary>A part of one token's.</summary>
-internal readonly struct ActivatePartStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up) : ILoopStep
-{
-    /// <summary>Columns of a part: blocks.</summary>
-    public const int Columns = 128;
-
-    public void Invoke(int part)
-    {
-        int first = part * Columns, count = Math.Min(Columns, gate.Columns - first);
-        inner.Fuse(0, StoredRow.OfFloats(up.Row(0).Slice(first, count)), gate.Row(0).Slice(first, count), first);
-    }
+    public void Invoke(int part) => inner.FusePart(part, up, gate);
 }
 
 /// <summary>The branch's v.</summary>
 internal readonly struct FuseStep(TokenRowBranch branch, int[] tokens) : ILoopStep
 {
     public void Invoke(int token) => branch.FuseRow(token, tokens[token]);
-}
-
-/// <summary>Both.</summary>
-internal readonly struct ActivateAndFuseStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up, TokenRowBranch branch, int[] tokens) : ILoopStep
-{
-    public void Invoke(int token)
-    {
-        new ActivateStep(inner, gate, up).Invoke(token);
-        branch.FuseRow(token, tokens[token]);
-    }
 }

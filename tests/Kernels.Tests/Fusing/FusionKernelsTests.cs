@@ -154,7 +154,7 @@ public unsafe class FusionKernelsTests
     [InlineData(GgmlType.Q4_0, 1)]
     [InlineData(GgmlType.Q4_0, 5)]
     [InlineData(GgmlType.F16, 5)]
-    public void Parts_of_a_row_fused_on_their_own_are_the_row(GgmlType weights, int tokens)
+    public void Parts_of_rows_fused_on_their_own_are_the_rows(GgmlType weights, int tokens)
     {
         const int Columns = 320;
         using ComputePool pool = new(1);
@@ -165,13 +165,17 @@ public unsafe class FusionKernelsTests
             RowFusion whole = new(Fusion.MultiplicativeGelu), parts = new(Fusion.MultiplicativeGelu);
             whole.Reserve(tokens, weight);
             parts.Reserve(tokens, weight);
-            float[] up = [.. Enumerable.Range(0, Columns).Select(i => MathF.Sin(i))], gate = [.. Enumerable.Range(0, Columns).Select(i => 3 * MathF.Cos(i))];
+            ActivationMatrix up = new(Columns), gate = new(Columns);
+            up.Reserve(tokens);
+            gate.Reserve(tokens);
             for (int token = 0; token < tokens; token++)
             {
-                whole.Fuse(token, StoredRow.OfFloats(up), gate);
-                foreach ((int from, int to) in new[] { (128, 256), (0, 128), (256, 320) })
-                    parts.Fuse(token, StoredRow.OfFloats(up.AsSpan(from..to)), gate.AsSpan(from..to), from);
+                for (int i = 0; i < Columns; i++)
+                    (up.Row(token)[i], gate.Row(token)[i]) = (MathF.Sin(i + 7 * token), 3 * MathF.Cos(i + 5 * token));
+                whole.Fuse(token, StoredRow.OfFloats(up.Row(token)), gate.Row(token));
             }
+            foreach (int part in Enumerable.Range(0, parts.Parts).Reverse())
+                parts.FusePart(part, up, gate);
             ActivationMatrix expected = new(16), actual = new(16);
             new MatMul(pool).Run(tokens, (whole.Fused, weight, expected));
             new MatMul(pool).Run(tokens, (parts.Fused, weight, actual));

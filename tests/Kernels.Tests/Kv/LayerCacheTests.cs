@@ -10,6 +10,32 @@ public class LayerCacheTests
     private static readonly KvFormat[] Formats = Enum.GetValues<KvFormat>();
 
     [Fact]
+    public void F16_keeps_the_nearest_half_of_every_number_between_two_of_them()
+    {
+        const int Width = 1024;
+        float[] numbers = [.. Enumerable.Range(0, 1 << 16).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits)).Where(float.IsFinite)
+            .SelectMany(half => new[] { half, Next(half, 0x1000), Next(half, 0xFFF), Next(half, 0x1001), Next(half, 1), half * 1.5f + 1e-8f }), 1e-40f, -1e-40f];
+        using LayerCache cache = new(new(new(8, Width / 8, KvFormat.F16, KvFormat.F16), layers: 1));
+        float[] given = new float[Width], keys = new float[Width], values = new float[Width];
+        cache.Reserve(0, (numbers.Length + Width - 1) / Width);
+        for (int first = 0; first < numbers.Length; first += Width)
+        {
+            int count = Math.Min(Width, numbers.Length - first);
+            numbers.AsSpan(first, count).CopyTo(given);
+            cache.Store(first / Width, given, given);
+            cache.Load(first / Width, keys, values);
+            for (int i = 0; i < count; i++)
+            {
+                Half nearest = (Half)Math.Clamp(given[i], -65504, 65504);
+                Assert.Equal(nearest, (Half)keys[i]);
+                Assert.Equal(nearest, (Half)values[i]);
+            }
+        }
+
+        static float Next(float x, int steps) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(x) + steps);
+    }
+
+    [Fact]
     public void What_is_stored_comes_out_rounded_and_no_position_disturbs_another() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(50), Prop.ForAll(Layouts(), layout =>
         {
