@@ -16,7 +16,7 @@ internal sealed class ParallelLoop(ComputePool pool)
     // So many tokens' share of an elementwise step outweighs a region's start and end.
     private const int Chunk = 8;
 
-    /// <summary>So many tokens' share of a longer step does: heads that are turned and stored, an FFN's activation.</summary>
+    /// <summary>So many tokens' share of a longer step does: heads that are turned and stored.</summary>
     public const int FewTokens = 2;
 
     private Region?[] _regions = [];

@@ -192,7 +192,7 @@ internal sealed class Pass
         {
             Multiply((h, w.Key, _keys), (h, w.Value, _values));
             Reserve(w);
-            _each.Run(Count, new StoreStep(this, w), ParallelLoop.FewTokens);
+            _each.Run(Count, new StoreStep(this, w), StoredTogether);
             Leave(h);
             if (Count == 0)
                 return;
@@ -201,7 +201,7 @@ internal sealed class Pass
         {
             Multiply((h, w.Query, _queries), (h, w.Key, _keys), (h, w.Value, _values), beside);
             Reserve(w);
-            _each.Run(Count, new HeadsStep(this, w), ParallelLoop.FewTokens);
+            _each.Run(Count, new HeadsStep(this, w), StoredTogether);
             return;
         }
         Multiply((h, w.Query, _queries), beside);
@@ -417,6 +417,9 @@ internal sealed class Pass
         foreach (Placed segment in _segments.AsSpan(0, _segmentCount))
             segment.Cache.Of(w.Index).Reserve(_positions[segment.Row], segment.Rows);
     }
+
+    // Keys of sixteen positions share cache lines: of a prompt one thread stores so many in a row.
+    private int StoredTogether => Count < 64 ? ParallelLoop.FewTokens : 16;
 
     private LayerCache PagesOf(int row, int layer)
     {
