@@ -38,72 +38,39 @@ internal sealed unsafe class Q8_0Pages<TVector, TWide, TKeyTile> : PageKernels
         // Whole vectors of positions: those outside have the weight zero, and codes are numbers whatever was there.
         first = first / 16 * 16;
         int count = (end + 15) / 16 * 16 - first;
-        for (int block = 0; block < layout.Blocks; block += BlocksOf(rows, layout, block))
+        float* scaled = stackalloc float[FloatTile<TWide>.Rows * PageLength], scales = stackalloc float[PageLength];
+        float* widened = rows < TiledRows ? null : Widened(KvLayout.BlockColumns * PageLength);
+        for (int block = 0; block < layout.Blocks; block++)
         {
-            byte* halves = values + (long)Q8_0Kv.BlockBytes * PageLength * block;
+            byte* halves = values + (long)Q8_0Kv.BlockBytes * PageLength * block, codes = halves + Q8_0Kv.ScaleBytes + 32 * first;
+            QuantizedAttention<TVector, TWide>.WidenScales(halves + 2 * first, count, scales);
             float* to = sums + block * KvLayout.BlockColumns;
             if (rows >= TiledRows)
-                SumTiles(halves, first, count, weights, rows, to, stride, isLast: block + 1 == layout.Blocks);
-            else
-                SumFew(halves, first, count, weights, rows, to, stride, BlocksOf(rows, layout, block));
-        }
-    }
-
-    // Few rows are summed over two blocks at once, where there are two and enough registers.
-    private static int BlocksOf(int rows, KvLayout layout, int block) => rows >= TiledRows || !TWide.IsOneRegister ? 1 : Math.Min(2, layout.Blocks - block);
-
-    private static void SumTiles(byte* halves, int first, int count, float* weights, int rows, float* to, int stride, bool isLast)
-    {
-        float* scaled = stackalloc float[FloatTile<TWide>.Rows * PageLength], scales = stackalloc float[PageLength];
-        float* widened = Widened(KvLayout.BlockColumns * PageLength);
-        QuantizedAttention<TVector, TWide>.WidenScales(halves + 2 * first, count, scales);
-        QuantizedAttention<TVector, TWide>.WidenValues(Codes(halves, first), count, widened);
-        ComingBytes coming = isLast ? default : new(halves + ValueBlockBytes, ValueBlockBytes, rows / FloatTile<TWide>.Rows);
-        for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
-        {
-            for (int r = 0; r < FloatTile<TWide>.Rows; r++)
-                QuantizedAttention<TVector, TWide>.ScaleWeights(scales, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
-            coming.Ask<TVector>();
-            FloatTile<TWide>.Multiply(scaled, PageLength, widened, KvLayout.BlockColumns, to + (long)row * stride, stride, count);
-        }
-    }
-
-    // Weights times scales are [row][block].
-    private static void SumFew(byte* halves, int first, int count, float* weights, int rows, float* to, int stride, int blocks)
-    {
-        float* scales = stackalloc float[PageLength], scaled = stackalloc float[2 * 2 * PageLength];
-        for (int row = 0; row < rows; row += 2)
-        {
-            int some = Math.Min(2, rows - row);
-            for (int block = 0; block < blocks; block++)
+                QuantizedAttention<TVector, TWide>.WidenValues(codes, count, widened);
+            ComingBytes coming = rows >= TiledRows && block + 1 < layout.Blocks
+                ? new(halves + Q8_0Kv.BlockBytes * PageLength, Q8_0Kv.BlockBytes * PageLength, rows / FloatTile<TWide>.Rows)
+                : default;
+            for (int row = 0; row < rows; row += FloatTile<TWide>.Rows)
             {
-                QuantizedAttention<TVector, TWide>.WidenScales(halves + block * ValueBlockBytes + 2 * first, count, scales);
+                int some = Math.Min(FloatTile<TWide>.Rows, rows - row);
                 for (int r = 0; r < some; r++)
-                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales, weights + (row + r) * PageLength + first, count,
-                        scaled + (2 * r + block) * PageLength);
-            }
-            float* y = to + (long)row * stride;
-            byte* codes = Codes(halves, first);
-            if (some == 2 && blocks == 2)
-            {
-                QuantizedAttention<TVector, TWide>.SumTwoByTwo(codes, codes + ValueBlockBytes, count, PrefetchBytes, scaled, PageLength, y, y + stride);
-                continue;
-            }
-            for (int block = 0; block < blocks; block++, codes += ValueBlockBytes, y += KvLayout.BlockColumns)
-            {
-                float* x = scaled + block * PageLength;
-                if (some == 2)
-                    QuantizedAttention<TVector, TWide>.SumTwo(codes, count, PrefetchBytes, x, x + 2 * PageLength, y, y + stride);
-                else
-                    QuantizedAttention<TVector, TWide>.SumOne(codes, count, PrefetchBytes, x, y);
+                    QuantizedAttention<TVector, TWide>.ScaleWeights(scales, weights + (row + r) * PageLength + first, count, scaled + r * PageLength);
+                float* x = scaled, y = to + (long)row * stride;
+                if (rows >= TiledRows)
+                {
+                    coming.Ask<TVector>();
+                    FloatTile<TWide>.Multiply(x, PageLength, widened, KvLayout.BlockColumns, y, stride, count);
+                    continue;
+                }
+                int pair = 0;
+                for (; pair + 2 <= some; pair += 2)
+                    QuantizedAttention<TVector, TWide>.SumTwo(codes, count, PrefetchBytes, x + pair * PageLength, x + (pair + 1) * PageLength,
+                        y + (long)pair * stride, y + (long)(pair + 1) * stride);
+                if (pair < some)
+                    QuantizedAttention<TVector, TWide>.SumOne(codes, count, PrefetchBytes, x + pair * PageLength, y + (long)pair * stride);
             }
         }
     }
-
-    // Of one block of columns, all positions.
-    private static int ValueBlockBytes => Q8_0Kv.BlockBytes * PageLength;
-
-    private static byte* Codes(byte* halves, int first) => halves + Q8_0Kv.ScaleBytes + 32 * first;
 
     private static void ScoreTwo(KvLayout layout, byte* keys, int first, int end, AttentionQueries queries, int kvHead, int row, float* scores)
     {

@@ -80,52 +80,6 @@ internal static unsafe class QuantizedAttention<TVector, TWide>
             TWide.Store(TWide.Multiply(TWide.Load(scales + i), TWide.Load(weights + i)), to + i);
     }
 
-    /// <summary>
-    /// Two weighted sums of two blocks of 32 columns, for vectors of one register: eight of them hide the latency of the multiply-add. Positions are a multiple
-    /// of two, a cache line.
-    /// </summary>
-    /// <param name="codes">The first block's codes.</param>
-    /// <param name="next">The second block's.</param>
-    /// <param name="positions">Positions.</param>
-    /// <param name="ahead">How many bytes ahead to ask for.</param>
-    /// <param name="x">Weights times scales, [2 rows][2 blocks], <paramref name="stride"/> apart.</param>
-    /// <param name="stride">Distance of the weights' rows.</param>
-    /// <param name="sums">Receives the first row's sums, [64].</param>
-    /// <param name="others">Receives the second one's.</param>
-    public static void SumTwoByTwo(byte* codes, byte* next, int positions, nint ahead, float* x, int stride, float* sums, float* others)
-    {
-        TWide a0 = TWide.Zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-        for (float* end = x + positions; x < end; x += 2, codes += 64, next += 64)
-        {
-            TVector.Prefetch(codes + ahead);
-            TVector.Prefetch(next + ahead);
-            for (int i = 0; i < 2; i++)
-            {
-                TWide a = TWide.BroadcastFloat(x + i), b = TWide.BroadcastFloat(x + 2 * stride + i);
-                TWide v = TWide.LoadSignedBytesAsFloat(codes + 32 * i);
-                a0 = TWide.MultiplyAdd(v, a, a0);
-                b0 = TWide.MultiplyAdd(v, b, b0);
-                v = TWide.LoadSignedBytesAsFloat(codes + 32 * i + 16);
-                a1 = TWide.MultiplyAdd(v, a, a1);
-                b1 = TWide.MultiplyAdd(v, b, b1);
-                (a, b, v) = (TWide.BroadcastFloat(x + stride + i), TWide.BroadcastFloat(x + 3 * stride + i), TWide.LoadSignedBytesAsFloat(next + 32 * i));
-                a2 = TWide.MultiplyAdd(v, a, a2);
-                b2 = TWide.MultiplyAdd(v, b, b2);
-                v = TWide.LoadSignedBytesAsFloat(next + 32 * i + 16);
-                a3 = TWide.MultiplyAdd(v, a, a3);
-                b3 = TWide.MultiplyAdd(v, b, b3);
-            }
-        }
-        TWide.Store(a0, sums);
-        TWide.Store(a1, sums + 16);
-        TWide.Store(a2, sums + 32);
-        TWide.Store(a3, sums + 48);
-        TWide.Store(b0, others);
-        TWide.Store(b1, others + 16);
-        TWide.Store(b2, others + 32);
-        TWide.Store(b3, others + 48);
-    }
-
     /// <summary>Two weighted sums of 32 columns of codes, 32 bytes for a position. Positions are a multiple of two, a cache line.</summary>
     public static void SumTwo(byte* codes, int positions, nint ahead, float* x, float* y, float* sums, float* others)
     {
