@@ -16,7 +16,7 @@ internal static class Corpus
     /// <returns>How many faults.</returns>
     public static int Run(IEnumerable<(string Reader, string File)> files)
     {
-        Watchdog watchdog = new();
+        using Watchdog watchdog = new();
         int faults = 0;
         foreach (IGrouping<string, (string Reader, string File)> group in files.GroupBy(each => each.Reader))
         {

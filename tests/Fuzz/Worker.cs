@@ -17,7 +17,7 @@ internal sealed class Worker(FuzzOptions options)
     {
         using CurrentInput current = new(options.Current);
         Tally tally = new(options.Statistics);
-        Watchdog watchdog = new();
+        using Watchdog watchdog = new();
         Lane[] lanes = [.. AllReaders.Create(options.Readers).Select(reader => new Lane(reader, options.Seed))];
         long began = Stopwatch.GetTimestamp(), end = began + (long)(options.Seconds * Stopwatch.Frequency);
         while (Stopwatch.GetTimestamp() < end && tally.Inputs < options.Inputs)
