@@ -9,7 +9,7 @@ internal sealed record RuleSyntax(int Rule) : RegexSyntax;
 /// <summary>Makes networks of rules. A rule that does not lead back to itself is written into the rules that use it, as long as that stays small.</summary>
 internal sealed class NetworkBuilder
 {
-    private const int MostNodes = 200_000, MostInlined = 20_000, MostReached = 5_000_000;
+    private const int MostNodes = 200_000, MostInlined = 20_000, MostReached = 3_000_000;
 
     private readonly IReadOnlyList<(string Name, RegexSyntax Body)> _syntax;
     private readonly NetworkRule[] _rules;
@@ -225,7 +225,13 @@ internal sealed class NetworkBuilder
             after = loop;
         }
         for (int i = 0; i < repeat.Least; i++)
+        {
+            NetworkNode before = after;
             after = Build(repeat.Body, after);
+            // What is empty stays so, and makes no node that would be counted, however often it is repeated.
+            if (after == before)
+                break;
+        }
         return after;
     }
 

@@ -10,7 +10,7 @@ namespace MeKi.Model.Grammars.Networks;
 /// </summary>
 internal sealed class NetworkMachine : TextStart
 {
-    private const int MostStates = 20_000, MostFollowers = 2_000_000;
+    private const int MostStates = 20_000, MostFollowers = 2_000_000, MostWays = 500;
 
     private readonly Dictionary<string, NetworkFrame> _frames = [];
     private readonly Dictionary<string, NetworkSet> _sets = [];
@@ -138,6 +138,9 @@ internal sealed class NetworkMachine : TextStart
             isComplete |= _isComplete;
             if (_ways.Count == 0 && !isComplete)
                 return null;
+            // Grammars that people write have a few; where their number grows with the text, each token takes longer than the one before.
+            if (_ways.Count > MostWays)
+                throw new GrammarException("grammar", "", $"can be read in more than {MostWays} ways at once", "Say in fewer ways what may come next");
             (NetworkFrame Frame, NetworkSet Set)[] ways = [.. _ways
                 .GroupBy(one => one.Key as NetworkFrame ?? ((NewFrame)one.Key).Fixed(machine), static one => one.Value)
                 .Select(group => (group.Key, machine.SetOf(group.SelectMany(static nodes => nodes).ToHashSet())))

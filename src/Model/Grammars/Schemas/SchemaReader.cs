@@ -6,7 +6,8 @@ namespace MeKi.Model.Grammars.Schemas;
 /// <summary>Reads a JSON schema of draft 2020-12; what draft 2019-09, 7, 6 and 4 spell otherwise is understood where the two do not conflict.</summary>
 internal sealed class SchemaReader
 {
-    private const int DeepestJson = 500, MostBytes = 16 << 20;
+    // Each schema of oneOf excludes each other.
+    private const int DeepestJson = 500, MostBytes = 16 << 20, MostExclusive = 1000;
 
     // What a $schema may name, the older ones first; the last means the newest.
     private const int OldDrafts = 3;
@@ -140,13 +141,13 @@ internal sealed class SchemaReader
                 node.Values.Add(new([JsonValue.Of(keyword.Value)]));
                 break;
             case "allOf":
-                node.All.AddRange(Schemas(keyword));
+                node.All.AddRange(Distinct(keyword).Select(static one => one.Schema));
                 break;
             case "anyOf":
-                node.AnyOf = Schemas(keyword);
+                node.AnyOf = [.. Distinct(keyword).Select(static one => one.Schema)];
                 break;
             case "oneOf":
-                node.OneOf = Schemas(keyword);
+                ReadOneOf(node, keyword);
                 break;
             case "not":
                 node.All.Add(Schema(keyword).Not);
@@ -321,11 +322,28 @@ internal sealed class SchemaReader
     /// <summary>The schema of a keyword.</summary>
     public Literal Schema(SchemaKeyword keyword) => new(NodeOf(_index.At(keyword.Value, keyword.Pointer, keyword.Place.Base)), true);
 
-    private Literal[] Schemas(SchemaKeyword keyword)
+    private Literal[] Schemas(SchemaKeyword keyword) => [.. Elements(keyword).Select(one => Schema(one))];
+
+    // Of equal alternatives all hold or none, so that none may.
+    private void ReadOneOf(SchemaNode node, SchemaKeyword keyword)
+    {
+        (Literal Schema, int Times)[] all = [.. Distinct(keyword)];
+        node.OneOf = [.. all.Where(static one => one.Times == 1).Select(static one => one.Schema)];
+        node.All.AddRange(all.Where(static one => one.Times > 1).Select(static one => one.Schema.Not));
+        if (node.OneOf.Length == 0 && all.Length > 0)
+            node.All.Add(SchemaNodes.False);
+        if (node.OneOf.Length > MostExclusive)
+            throw keyword.Malformed($"a list of at most {MostExclusive} schemas");
+    }
+
+    // Each schema of a list, and how often it is told in the same words.
+    private IEnumerable<(Literal Schema, int Times)> Distinct(SchemaKeyword keyword) =>
+        Elements(keyword).GroupBy(static one => one.Value.GetRawText(), StringComparer.Ordinal).Select(same => (Schema(same.First()), same.Count()));
+
+    private static IEnumerable<SchemaKeyword> Elements(SchemaKeyword keyword)
     {
         keyword.Require(JsonValueKind.Array, "a list of schemas");
-        return [.. keyword.Value.EnumerateArray()
-            .Select((element, i) => Schema(keyword.At(i.ToString(System.Globalization.CultureInfo.InvariantCulture), element)))];
+        return keyword.Value.EnumerateArray().Select((element, i) => keyword.At(i.ToString(System.Globalization.CultureInfo.InvariantCulture), element));
     }
 
     private IEnumerable<(string Name, Literal Schema)> Map(SchemaKeyword keyword)

@@ -63,7 +63,8 @@ internal sealed class ShapeDraft(NeedTable table, JsonKind kind)
     public bool IsUnique { get; private set; }
 
     /// <summary>About what it takes to make its next choice in every way.</summary>
-    public long Work => Choices.Count == 0 ? 1 : (long)Choices[0].Ways.Count * (1 + Choices.Count + Taken.Count + _names.Count);
+    public long Work => Choices.Count == 0 ? 1
+        : (long)Choices[0].Ways.Count * (1 + Choices.Count + Taken.Count + _names.Count) + Choices[0].Ways.Sum(static way => (long)way.Length);
 
     public ShapeDraft Clone() => new(table, kind)
     {

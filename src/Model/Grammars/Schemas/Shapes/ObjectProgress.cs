@@ -259,12 +259,12 @@ internal sealed class ObjectProgress
     // The cheapest properties that are not required, beside some that fulfil demands.
     private (int Cost, int Height) Fill(SeenKeys seen, int missing, int taken)
     {
-        List<(int Cost, int Height)> choices = [];
+        List<(int Cost, int Height, long Keys)> choices = [];
         for (int index = 0; index < Shape.Names.Length; index++)
         {
             Need need = Shape.At(index);
             if (!Has(_left, index) && need.Cost < Costs.Never && !seen.Contains(Shape.Names[index]))
-                choices.Add((need.Cost + Shape.KeyTokens(index), need.Height));
+                choices.Add((need.Cost + Shape.KeyTokens(index), need.Height, 1));
         }
         int named = seen.Keys.Count(key => Shape.IndexOf(key) >= 0);
         for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
@@ -277,15 +277,20 @@ internal sealed class ObjectProgress
             long free = keys.Completions(0, 0);
             if (free < TextDfa.Many)
                 free -= seen.Count - named + Shape.Names.Count(keys.Contains);
-            for (long i = 0; i < Math.Min(free, missing + taken); i++)
-                choices.Add((need.Cost + OtherKeyTokens + keys.Shortest(0, 0), need.Height));
+            if (free > 0)
+                choices.Add((need.Cost + OtherKeyTokens + keys.Shortest(0, 0), need.Height, Math.Min(free, missing + (long)taken)));
         }
-        if (choices.Count < missing + taken)
+        if (choices.Sum(static choice => choice.Keys) < missing + (long)taken)
             return (Costs.Never, Costs.Never);
         choices.Sort();
         int cost = 0, height = 0;
-        foreach ((int oneCost, int oneHeight) in choices.Take(missing))
-            (cost, height) = (Costs.Add(cost, oneCost), Math.Max(height, oneHeight));
+        foreach ((int oneCost, int oneHeight, long keys) in choices)
+        {
+            long some = Math.Min(keys, missing);
+            if (some == 0)
+                break;
+            (cost, height, missing) = (Costs.Add(cost, Costs.Times(some, oneCost)), Math.Max(height, oneHeight), missing - (int)some);
+        }
         return (cost, height);
     }
 }
