@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using MeKi.Model;
+using MeKi.Model.Adapters;
 using MeKi.Server.Errors;
 using MeKi.Server.Requests;
 using MeKi.Server.Responses;
@@ -18,6 +20,7 @@ internal sealed class Exchange : IDisposable
     private const int MostWithoutPlace = 64 << 10;
 
     private readonly CancellationTokenSource _end;
+    private readonly List<IDisposable> _adapters = [];
     private JsonDocument? _body;
     private bool _needsPlace;
     private bool _hasPlace;
@@ -84,6 +87,15 @@ internal sealed class Exchange : IDisposable
         return _body.RootElement;
     }
 
+    /// <summary>
+    /// Brings the adapters of a request to memory, where they stay until it is answered: one that cannot be used is told of before a stream begins.
+    /// </summary>
+    /// <param name="choices">The adapters; null where the request names none.</param>
+    /// <param name="path">Where it names them.</param>
+    /// <exception cref="ApiException">One cannot be used.</exception>
+    public Task HoldAsync(IReadOnlyList<AdapterChoice>? choices, string path = AdapterFields.Name) =>
+        choices is { Count: > 0 } ? Task.Run(() => Hold(choices, path), Cancellation) : Task.CompletedTask;
+
     /// <summary>Answers with JSON.</summary>
     public async Task WriteAsync<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
     {
@@ -99,6 +111,7 @@ internal sealed class Exchange : IDisposable
 
     public void Dispose()
     {
+        _adapters.ForEach(each => each.Dispose());
         _body?.Dispose();
         _end.Dispose();
     }
@@ -147,6 +160,23 @@ internal sealed class Exchange : IDisposable
                 served.Metrics.Leave();
             if (operation is not null)
                 served.Metrics.Record(facts, error);
+        }
+    }
+
+    private void Hold(IReadOnlyList<AdapterChoice> choices, string path)
+    {
+        for (int i = 0; i < choices.Count; i++)
+        {
+            try
+            {
+                if (Served.Adapters.Hold(choices[i]) is { } held)
+                    _adapters.Add(held);
+            }
+            catch (ModelFileException failure)
+            {
+                ServerLog.Unusable(Served.Logger, failure.Message);
+                throw Failures.Unusable(choices[i].Name, $"{path}[{i}]", failure);
+            }
         }
     }
 

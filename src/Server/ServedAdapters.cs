@@ -26,16 +26,20 @@ internal sealed class ServedAdapters
     }
 
     /// <summary>All adapters by their numbers.</summary>
-    /// <exception cref="ModelFileException">A file of the library is damaged.</exception>
+    /// <exception cref="ModelFileException">The library's folder cannot be read.</exception>
     public string[] Names()
     {
-        IReadOnlyList<string> found = _model.Adapters.Names;
+        string[] found = [.. _model.Adapters.AllNames.Distinct().Order(StringComparer.Ordinal)];
         lock (_lock)
         {
             _names.AddRange(found.Except(_names));
             return [.. _names];
         }
     }
+
+    /// <summary>Brings an adapter to memory, where it stays until what is given is disposed; null where its scale is 0.</summary>
+    /// <exception cref="ModelFileException">It cannot be used.</exception>
+    public IDisposable? Hold(AdapterChoice choice) => _model.Adapters.Acquire([choice]);
 
     /// <summary>The adapter of a number; null where there is none.</summary>
     public string? Find(int number) => Names() is var names && number < names.Length ? names[number] : null;

@@ -100,6 +100,31 @@ public sealed class AdapterTests : IAsyncLifetime, IDisposable
         Assert.Equal(parameter, (string?)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["param"]);
     }
 
+    [Theory]
+    [InlineData("/v1/completions", """{"prompt":"a","stream":true,"lora":[{"name":"a0"},{"name":"damaged"}]}""", "lora[1]")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"a"}],"stream":true,"lora":[{"name":"damaged"}]}""", "lora[0]")]
+    [InlineData("/v1/responses", """{"input":"a","lora":[{"name":"foreign"}]}""", "lora[0]")]
+    [InlineData("/v1/completions", """{"prompt":"a","lora":[{"name":"a1"}]}""", "lora[0]")]
+    [InlineData("/lora-adapters", """[{"id":0},{"id":2}]""", "body[1]")]
+    public async Task An_adapter_of_no_use_is_told_with_its_problem_and_no_path_and_the_others_work(string path, string body, string parameter)
+    {
+        byte[] whole = await File.ReadAllBytesAsync(Path.Combine(_folder.FullName, "a0.gguf"));
+        await File.WriteAllBytesAsync(Path.Combine(_folder.FullName, "damaged.gguf"), whole[..(whole.Length / 2)]);
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "empty.gguf"), "");
+        File.Copy(Path.Combine(SharedMaterial.Repository, "models", "tiny-meki", "model.gguf"), Path.Combine(_folder.FullName, "foreign.gguf"));
+        // Two of one name.
+        new LoraWriter(_model.Config, BlockFormat.Of(GgmlType.F32)).WritePeft(
+            SyntheticAdapter.Create(_model.Config, 4, 5, "x"), Path.Combine(_folder.FullName, "a1"), "base");
+        using StringContent json = new(body, Encoding.UTF8, "application/json");
+        using HttpResponseMessage response = await _client!.PostAsync(path, json);
+        string text = await response.Content.ReadAsStringAsync();
+        JsonNode error = JsonNode.Parse(text)!["error"]!;
+        Assert.Equal((422, "adapter_unusable", parameter), ((int)response.StatusCode, (string?)error["code"], (string?)error["param"]));
+        Assert.DoesNotContain(_folder.FullName, text, StringComparison.Ordinal);
+        Assert.Equal(5, JsonNode.Parse(await _client.GetStringAsync("/lora-adapters"))!.AsArray().Count);
+        Assert.NotEqual(await TextAsync(""), await TextAsync(""", "lora":[{"name":"a0","scale":0.5}]"""));
+    }
+
     private async Task<string> TextAsync(string fields) =>
         (string)(await PostAsync("/v1/completions", $$"""{"prompt":"ROMEO:","max_tokens":16,"temperature":0{{fields}}}"""))["choices"]![0]!["text"]!;
 

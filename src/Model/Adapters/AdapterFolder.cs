@@ -15,8 +15,11 @@ internal static class AdapterFolder
 {
     private const string Extension = ".gguf";
 
-    /// <summary>The adapters of a folder; none where there is no such folder.</summary>
-    /// <exception cref="ModelFileException">A file is damaged, or the folder cannot be read.</exception>
+    /// <summary>
+    /// The adapters of a folder; none where there is no such folder. A file that cannot be read has its own name: whoever asks for that is told why, and nobody
+    /// else is kept from the others.
+    /// </summary>
+    /// <exception cref="ModelFileException">The folder cannot be read.</exception>
     public static IEnumerable<AdapterPlace> List(string folder)
     {
         string[] entries;
@@ -28,7 +31,8 @@ internal static class AdapterFolder
         {
             throw new ModelFileException(folder, "", $"cannot be read: {failure.Message.TrimEnd('.')}", "Check the folder's rights", failure);
         }
-        return entries.Order(StringComparer.Ordinal).Where(IsAdapter).SelectMany(path => NamesOf(path).Select(name => new AdapterPlace(name, KeyOf(path))));
+        return entries.Order(StringComparer.Ordinal).Where(IsAdapter)
+            .SelectMany(path => NamesIfWhole(path).Select(name => new AdapterPlace(name, KeyOf(path))));
     }
 
     /// <summary>Finds an adapter.</summary>
@@ -74,6 +78,18 @@ internal static class AdapterFolder
         && name is not ("." or "..");
 
     private static bool IsAdapter(string path) => Directory.Exists(path) ? PeftFolder.IsAt(path) : path.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+
+    private static string[] NamesIfWhole(string path)
+    {
+        try
+        {
+            return NamesOf(path);
+        }
+        catch (ModelFileException)
+        {
+            return [LoraFile.NameOf(path)];
+        }
+    }
 
     private static string[] NamesOf(string path)
     {

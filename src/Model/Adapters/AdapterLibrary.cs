@@ -31,13 +31,13 @@ public sealed class AdapterLibrary
     /// <summary>The folder, which need not exist.</summary>
     public string Folder { get; }
 
-    /// <summary>The names in the folder, sorted. Files of shared factors are opened for theirs.</summary>
-    /// <exception cref="ModelFileException">A file of the folder is damaged, or two adapters have one name.</exception>
+    /// <summary>The names in the folder, sorted. Files of shared factors are opened for theirs; a file that is damaged has its own name.</summary>
+    /// <exception cref="ModelFileException">The folder cannot be read, or two adapters have one name.</exception>
     public IReadOnlyList<string> Names
     {
         get
         {
-            string[] names = [.. AdapterFolder.List(Folder).Select(place => place.Name).Order(StringComparer.Ordinal)];
+            string[] names = [.. AllNames.Order(StringComparer.Ordinal)];
             for (int i = 1; i < names.Length; i++)
             {
                 if (names[i] == names[i - 1])
@@ -46,6 +46,10 @@ public sealed class AdapterLibrary
             return names;
         }
     }
+
+    /// <summary>The names in the folder, one that is there twice included, which cannot be used.</summary>
+    /// <exception cref="ModelFileException">The folder cannot be read.</exception>
+    internal IEnumerable<string> AllNames => AdapterFolder.List(Folder).Select(place => place.Name);
 
     /// <summary>What it has done so far.</summary>
     public AdapterCounters Counters

@@ -9,6 +9,7 @@ namespace MeKi.Server.Endpoints;
 internal sealed class AdapterList(ServedModel served)
 {
     private const int Most = 1 << 12;
+    private const string Body = "body";
 
     public Task ListAsync(Exchange exchange)
     {
@@ -21,9 +22,9 @@ internal sealed class AdapterList(ServedModel served)
     public async Task SetAsync(Exchange exchange)
     {
         JsonElement body = await exchange.ReadJsonAsync().ConfigureAwait(false);
-        AdapterChoice[] choices = AdapterFields.Read(RequestFields.List(body, "body", Most), served.Adapters);
-        // Reads what is not in memory.
-        await Task.Run(() => served.Adapters.Active = choices, exchange.Cancellation).ConfigureAwait(false);
+        AdapterChoice[] choices = AdapterFields.Read(RequestFields.List(body, Body, Most), served.Adapters);
+        await exchange.HoldAsync(choices, Body).ConfigureAwait(false);
+        served.Adapters.Active = choices;
         await exchange.WriteAsync(new(Success: true), ServerJson.Default.Outcome).ConfigureAwait(false);
     }
 }

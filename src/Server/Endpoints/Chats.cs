@@ -15,6 +15,7 @@ internal sealed class Chats(ServedModel served)
     public async Task AnswerAsync(Exchange exchange)
     {
         ChatFields fields = ChatFields.Read(await exchange.ReadAsync().ConfigureAwait(false), served);
+        await exchange.HoldAsync(fields.Request.Options!.Adapters).ConfigureAwait(false);
         Answer[] answers = [.. Enumerable.Range(0, fields.Choices).Select(i => new Answer(served, fields.Request, i, exchange))];
         served.CheckPrompt(answers[0].PromptTokens);
         ChatResponse frame = new($"chatcmpl-{Guid.NewGuid():N}", fields.IsStream ? "chat.completion.chunk" : "chat.completion",

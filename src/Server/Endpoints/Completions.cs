@@ -18,6 +18,7 @@ internal sealed class Completions(ServedModel served)
     public async Task AnswerAsync(Exchange exchange)
     {
         CompletionRequest request = CompletionRequest.Read(await exchange.ReadAsync().ConfigureAwait(false), served);
+        await exchange.HoldAsync(request.Options.Adapters).ConfigureAwait(false);
         Sequence[] sequences = [.. Enumerable.Range(0, request.Prompts.Count * request.Choices).Select(i => new Sequence(this, request, i, exchange))];
         CompletionResponse frame = new(
             $"cmpl-{Guid.NewGuid():N}", Object, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), served.Name, served.Fingerprint, [], null, null);

@@ -12,6 +12,7 @@ internal sealed class ModelResponses(ServedModel served)
     public async Task AnswerAsync(Exchange exchange)
     {
         ResponsesRequest request = ResponsesRequest.Read(await exchange.ReadAsync().ConfigureAwait(false), served);
+        await exchange.HoldAsync(request.Request.Options!.Adapters).ConfigureAwait(false);
         ChatReply reply = served.Model.ReplyAsync(request.Request, cancellationToken: exchange.Cancellation);
         served.CheckPrompt(reply.PromptTokens.Count);
         ResponseOutput output = new(served.Tokenizer, reply, request.Request.Options!.LogProbabilities is not null);

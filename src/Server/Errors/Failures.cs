@@ -33,6 +33,16 @@ internal static class Failures
 
     public static ApiException Internal() => new(StatusCodes.Status500InternalServerError, "The server failed. Its log tells why.", code: "internal_error");
 
+    /// <summary>An adapter of the server is of no use. What its files are called and where they lie is the server's own.</summary>
+    public static ApiException Unusable(string adapter, string parameter, ModelFileException failure)
+    {
+        // The system's words for it have paths.
+        string problem = failure.InnerException is IOException or UnauthorizedAccessException ? "it cannot be read"
+            : failure.Place.Length > 0 ? $"{failure.Place}: {failure.Problem}" : failure.Problem;
+        return new(StatusCodes.Status422UnprocessableEntity, $"The adapter {UntrustedText.Quote(adapter)} cannot be used: {problem}.", parameter,
+            "adapter_unusable");
+    }
+
     public static string CodeOf(int status) => status switch
     {
         StatusCodes.Status404NotFound => "not_found",

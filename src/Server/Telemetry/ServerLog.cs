@@ -16,4 +16,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(4, LogLevel.Error, "{Method} {Path} failed: {Failure}")]
     public static partial void Failed(ILogger logger, string method, string path, string failure);
+
+    [LoggerMessage(5, LogLevel.Warning, "An adapter cannot be used: {Problem}")]
+    public static partial void Unusable(ILogger logger, string problem);
 }
