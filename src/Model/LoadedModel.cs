@@ -30,6 +30,7 @@ internal sealed class LoadedModel : IDisposable
         Kv = new(Config, options.KeyFormat, options.ValueFormat);
         (Source, Rows, Tokenizer, Sampling, Logger) = (source, rows, text.Tokenizer, text.Sampling, options.Logger);
         _engine = new(() => new(this, options.MaxKvBytes));
+        Embedder = new(this);
         Tokenizer?.CheckFits(Config, source.Path);
         source.Warnings.AddRange(Tokenizer?.Warnings ?? []);
         // That there is none matters only to whoever chats.
@@ -65,7 +66,7 @@ internal sealed class LoadedModel : IDisposable
     public ChatMemory Chats { get; } = new();
 
     /// <summary>What makes vectors of texts.</summary>
-    public Embedder Embedder => field ??= new(this);
+    public Embedder Embedder { get; }
 
     /// <summary>What the files say of sampling.</summary>
     public SamplingOptions Sampling { get; }

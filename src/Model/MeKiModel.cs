@@ -209,7 +209,10 @@ public sealed class MeKiModel : IDisposable
         if (size < 1 || size > Config.HiddenSize)
             throw new ArgumentOutOfRangeException(nameof(dimensions), dimensions, $"The model's embeddings have from 1 to {Config.HiddenSize} dimensions.");
         string[] all = [.. texts];
-        return await Task.Run(() => _loaded.Embedder.Embed(all, size, pooling, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (Array.IndexOf(all, null) is >= 0 and var absent)
+            throw new ArgumentException($"Text {absent} is null.", nameof(texts));
+        int[][] tokens = await Task.Run(() => Array.ConvertAll(all, _loaded.Embedder.TokensOf), cancellationToken).ConfigureAwait(false);
+        return await _loaded.Embedder.EmbedAsync(tokens, size, pooling, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>

@@ -65,10 +65,10 @@ internal sealed class Exchange : IDisposable
     public async Task<JsonElement> ReadJsonAsync()
     {
         long most = Served.Options.MaxBodyBytes;
+        if (Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = RequestBody.Transported(most);
         if (Context.Request.ContentLength > most)
             throw RequestBody.TooLarge(most);
-        if (Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-            limit.MaxRequestBodySize = most;
         if (Context.Request.ContentLength is not <= MostWithoutPlace)
             TakePlace();
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);

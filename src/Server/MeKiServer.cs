@@ -1,5 +1,6 @@
 using MeKi.Model;
 using MeKi.Server.Errors;
+using MeKi.Server.Requests;
 using MeKi.Server.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using OpenTelemetry.Metrics;
@@ -47,7 +48,7 @@ internal static class MeKiServer
     {
         kestrel.AddServerHeader = false;
         KestrelServerLimits limits = kestrel.Limits;
-        limits.MaxRequestBodySize = options.MaxBodyBytes;
+        limits.MaxRequestBodySize = RequestBody.Transported(options.MaxBodyBytes);
         limits.MaxConcurrentConnections = ConnectionLimit.Find();
         // Whoever sends a request, or reads its answer, drop by drop.
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);

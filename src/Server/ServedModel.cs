@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using MeKi.Model;
+using MeKi.Model.Chat;
 using MeKi.Model.Tokenization;
 using MeKi.Server.Errors;
 using MeKi.Server.Requests;
@@ -75,12 +76,38 @@ internal sealed class ServedModel
     /// <summary>The most tokens that an answer may have.</summary>
     public int MostTokens(int? asked) => Math.Min(asked ?? int.MaxValue, Math.Min(Options.MaxTokens ?? int.MaxValue, Model.Config.ContextLength));
 
+    /// <summary>Begins a reply.</summary>
+    /// <param name="request">What is asked.</param>
+    /// <param name="parameter">The field that its conversation is of.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ApiException">The prompt is longer than this server takes.</exception>
-    public void CheckPrompt(int tokens)
+    public ChatReply Reply(ChatRequest request, string parameter, CancellationToken cancellationToken)
     {
-        int most = Math.Min(Options.MaxPromptTokens ?? int.MaxValue, Model.Config.ContextLength);
+        try
+        {
+            ChatReply reply = Model.ReplyAsync(request, cancellationToken: cancellationToken);
+            CheckPrompt(reply.PromptTokens.Count, parameter);
+            return reply;
+        }
+        catch (ContextOverflowException full)
+        {
+            throw Failures.TooLong(full.Tokens, full.ContextLength, parameter);
+        }
+    }
+
+    /// <summary>Refuses a prompt that there is no room for.</summary>
+    /// <exception cref="ApiException">The prompt is longer than this server takes.</exception>
+    public void CheckPrompt(int tokens, string parameter) => CheckText(tokens, parameter, Model.Loaded.Engine.Capacity);
+
+    /// <summary>Refuses a text that is to become a vector.</summary>
+    /// <exception cref="ApiException">The text is longer than this server takes.</exception>
+    public void CheckText(int tokens, string parameter) => CheckText(tokens, parameter, Model.Config.ContextLength);
+
+    private void CheckText(int tokens, string parameter, int room)
+    {
+        int most = Math.Min(Options.MaxPromptTokens ?? int.MaxValue, room);
         if (tokens > most)
-            throw Failures.TooLong(tokens, most);
+            throw Failures.TooLong(tokens, most, parameter);
     }
 
     /// <summary>A token id of a request.</summary>

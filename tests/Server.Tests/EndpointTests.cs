@@ -1,12 +1,17 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using MeKi.Model;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.TestHost;
 
 namespace MeKi.Server.Tests;
 
 /// <summary>Every endpoint, its limits, and what it says of bad input.</summary>
 public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFixture>
 {
+    private static readonly MeKiServerOptions s_small = new() { MaxPromptTokens = 5 };
+
     [Fact]
     public async Task A_text_is_continued_with_counts()
     {
@@ -131,6 +136,51 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
         using HttpResponseMessage response = await client.PostAsync("/v1/completions", Json($$"""{"prompt":"{{words}}"}"""));
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         Assert.Contains("context_length_exceeded", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await RefusedAsync(client, "/v1/completions", $$"""["a","{{words}}"]""", "prompt");
+        await RefusedAsync(client, "/v1/chat/completions", $$"""[{"role":"user","content":"{{words}}"}]""", "messages");
+        await RefusedAsync(client, "/v1/responses", $"\"{words}\"", "input");
+        await RefusedAsync(client, "/v1/embeddings", $$"""["a","{{words}}"]""", "input", "input[1]");
+        await RefusedAsync(client, "/v1/embeddings", $"[{string.Join(',', Enumerable.Repeat(1, 5000))}]", "input");
+        using HttpClient small = await server.InProcessAsync(s_small);
+        await RefusedAsync(small, "/v1/completions", "[1,2,3,4,5,6]", "prompt");
+        await RefusedAsync(small, "/v1/embeddings", "[[1],[1,2,3,4,5,6]]", "input", "input[1]");
+        await RefusedAsync(small, "/v1/embeddings", "\"Now is the winter of our discontent\"", "input");
+
+        static async Task RefusedAsync(HttpClient client, string path, string value, string member, string? named = null) =>
+            Assert.Equal((400, "context_length_exceeded", named ?? member), await client.RefusedAsync(path, Json($$"""{"{{member}}":{{value}}}""")));
+    }
+
+    [Theory]
+    [InlineData("/v1/completions", """{"prompt":[WORDS],"stream":true}""", "prompt")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"TEXT"}],"stream":true}""", "messages")]
+    public async Task A_prompt_beyond_the_memory_is_told_so_before_a_stream_begins(string path, string body, string parameter)
+    {
+        using MeKiModel model = MeKiModel.Load(server.Model.LoadReport.Path, new() { Threads = 1, MaxKvBytes = 1 });
+        await using WebApplication app = MeKiServer.Create(model, new(), new(), builder => builder.WebHost.UseTestServer());
+        await app.StartAsync();
+        using HttpClient client = app.GetTestClient();
+        body = body.Replace("WORDS", string.Join(',', Enumerable.Repeat(1, 300)), StringComparison.Ordinal)
+            .Replace("TEXT", string.Concat(Enumerable.Repeat("word ", 400)), StringComparison.Ordinal);
+        Assert.Equal((400, "context_length_exceeded", parameter), await client.RefusedAsync(path, Json(body)));
+    }
+
+    [Fact]
+    public async Task Prompts_with_log_probabilities_wait_for_each_other_and_come_in_their_order()
+    {
+        using HttpClient client = await server.InProcessAsync();
+        string prompts = string.Join(',', Enumerable.Range(0, 12).Select(i => $"[{i + 20},{i + 21},{i + 22}]"));
+        JsonNode[] answers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => PostAsync(client, "/v1/completions",
+            $$"""{"prompt":[{{prompts}}],"max_tokens":1,"logprobs":5,"echo":true,"temperature":0}""")));
+        JsonArray choices = answers[0]["choices"]!.AsArray();
+        Assert.Equal(Enumerable.Range(0, 12), choices.Select(each => (int)each!["index"]!));
+        for (int i = 0; i < 12; i++)
+        {
+            Assert.Equal(4, choices[i]!["logprobs"]!["token_logprobs"]!.AsArray().Count);
+            JsonNode alone = await PostAsync(client, "/v1/completions",
+                $$"""{"prompt":[[{{i + 20}},{{i + 21}},{{i + 22}}]],"max_tokens":1,"logprobs":5,"echo":true,"temperature":0}""");
+            Assert.Equal(alone["choices"]![0]!["logprobs"]!.ToJsonString(), choices[i]!["logprobs"]!.ToJsonString());
+        }
+        Assert.All(answers, each => Assert.Equal(choices.ToJsonString(), each["choices"]!.ToJsonString()));
     }
 
     [Fact]
@@ -174,6 +224,12 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
         Assert.Equal(1, vector.Sum(each => each * each), 3);
         JsonNode bytes = await PostAsync(client, "/v1/embeddings", """{"input":"a queen","dimensions":64,"encoding_format":"base64"}""");
         Assert.Equal(vector[0], BitConverter.ToSingle(Convert.FromBase64String((string)bytes["data"]![0]!["embedding"]!)));
+        // Tokens are taken as they are, control tokens among them.
+        int[] ids = server.Model.Tokenizer!.Encode("a queen");
+        JsonNode tokens = await PostAsync(client, "/v1/embeddings",
+            $$"""{"input":[[{{string.Join(',', ids)}}],[{{server.Model.Tokenizer.EosIds[0]}}]],"dimensions":64}""");
+        Assert.Equal(numbers["data"]![1]!["embedding"]!.ToJsonString(), tokens["data"]![0]!["embedding"]!.ToJsonString());
+        Assert.Equal(ids.Length + 1, (int)tokens["usage"]!["total_tokens"]!);
     }
 
     [Fact]

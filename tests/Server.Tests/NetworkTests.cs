@@ -37,6 +37,32 @@ public sealed class NetworkTests(ServerFixture server) : IClassFixture<ServerFix
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("Content-Length: 10485760")]
+    [InlineData("Transfer-Encoding: chunked")]
+    public async Task Who_sends_ten_megabytes_before_he_reads_gets_the_answer(string length)
+    {
+        await using WebApplication app = await server.ListeningAsync();
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, new Uri(app.Urls.First()).Port);
+        await SendAsync(Encoding.ASCII.GetBytes($"POST /v1/completions HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"));
+        byte[] part = new byte[1 << 20], before = [], behind = [];
+        if (length[0] == 'T')
+            (before, behind) = ("100000\r\n"u8.ToArray(), "\r\n"u8.ToArray());
+        for (int i = 0; i < 10; i++)
+            await SendAsync([.. before, .. part, .. behind]);
+        byte[] answer = new byte[4096];
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(60));
+        int read = await socket.ReceiveAsync(answer, patience.Token);
+        Assert.StartsWith("HTTP/1.1 413", Encoding.ASCII.GetString(answer, 0, read), StringComparison.Ordinal);
+
+        async Task SendAsync(byte[] bytes)
+        {
+            for (int sent = 0; sent < bytes.Length;)
+                sent += await socket.SendAsync(bytes.AsMemory(sent));
+        }
+    }
+
     [Fact]
     public async Task Many_connections_that_say_nothing_keep_nobody_out()
     {

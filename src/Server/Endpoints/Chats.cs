@@ -17,7 +17,6 @@ internal sealed class Chats(ServedModel served)
         ChatFields fields = ChatFields.Read(await exchange.ReadAsync().ConfigureAwait(false), served);
         await exchange.HoldAsync(fields.Request.Options!.Adapters).ConfigureAwait(false);
         Answer[] answers = [.. Enumerable.Range(0, fields.Choices).Select(i => new Answer(served, fields.Request, i, exchange))];
-        served.CheckPrompt(answers[0].PromptTokens);
         ChatResponse frame = new($"chatcmpl-{Guid.NewGuid():N}", fields.IsStream ? "chat.completion.chunk" : "chat.completion",
             DateTimeOffset.UtcNow.ToUnixTimeSeconds(), served.Name, served.Fingerprint, [], null, null);
         IAsyncEnumerable<(int Index, ChatChoice Part)> parts = Merged.Of(
@@ -70,7 +69,7 @@ internal sealed class Chats(ServedModel served)
             // Answers of one seed would be one.
             if (index > 0 && request.Options.Seed is { } seed)
                 request = request with { Options = request.Options with { Seed = unchecked(seed + index) } };
-            _reply = served.Model.ReplyAsync(request, cancellationToken: exchange.Cancellation);
+            _reply = served.Reply(request, "messages", exchange.Cancellation);
         }
 
         public int PromptTokens => _reply.PromptTokens.Count;

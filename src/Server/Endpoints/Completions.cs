@@ -72,8 +72,9 @@ internal sealed class Completions(ServedModel served)
         public async IAsyncEnumerable<CompletionChoice> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
         {
             MeKiModel model = owner.Served.Model;
-            using MeKiSession? session = request.HasEcho && request.Options.LogProbabilities is not null
-                ? model.CreateSession(request.Options.Adapters ?? model.DefaultAdapters) : null;
+            bool isScored = request.HasEcho && request.Options.LogProbabilities is not null;
+            using IDisposable? place = isScored ? await owner._scorer.Value.EnterAsync(cancellationToken).ConfigureAwait(false) : null;
+            using MeKiSession? session = isScored ? model.CreateSession(request.Options.Adapters ?? model.DefaultAdapters) : null;
             if (request.HasEcho)
             {
                 GeneratedToken[] tokens = session is null ? [.. _prompt.Select(id => new GeneratedToken(id, null, []))]

@@ -13,8 +13,7 @@ internal sealed class ModelResponses(ServedModel served)
     {
         ResponsesRequest request = ResponsesRequest.Read(await exchange.ReadAsync().ConfigureAwait(false), served);
         await exchange.HoldAsync(request.Request.Options!.Adapters).ConfigureAwait(false);
-        ChatReply reply = served.Model.ReplyAsync(request.Request, cancellationToken: exchange.Cancellation);
-        served.CheckPrompt(reply.PromptTokens.Count);
+        ChatReply reply = served.Reply(request.Request, "input", exchange.Cancellation);
         ResponseOutput output = new(served.Tokenizer, reply, request.Request.Options!.LogProbabilities is not null);
         if (request.IsStream)
         {

@@ -6,7 +6,11 @@ namespace MeKi.Server.Endpoints;
 /// <summary>Log-probabilities of a prompt's own tokens. One prompt at a time: the logits of its positions are large.</summary>
 internal sealed class PromptScorer(MeKiModel model) : IDisposable
 {
+    // Their keys and values are beside those that the engine counts.
+    private const int MostSessions = 4;
     private const int MostLogitBytes = 16 << 20;
+
+    private readonly SemaphoreSlim _sessions = new(MostSessions);
 
     private readonly SemaphoreSlim _turn = new(1);
     private readonly TokenDistribution _distribution = new(model.Tokenizer!.VocabularySize);
@@ -32,7 +36,18 @@ internal sealed class PromptScorer(MeKiModel model) : IDisposable
         }
     }
 
-    public void Dispose() => _turn.Dispose();
+    public void Dispose()
+    {
+        _turn.Dispose();
+        _sessions.Dispose();
+    }
+
+    /// <summary>Waits until there is a place for a session, which is to be gone when the place is given back.</summary>
+    public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
+    {
+        await _sessions.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return new Place(_sessions);
+    }
 
     private GeneratedToken[] Score(MeKiSession session, int[] prompt, int top, CancellationToken cancellationToken)
     {
@@ -51,5 +66,10 @@ internal sealed class PromptScorer(MeKiModel model) : IDisposable
             }
         }
         return tokens;
+    }
+
+    private sealed class Place(SemaphoreSlim places) : IDisposable
+    {
+        public void Dispose() => places.Release();
     }
 }

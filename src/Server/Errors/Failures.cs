@@ -8,24 +8,29 @@ namespace MeKi.Server.Errors;
 /// <summary>Which error a request gets for an exception.</summary>
 internal static class Failures
 {
+    // What the reader tells programmers and no client can do.
+    private const string ReadersAdvice = " Change the reader options.";
+
     /// <summary>Null for what is nobody's fault but ours, which the caller is not told more of than that it happened.</summary>
     public static ApiException? Explain(Exception failure) => failure switch
     {
         ApiException known => known,
         BadHttpRequestException bad => new(bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge
             ? "The request's body is too large." : "The request cannot be read.", code: CodeOf(bad.StatusCode)),
-        JsonException json => new(StatusCodes.Status400BadRequest, $"The body is no valid JSON: {Line(json.Message)}", code: "invalid_json"),
-        ContextOverflowException full => TooLong(full.Tokens, full.ContextLength),
+        JsonException json => new(StatusCodes.Status400BadRequest,
+            $"The body is no valid JSON: {Line(json.Message.Replace(ReadersAdvice, "", StringComparison.Ordinal))}", code: "invalid_json"),
+        ContextOverflowException full => TooLong(full.Tokens, full.ContextLength, null),
         ChatTemplateException template => new(StatusCodes.Status400BadRequest, Line(template.Message), "messages", "invalid_value"),
-        GrammarException grammar => new(StatusCodes.Status400BadRequest, Line(grammar.Message), "response_format", "invalid_value"),
+        GrammarException grammar => new(StatusCodes.Status400BadRequest, Line(grammar.Message),
+            grammar.Path.StartsWith("tool", StringComparison.Ordinal) ? "tools" : "response_format", "invalid_value"),
         NotSupportedException or ArgumentException => new(StatusCodes.Status400BadRequest, Line(WithoutParameter(failure)), code: "invalid_value"),
         InsufficientMemoryException => new(StatusCodes.Status503ServiceUnavailable, "The server has not enough memory for this now.", code: "overloaded"),
         ObjectDisposedException => Stopping(),
         _ => null,
     };
 
-    public static ApiException TooLong(int tokens, int most) => new(StatusCodes.Status400BadRequest,
-        $"The prompt has {tokens} tokens; this server takes at most {most}. Shorten it.", "prompt", "context_length_exceeded");
+    public static ApiException TooLong(int tokens, int most, string? parameter) => new(StatusCodes.Status400BadRequest,
+        $"The prompt has {tokens} tokens; this server takes at most {most}. Shorten it.", parameter, "context_length_exceeded");
 
     public static ApiException Stopping() => new(StatusCodes.Status503ServiceUnavailable, "The server is stopping. Ask another.", code: "stopping");
 

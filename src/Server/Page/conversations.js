@@ -34,6 +34,11 @@ export function load() {
   } catch { return []; }
 }
 
+/** Tells when another tab has saved. */
+export function watch(changed) {
+  addEventListener("storage", event => { if (event.key === Key || event.key === null) changed(load()); });
+}
+
 export function save(all) {
   const kept = all.filter(each => each.messages.length).sort((a, b) => b.changed - a.changed).slice(0, Most);
   while (kept.length) {

@@ -1,5 +1,5 @@
 import { render } from "./markdown.js";
-import { exported, fresh, imported, load, save } from "./conversations.js";
+import { exported, fresh, imported, load, save, watch } from "./conversations.js";
 
 const $ = id => document.getElementById(id);
 const Numbers = ["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "max_tokens", "seed"];
@@ -88,6 +88,7 @@ function show(message, index) {
 }
 
 function fill(item, message) {
+  const wasAt = document.activeElement?.tagName === "SUMMARY" && item.contains(document.activeElement);
   item.querySelectorAll(":scope > .part").forEach(old => old.remove());
   const parts = [];
   if (message.reasoning_content) {
@@ -107,6 +108,8 @@ function fill(item, message) {
     ]));
   }
   item.querySelector(".unseen").after(...parts);
+  // Who reads thoughts by keyboard stays there while they stream.
+  if (wasAt) item.querySelector("summary")?.focus();
 }
 
 function pretty(json) {
@@ -358,6 +361,13 @@ async function greet() {
     complain("");
   } catch (problem) { complain(problem.message || "The server cannot be reached."); }
 }
+
+// What another tab has saved is not to be lost when this one saves.
+watch(saved => {
+  all = saved.map(each => each.id === current.id ? current : each);
+  if (current.messages.length && !all.includes(current)) all.unshift(current);
+  showList();
+});
 
 choose(current);
 greet();

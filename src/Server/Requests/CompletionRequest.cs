@@ -34,7 +34,7 @@ internal sealed record CompletionRequest(
         if (prompts.Length * choices > MostSequences)
             throw ApiException.Invalid("n", $"{prompts.Length} prompts with {choices} answers each are more than {MostSequences} sequences.");
         foreach (int[] prompt in prompts)
-            served.CheckPrompt(prompt.Length);
+            served.CheckPrompt(prompt.Length, "prompt");
         return new(prompts,
             SamplingFields.Read(fields, served) with
             {

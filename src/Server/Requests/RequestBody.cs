@@ -7,6 +7,9 @@ namespace MeKi.Server.Requests;
 /// <summary>The JSON of a request's body: of bounded size, and text throughout, so that nothing fails later on what is none.</summary>
 internal static class RequestBody
 {
+    // So much of a body that is too large is read past before its connection is cut: whoever sends all of it before he reads would not see the answer.
+    private const long Overrun = 32 << 20;
+
     private const int Part = 16 << 10;
 
     private static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF];
@@ -31,11 +34,16 @@ internal static class RequestBody
         return Parse(all.GetBuffer().AsMemory(0, (int)all.Length));
     }
 
+    /// <summary>What the transport lets through where a body may have so many bytes.</summary>
+    public static long Transported(long most) => Math.Min(most, long.MaxValue - Overrun) + Overrun;
+
     public static ApiException TooLarge(long most) => new(StatusCodes.Status413PayloadTooLarge, $"The body is larger than {most} bytes.",
         code: Failures.CodeOf(StatusCodes.Status413PayloadTooLarge));
 
     private static JsonDocument Parse(ReadOnlyMemory<byte> bytes)
     {
+        if (bytes.IsEmpty)
+            throw new ApiException(StatusCodes.Status400BadRequest, "The request has no body: send a JSON object.", code: "invalid_json");
         if (!Utf8.IsValid(bytes.Span))
             throw new ApiException(StatusCodes.Status400BadRequest, "The body is no valid UTF-8.", code: "invalid_json");
         // Some editors begin a file with it.

@@ -120,6 +120,23 @@ public sealed class GenerationEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     }
 
     [Fact]
+    public async Task What_was_used_longest_ago_goes_first_when_memory_is_wanted()
+    {
+        using MeKiModel sizes = tiny.Load(converted: true);
+        using MeKiModel model = MeKiModel.Load(tiny.Converted, new() { Threads = 1, MaxKvBytes = 3 * sizes.Loaded.Kv.BlockBytes });
+        // Each takes a page, and there is one for whoever runs.
+        foreach (int seed in (int[])[1, 2, 1, 3])
+            await Reused(seed);
+        Assert.Equal(3 * sizes.Loaded.Kv.BlockBytes, model.EngineCounters.KvBytes);
+        Assert.Equal(0, await Reused(4));
+        Assert.Equal(199, await Reused(1));
+        Assert.Equal(0, await Reused(2));
+        Assert.Equal(199, await Reused(1));
+
+        async Task<int> Reused(int seed) => (await Statistics(model.GenerateAsync(TinyModel.Tokens(200, seed), Greedy))).ReusedTokens;
+    }
+
+    [Fact]
     public async Task A_text_ends_where_the_memory_for_it_does()
     {
         using MeKiModel sizes = tiny.Load(converted: true);
