@@ -38,6 +38,8 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
             $$$"""{"prompt":[{{{string.Join(',', ids[..^1])}}}],"max_tokens":1,"logprobs":0,"temperature":0,"logit_bias":{"{{{ids[^1]}}}":1000}}""");
         Assert.Equal((double)forced["choices"]![0]!["logprobs"]!["token_logprobs"]![0]!, (double)logs["token_logprobs"]![ids.Length - 1]!);
         Assert.StartsWith("KING RICHARD III:\nNow is the winter", (string?)answer["choices"]![0]!["text"], StringComparison.Ordinal);
+        Assert.Equal((ids.Length, 0),
+            ((int)answer["usage"]!["prompt_tokens"]!, (int)answer["usage"]!["prompt_tokens_details"]!["cached_tokens"]!));
     }
 
     [Fact]
@@ -181,6 +183,17 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
             Assert.Equal(alone["choices"]![0]!["logprobs"]!.ToJsonString(), choices[i]!["logprobs"]!.ToJsonString());
         }
         Assert.All(answers, each => Assert.Equal(choices.ToJsonString(), each["choices"]!.ToJsonString()));
+    }
+
+    [Fact]
+    public async Task Biases_that_leave_no_token_are_the_requests_own_fault()
+    {
+        using HttpClient client = await server.InProcessAsync();
+        string none = string.Join(',', Enumerable.Range(0, server.Model.Tokenizer!.VocabularySize).Select(id => $"[{id},false]"));
+        Assert.Equal((400, "invalid_value", "logit_bias"),
+            await client.RefusedAsync("/v1/completions", Json($$"""{"prompt":"a","logit_bias":[{{none}}]}""")));
+        using HttpResponseMessage stream = await client.PostAsync("/v1/completions", Json($$"""{"prompt":"a","stream":true,"logit_bias":[{{none}}]}"""));
+        Assert.Contains("\"param\":\"logit_bias\"", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal sealed class TokenSampler
             AddBiases(logits);
             max = TensorPrimitives.Max<float>(logits);
             if (max == float.NegativeInfinity)
-                throw new InvalidOperationException("No token is left to choose from: all are forbidden by a mask or a bias, or have no probability.");
+                throw new NoTokenLeftException();
         }
         Candidates candidates = new(_buffers, logits, max);
         if (_cap > 0 && !isCapped)

@@ -101,7 +101,8 @@ internal sealed class Completions(ServedModel served)
             }
             finally
             {
-                _run = generation.Statistics;
+                // What a session holds was computed for this very request.
+                _run = session is not null && generation.Statistics is { } run ? run with { ReusedTokens = 0 } : generation.Statistics;
                 exchange.Facts.Add(_run);
             }
             // OpenAI tells of the end's token, too; lm-evaluation-harness takes the last one for a generated one.
