@@ -9,6 +9,9 @@ namespace MeKi.Model.Sampling;
 /// </summary>
 internal sealed class TokenSampler
 {
+    /// <summary>What it says where a caller's biases, alone or with his grammar, leave nothing.</summary>
+    public const string NoTokenLeft = "No token is left to choose from: all are forbidden by a mask or a bias, or have no probability.";
+
     private readonly SamplerKind[] _order;
     private readonly RepetitionPenalties _penalties;
     private readonly DryPenalty _dry;
@@ -66,7 +69,7 @@ internal sealed class TokenSampler
             AddBiases(logits);
             max = TensorPrimitives.Max<float>(logits);
             if (max == float.NegativeInfinity)
-                throw new NoTokenLeftException();
+                throw new InvalidOperationException(NoTokenLeft);
         }
         Candidates candidates = new(_buffers, logits, max);
         if (_cap > 0 && !isCapped)

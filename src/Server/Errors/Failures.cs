@@ -24,7 +24,8 @@ internal static class Failures
         ChatTemplateException template => new(StatusCodes.Status400BadRequest, Line(template.Message), "messages", "invalid_value"),
         GrammarException grammar => new(StatusCodes.Status400BadRequest, Line(grammar.Message),
             grammar.Path.StartsWith("tool", StringComparison.Ordinal) ? "tools" : "response_format", "invalid_value"),
-        NoTokenLeftException none => new(StatusCodes.Status400BadRequest, none.Message, "logit_bias", "invalid_value"),
+        InvalidOperationException { Message: TokenSampler.NoTokenLeft } =>
+            new(StatusCodes.Status400BadRequest, TokenSampler.NoTokenLeft, "logit_bias", "invalid_value"),
         NotSupportedException or ArgumentException => new(StatusCodes.Status400BadRequest, Line(WithoutParameter(failure)), code: "invalid_value"),
         InsufficientMemoryException => new(StatusCodes.Status503ServiceUnavailable, "The server has not enough memory for this now.", code: "overloaded"),
         ObjectDisposedException => Stopping(),
