@@ -84,7 +84,15 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
         Assert.Equal("tiny-meki", (string?)models["data"]![0]!["id"]);
         Assert.Contains("tiny-meki", await client.GetStringAsync("/v1/models/tiny-meki"), StringComparison.Ordinal);
         Assert.Equal("""{"status":"ok"}""", await client.GetStringAsync("/health"));
-        Assert.Contains("gen_ai_server_time_to_first_token", await client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+        string metrics = await client.GetStringAsync("/metrics");
+        string[] names =
+        [
+            "gen_ai_server_request_duration_seconds", "gen_ai_server_time_to_first_token_seconds", "gen_ai_server_time_per_output_token_seconds",
+            "gen_ai_client_token_usage", "meki_tokens_prompt_total", "meki_tokens_generated_total", "meki_requests_active", "meki_engine_queued",
+            "meki_engine_running", "meki_kv_bytes", "meki_kv_limit_bytes", "meki_engine_preemptions_total", "meki_rows_read_total",
+            "meki_rows_hits_total", "meki_rows_misses_total", "meki_rows_wait_seconds_total",
+        ];
+        Assert.All(names, name => Assert.Contains($"# TYPE {name} ", metrics, StringComparison.Ordinal));
         using HttpResponseMessage page = await client.GetAsync("/");
         Assert.Contains("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
         Assert.False(page.Headers.Contains("Access-Control-Allow-Origin"));
@@ -213,6 +221,9 @@ public sealed class EndpointTests(ServerFixture server) : IClassFixture<ServerFi
         client.DefaultRequestHeaders.Remove("Authorization");
         client.DefaultRequestHeaders.Add("Authorization", "Bearer secre");
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/v1/models")).StatusCode);
+        client.DefaultRequestHeaders.Remove("Authorization");
+        client.DefaultRequestHeaders.Add("api-key", "secret");
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/models")).StatusCode);
     }
 
     [Fact]
