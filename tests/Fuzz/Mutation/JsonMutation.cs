@@ -11,7 +11,7 @@ namespace MeKi.Fuzz.Mutation;
 /// <param name="names">Names that mean something to the reader.</param>
 internal sealed class JsonMutation(params string[] names)
 {
-    private const int MostCharacters = 1 << 20;
+    private const int MostCharacters = 1 << 20, MostDepth = 2000;
 
     private static readonly string[] s_numbers =
         ["0", "-0", "1", "-1", "0.5", "1e3", "1.0", "5.0", "1e999", "-1e999", "1e-999", "2147483647", "2147483648", "-2147483649", "4294967296",
@@ -149,11 +149,13 @@ internal sealed class JsonMutation(params string[] names)
             (_raw, Members, Items) = (text.ToString(), null, null);
         }
 
-        public void Write(StringBuilder text)
+        // A part may have become one that holds it.
+        public void Write(StringBuilder text, int depth = 0)
         {
-            if (Members is null && Items is null)
+            bool isValue = Members is null && Items is null;
+            if (isValue || depth > MostDepth || text.Length > MostCharacters)
             {
-                text.Append(_raw);
+                text.Append(isValue ? _raw : "null");
                 return;
             }
             text.Append(Members is null ? '[' : '{');
@@ -162,7 +164,7 @@ internal sealed class JsonMutation(params string[] names)
                 item)))
             {
                 text.Append(first ? "" : ",").Append(name is null ? "" : name + ":");
-                value.Write(text);
+                value.Write(text, depth + 1);
                 first = false;
             }
             text.Append(Members is null ? ']' : '}');

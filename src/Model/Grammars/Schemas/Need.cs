@@ -9,6 +9,7 @@ internal sealed class Need
     private readonly NeedTable _table;
     private readonly IReadOnlyList<JsonValue> _used;
     private Shape[]? _shapes;
+    private StringShape[]? _strings;
     private (Shape Shape, int Height)[]? _possible;
     private long _count = -1;
     private bool _isCounting;
@@ -25,6 +26,9 @@ internal sealed class Need
 
     /// <summary>The shapes of the values, the impossible among them.</summary>
     public Shape[] AllShapes => _shapes ??= _table.Shapes(this);
+
+    /// <summary>The shapes of strings, found without the others: the names of a schema's properties may have to obey that very schema.</summary>
+    public StringShape[] Strings => _strings ??= [.. _shapes?.OfType<StringShape>() ?? _table.Strings(this)];
 
     /// <summary>Tokens of the shortest value, as far as it is known.</summary>
     public int Cost { get; private set; } = Costs.Never;

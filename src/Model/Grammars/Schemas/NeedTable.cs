@@ -104,6 +104,9 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     /// <summary>The shapes of a need.</summary>
     public Shape[] Shapes(Need need) => new ShapeFinder(this, need).Find();
 
+    /// <summary>Those of strings.</summary>
+    public IEnumerable<StringShape> Strings(Need need) => new ShapeFinder(this, need).Find(JsonKind.String).OfType<StringShape>();
+
     /// <summary>
     /// Finds cost and height of a need and of all that they depend on: the least numbers that agree with each other, so that what needs itself is impossible.
     /// </summary>

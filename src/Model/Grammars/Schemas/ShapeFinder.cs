@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MeKi.Model.Grammars.Regexes;
 using MeKi.Model.Grammars.Schemas.Shapes;
 using MeKi.Model.Grammars.Texts;
@@ -25,8 +26,11 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
     private GrammarException Fault(string problem) =>
         SchemaReader.Fault(need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#", problem, "Say the same with fewer choices");
 
-    private List<Shape> Find(JsonKind kind)
+    /// <summary>Finds the shapes of a kind.</summary>
+    public List<Shape> Find(JsonKind kind)
     {
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw Fault("is needed to tell what it is itself, or by too many others in a row");
         List<Shape> shapes = [];
         HashSet<string> seen = [];
         Stack<ShapeDraft> work = new();

@@ -67,13 +67,13 @@ internal sealed class KeyClasses
     /// <summary>Keys that a schema of keys lists: they are told by name.</summary>
     public static IEnumerable<string> Listed(NeedTable table, ObjectParts parts) => parts.KeySchemas
         .Concat(parts.Demands.Select(static demand => demand.Key).OfType<Literal>())
-        .SelectMany(schema => table.Of(schema).AllShapes.OfType<StringShape>()).SelectMany(static shape => shape.Strings ?? shape.Excluded);
+        .SelectMany(schema => table.Of(schema).Strings).SelectMany(static shape => shape.Strings ?? shape.Excluded);
 
     // Listed keys are told by name, so that only languages are left.
     private static TextDfa KeyDfa(NeedTable table, Need need, string pointer)
     {
         TextDfa? all = null;
-        foreach (StringShape shape in need.AllShapes.OfType<StringShape>())
+        foreach (StringShape shape in need.Strings)
         {
             if (shape.Language is null)
                 continue;
