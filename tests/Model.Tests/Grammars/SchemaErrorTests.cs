@@ -136,6 +136,30 @@ public class SchemaErrorTests
     }
 
     [Fact]
+    public void A_list_of_a_schema_for_each_of_fifty_thousand_elements_is_read()
+    {
+        Grammar grammar = Grammar.FromJsonSchema($$"""{ "prefixItems": [{{string.Join(',', Enumerable.Repeat("{\"title\":\"a\"}", 50_000))}}, false] }""");
+        Assert.True(grammar.Accepts("[1, 2]"));
+    }
+
+    [Theory]
+    [InlineData("\"unevaluatedProperties\":false,\"$ref\":\"#/$defs/0\"", "\"$ref\":\"#/$defs/!\"")]
+    [InlineData("\"unevaluatedItems\":false,\"$ref\":\"#/$defs/0\"", "\"$ref\":\"#/$defs/!\"")]
+    [InlineData("\"minItems\":2,\"uniqueItems\":true,\"items\":{\"$ref\":\"#/$defs/0\"}", "\"maxItems\":2,\"items\":{\"$ref\":\"#/$defs/!\"}")]
+    [InlineData("\"$ref\":\"#/$defs/0\"", "\"maxProperties\":1,\"properties\":{\"x\":{\"$ref\":\"#/$defs/!\"}},\"not\":{\"const\":{}}")]
+    [InlineData("\"$ref\":\"#/$defs/0\"", "\"propertyNames\":{\"$ref\":\"#/$defs/!\"}")]
+    public void Thousands_of_schemas_that_each_lead_to_the_next_take_no_more_stack_than_there_is(string first, string each)
+    {
+        string all = string.Join(',', Enumerable.Range(0, 4000).Select(i =>
+            $$"""  "{{i}}": { {{each.Replace("!", (i + 1).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)}} }  """));
+        Exception? fault = null;
+        Thread thread = new(() => fault = Record.Exception(() => Grammar.FromJsonSchema($$"""{ {{first}}, "$defs": { {{all}}, "4000": {} } }""")), 1 << 20);
+        thread.Start();
+        thread.Join();
+        Assert.True(fault is null or GrammarException, $"{fault}");
+    }
+
+    [Fact]
     public void Choices_that_multiply_without_end_are_refused()
     {
         string choices = string.Join(',', Enumerable.Range(0, 60).Select(static i => $$"""{"anyOf":[{"required":["a{{i}}"]},{"required":["b{{i}}"]}]}"""));

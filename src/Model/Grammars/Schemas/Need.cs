@@ -90,9 +90,12 @@ internal sealed class Need
         if (_isCounting)
             return IsPossible(Costs.Never) ? 1 : 0;
         _isCounting = true;
-        long count = Possible().Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
+        long? count = _table.Count(Possible());
         _isCounting = false;
-        return _count = IsPossible(Costs.Never) ? count : 0;
+        if (!IsPossible(Costs.Never))
+            return _count = 0;
+        // As within itself. It is not kept: from elsewhere it may be counted.
+        return count is long all ? _count = all : 1;
     }
 
     /// <summary>All values, where they are few and plain.</summary>

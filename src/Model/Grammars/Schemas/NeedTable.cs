@@ -12,6 +12,9 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
 {
     private const int MostNeeds = 400_000, MostTexts = 20_000;
 
+    // Of needs that are solved or counted because another is, and each on the stack.
+    private const int DeepestWithin = 100;
+
     // Of choices in all needs together, some seconds' worth: few needs may be large.
     private const long MostWork = 10_000_000;
 
@@ -22,6 +25,7 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     private readonly Dictionary<string, KeyProduct> _keys = [];
     private Need? _never;
     private long _work;
+    private int _solving, _counting;
 
     public bool IsOffered => isOffered;
 
@@ -110,7 +114,27 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     /// <summary>
     /// Finds cost and height of a need and of all that they depend on: the least numbers that agree with each other, so that what needs itself is impossible.
     /// </summary>
+    /// <exception cref="GrammarException">To solve it others must be solved first, and for those others, in too long a row.</exception>
     public void Solve(Need need)
+    {
+        if (_solving >= DeepestWithin)
+        {
+            throw SchemaReader.Fault(need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#",
+                "leads through too many schemas whose values must differ");
+        }
+        _solving++;
+        try
+        {
+            SolveAll(Open(need));
+        }
+        finally
+        {
+            _solving--;
+        }
+    }
+
+    // All that must be known for a need to be, those that it depends on first.
+    private static List<Need> Open(Need need)
     {
         List<Need> open = [];
         HashSet<Need> seen = [need];
@@ -126,6 +150,11 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
         }
         // Those found last are deepest.
         open.Reverse();
+        return open;
+    }
+
+    private void SolveAll(List<Need> open)
+    {
         bool isSound;
         do
         {
@@ -143,6 +172,23 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
         while (!isSound);
         foreach (Need one in open)
             MostCost = Math.Max(MostCost, one.Cost < Costs.Never ? one.Cost : 0);
+    }
+
+    /// <summary>Counts within a need, where that is not too deep.</summary>
+    /// <returns>A bound from below; null where it is.</returns>
+    public long? Count(IEnumerable<Shape> shapes)
+    {
+        if (_counting >= DeepestWithin)
+            return null;
+        _counting++;
+        try
+        {
+            return shapes.Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
+        }
+        finally
+        {
+            _counting--;
+        }
     }
 
     private static void Measure(List<Need> open)

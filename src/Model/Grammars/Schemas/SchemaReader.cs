@@ -320,7 +320,14 @@ internal sealed class SchemaReader
         : throw Fault(keyword.Pointer, $"refers to {UntrustedText.Quote(reference)}, which is not in the schema", "Put what it refers to into $defs");
 
     /// <summary>The schema of a keyword.</summary>
-    public Literal Schema(SchemaKeyword keyword) => new(NodeOf(_index.At(keyword.Value, keyword.Pointer, keyword.Place.Base)), true);
+    public Literal Schema(SchemaKeyword keyword) => keyword.Value.ValueKind switch
+    {
+        // A long list of them is to cost no more than its text.
+        JsonValueKind.True => SchemaNodes.True,
+        JsonValueKind.Object when keyword.Value.GetPropertyCount() == 0 => SchemaNodes.True,
+        JsonValueKind.False => SchemaNodes.False,
+        _ => new(NodeOf(_index.At(keyword.Value, keyword.Pointer, keyword.Place.Base)), true),
+    };
 
     private Literal[] Schemas(SchemaKeyword keyword) => [.. Elements(keyword).Select(one => Schema(one))];
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using MeKi.Model.Grammars.Values;
 
@@ -65,6 +66,8 @@ internal sealed class SchemaUnevaluated(SchemaReader reader, SchemaIndex index)
 
     private List<(string Name, SchemaPlace Place)> Parts(SchemaPlace place, SchemaKeyword keyword, HashSet<string> seen, string[] ends, out bool isAll)
     {
+        // References lead on without nesting.
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         isAll = false;
         List<(string, SchemaPlace)> parts = [];
         if (place.Element.ValueKind != JsonValueKind.Object || !seen.Add(place.Pointer))

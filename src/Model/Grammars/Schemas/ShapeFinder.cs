@@ -138,12 +138,15 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
             throw Fault($"asks for more than {MostCounted} elements where some are counted");
         int length = draft.Items.Count == 0 ? 0 : draft.Items.Keys.Max(static key => key.IsRest ? key.From : key.From + 1);
         length = Math.Max(length, draft.Counts.Values.Select(static count => count.From).DefaultIfEmpty(0).Max());
-        Need rest = table.Of(draft.Items.Where(static one => one.Key.IsRest).SelectMany(static one => one.Value.Literals));
+        (int From, Need Need)[] rests = [.. draft.Items.Where(static one => one.Key.IsRest).Select(static one => (one.Key.From, one.Value))
+            .OrderBy(static one => one.From)];
+        if (!table.TrySpend((long)length * (1 + rests.Length)))
+            throw Fault("combines its choices in too many ways");
         return new()
         {
-            Prefix = [.. Enumerable.Range(0, length).Select(i => table.Of(draft.Items
-                .Where(one => one.Key.IsRest ? one.Key.From <= i : one.Key.From == i).SelectMany(static one => one.Value.Literals)))],
-            Rest = rest,
+            Prefix = [.. Enumerable.Range(0, length).Select(i => table.Of(rests.TakeWhile(one => one.From <= i).SelectMany(static one => one.Need.Literals)
+                .Concat(draft.Items.TryGetValue((i, false), out Need? own) ? own.Literals : [])))],
+            Rest = table.Of(rests.SelectMany(static one => one.Need.Literals)),
             Least = draft.Least,
             Most = draft.Most,
             Counts = [.. draft.Counts.Values.Where(static count => count.Least > 0 || count.Most is not null)],

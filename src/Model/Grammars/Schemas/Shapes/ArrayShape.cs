@@ -27,7 +27,7 @@ internal sealed class ArrayParts
 /// <param name="rivals">Arrays that it would have, but does not.</param>
 internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyList<JsonValue> rivals) : Shape(JsonKind.Array)
 {
-    private const int MostStates = 100_000, MostMatched = 64, Unlisted = 2;
+    private const int MostStates = 100_000, MostMatched = 64, MostListed = 1000, Unlisted = 2;
 
     private Dictionary<(int Index, string Left), (int Cost, int Height)>? _memo;
     private bool _isFinal;
@@ -281,6 +281,8 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
             if (need.List() is not IReadOnlyList<JsonValue> list || together > MostMatched)
                 return false;
             lists.AddRange(Enumerable.Repeat(list, together));
+            if (lists.Count > MostListed)
+                return false;
             if (isRest)
                 break;
         }
