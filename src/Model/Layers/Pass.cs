@@ -224,8 +224,15 @@ internal sealed class Pass
     public void Activate(ActivationMatrix gate, ActivationMatrix up, Linear down, TokenRowBranch? branch = null)
     {
         _inner.Reserve(Count, down.Weight);
+        // One token's row may arrive while its activation is computed; of several both are one region.
+        if (branch is { IsHere: true } && Count > 1)
+        {
+            branch.Prepare(Count);
+            _each.Run(_inner.Parts + Count, new ActivateAndFuseStep(_inner, gate, up, branch, _tokens), PartsOfFour);
+            return;
+        }
         _each.Run(_inner.Parts, new ActivateStep(_inner, gate, up), Count == 1 ? PartsOfOne : PartsOfFour);
-        if (branch is { IsHere: true })
+        if (branch is not null)
             Fuse(branch);
     }
 

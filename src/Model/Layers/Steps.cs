@@ -101,3 +101,16 @@ internal readonly struct FuseStep(TokenRowBranch branch, int[] tokens) : ILoopSt
 {
     public void Invoke(int token) => branch.FuseRow(token, tokens[token]);
 }
+
+/// <summary>Both: parts of the one, then tokens of the other.</summary>
+internal readonly struct ActivateAndFuseStep(RowFusion inner, ActivationMatrix gate, ActivationMatrix up, TokenRowBranch branch, int[] tokens) : ILoopStep
+{
+    public void Invoke(int item)
+    {
+        int token = item - inner.Parts;
+        if (token < 0)
+            inner.FusePart(item, up, gate);
+        else
+            branch.FuseRow(token, tokens[token]);
+    }
+}
