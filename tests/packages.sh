@@ -124,7 +124,8 @@ speed() {
     for _ in 1 2 3; do "$@" speed; done | awk '{ least = $2 < $3 ? $2 : $3; if (least >= best) { best = least; line = $0 } } END { print line }'
 }
 
-# fast NAME PART COMMAND…: all of its tokens come at no less than a PARTth of Native AOT's speed. The machine may do other things meanwhile: there are ten tries.
+# fast NAME PART COMMAND…: all of its tokens come at no less than a PARTth of Native AOT's speed.
+# The machine may do other things meanwhile: there are ten tries.
 fast() {
     local name=$1 part=$2 figures first late
     shift 2

@@ -55,8 +55,10 @@ function meki(environment) {
     return {prefill: speed("prompt_tokens"), decode: speed("generated_tokens")};
 }
 
-const llamaCpp = () => JSON.parse(
-    run("node", [path.join(here, "llama-cpp.mjs"), options.modules, options.model, options.prompt, options.generate, options.threads]).trim().split("\n").at(-1));
+const llamaCpp = () => {
+    const lines = run("node", [path.join(here, "llama-cpp.mjs"), options.modules, options.model, options.prompt, options.generate, options.threads]);
+    return JSON.parse(lines.trim().split("\n").at(-1));
+};
 
 function llamaBench(binary, extra) {
     const rows = JSON.parse(

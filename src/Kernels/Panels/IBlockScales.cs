@@ -58,8 +58,8 @@ internal readonly unsafe struct AnyScales : IBlockScales
 /// product has the same bits. An infinity, a NaN and a token's scale of 65,536 or more cannot be had so; such are noticed.
 /// </summary>
 /// <remarks>
-/// What the halves' exponents take otherwise is a tenth of the time of a block of Q4_0 (docs/lab/2026-11-28-gemma.md). What is noticed is any two exponents that
-/// together have all bits: scales of 2 and more beside smaller ones, which no weights have, are taken for infinities and computed once more.
+/// What the halves' exponents take otherwise is a tenth of the time of a block of Q4_0 (docs/lab/2026-11-28-gemma.md). What is noticed is any two exponents
+/// that together have all bits: scales of 2 and more beside smaller ones, which no weights have, are taken for infinities and computed once more.
 /// </remarks>
 internal readonly unsafe struct MovedScales : IBlockScales
 {

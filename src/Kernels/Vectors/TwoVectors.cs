@@ -66,14 +66,16 @@ internal readonly unsafe struct TwoVectors<TVector> : IWideVector<TwoVectors<TVe
     public static TwoVectors<TVector> Constant(float value) => Both(TVector.Constant(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> AddFloats(TwoVectors<TVector> a, TwoVectors<TVector> b) => new(TVector.AddFloats(a._low, b._low), TVector.AddFloats(a._high, b._high));
+    public static TwoVectors<TVector> AddFloats(TwoVectors<TVector> a, TwoVectors<TVector> b) =>
+        new(TVector.AddFloats(a._low, b._low), TVector.AddFloats(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> NegatedMultiplyAdd(TwoVectors<TVector> a, TwoVectors<TVector> b, TwoVectors<TVector> c) =>
         new(TVector.NegatedMultiplyAdd(a._low, b._low, c._low), TVector.NegatedMultiplyAdd(a._high, b._high, c._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TwoVectors<TVector> MaxNative(TwoVectors<TVector> a, TwoVectors<TVector> b) => new(TVector.MaxNative(a._low, b._low), TVector.MaxNative(a._high, b._high));
+    public static TwoVectors<TVector> MaxNative(TwoVectors<TVector> a, TwoVectors<TVector> b) =>
+        new(TVector.MaxNative(a._low, b._low), TVector.MaxNative(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TwoVectors<TVector> AddIntegers(TwoVectors<TVector> a, TwoVectors<TVector> b) =>

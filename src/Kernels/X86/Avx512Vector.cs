@@ -80,7 +80,8 @@ internal readonly unsafe struct Avx512Vector(Vector512<byte> bits) : IWideVector
     public static Avx512Vector MaxNative(Avx512Vector a, Avx512Vector b) => Avx512F.IsSupported
         ? new(Avx512F.Max(a._bits.AsSingle(), b._bits.AsSingle()).AsByte())
         : new(Vector512.Create(
-            Avx.Max(a._bits.GetLower().AsSingle(), b._bits.GetLower().AsSingle()), Avx.Max(a._bits.GetUpper().AsSingle(), b._bits.GetUpper().AsSingle())).AsByte());
+            Avx.Max(a._bits.GetLower().AsSingle(), b._bits.GetLower().AsSingle()),
+            Avx.Max(a._bits.GetUpper().AsSingle(), b._bits.GetUpper().AsSingle())).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx512Vector AddIntegers(Avx512Vector a, Avx512Vector b) => new((a._bits.AsInt32() + b._bits.AsInt32()).AsByte());

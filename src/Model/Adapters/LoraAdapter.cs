@@ -28,9 +28,5 @@ internal sealed record LoraAdapter(string Name, IReadOnlyDictionary<LoraTarget, 
     /// <summary>Bytes of the factors, those of shared ones included.</summary>
     public long ByteLength => Pairs.Values.Sum(pair => Bytes(pair.A) + Bytes(pair.B));
 
-    /// <summary>Bytes of several adapters, factors that they share counted once.</summary>
-    public static long SharedBytes(IEnumerable<LoraAdapter> adapters) =>
-        adapters.SelectMany(adapter => adapter.Pairs.Values).SelectMany(pair => new[] { pair.A, pair.B }).Distinct().Sum(Bytes);
-
     private static long Bytes(LoraFactor factor) => factor.Rows * factor.Format.RowBytes(factor.Columns);
 }

@@ -167,7 +167,7 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>Reads the file into the memory that was taken for it, once; on failure gives that back.</summary>
     /// <param name="handle">The file.</param>
     /// <param name="without">Parts that nobody will look at, in order of their offsets: they take no memory.</param>
-    /// <exception cref="ModelFileException">The file was shortened.</exception>
+    /// <exception cref="ModelFileException">The file cannot be read, or was shortened.</exception>
     internal void ReadCopy(SafeFileHandle handle, ReadOnlySpan<(long Offset, long Length)> without)
     {
         try
@@ -180,12 +180,21 @@ public sealed unsafe class MappedFile : IDisposable
             }
             Read(handle, at, Length);
         }
+        catch (IOException failure)
+        {
+            Dispose();
+            throw Unreadable(Path, failure);
+        }
         catch
         {
             Dispose();
             throw;
         }
     }
+
+    /// <summary>What a failed read of a file that could be opened is told as.</summary>
+    internal static ModelFileException Unreadable(string path, IOException failure) =>
+        new(path, "", $"cannot be read ({failure.Message.TrimEnd('.')})", "Check the storage device", failure);
 
     private void Read(SafeFileHandle handle, long from, long to)
     {

@@ -59,11 +59,6 @@ public sealed class SafetensorsFile : IDisposable
             file.ReadCopy(handle, [.. left.Select(tensor => (tensor.Offset, tensor.ByteLength)).Order()]);
             return new(file, Read(file));
         }
-        catch (IOException failure)
-        {
-            file.Dispose();
-            throw new ModelFileException(path, "", $"cannot be read ({failure.Message.TrimEnd('.')})", "Check the storage device", failure);
-        }
         catch
         {
             file.Dispose();

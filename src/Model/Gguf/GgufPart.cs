@@ -36,7 +36,7 @@ internal sealed record GgufPart(MappedFile File, int Alignment, GgufMetadata Met
         catch (IOException failure)
         {
             file.Dispose();
-            throw new ModelFileException(path, "", $"cannot be read ({failure.Message.TrimEnd('.')})", "Check the storage device", failure);
+            throw MappedFile.Unreadable(path, failure);
         }
         catch
         {

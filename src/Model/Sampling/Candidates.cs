@@ -266,15 +266,7 @@ internal ref struct Candidates
         return Token(first + drawn);
     }
 
-    private readonly Span<double> Masses()
-    {
-        Span<double> masses = _buffers.Masses.AsSpan(0, Count);
-        ReadOnlySpan<float> logits = Logits;
-        TensorPrimitives.ConvertTruncating(logits, masses);
-        TensorPrimitives.Subtract(masses, _max, masses);
-        FixedMath.Exp(masses);
-        return masses;
-    }
+    private readonly Span<double> Masses() => MassesFrom(0, _buffers.Masses.AsSpan(0, Count));
 
     private readonly double SumOf(double shift, bool isSquared)
     {

@@ -26,7 +26,8 @@ public sealed class GemmaVariantTests : IDisposable
             || name.Contains(".inp_gate.", StringComparison.Ordinal) || name.Contains(".proj.", StringComparison.Ordinal)
             || name.Contains(".post_norm.", StringComparison.Ordinal)).ToArray())
             draft.Tensors.Remove(name);
-        foreach ((int layer, string part) in Enumerable.Range(5, 5).SelectMany(layer => new[] { "attn_k", "attn_k_norm", "attn_v" }.Select(part => (layer, part))))
+        string[] parts = ["attn_k", "attn_k_norm", "attn_v"];
+        foreach ((int layer, string part) in Enumerable.Range(5, 5).SelectMany(layer => parts.Select(part => (layer, part))))
         {
             if (draft.Tensors.TryGetValue($"blk.{layer - 5}.{part}.weight", out DraftTensor? tensor))
                 draft.Tensors[$"blk.{layer}.{part}.weight"] = tensor;

@@ -116,28 +116,6 @@ internal sealed class TextLanguage
         return total;
     }
 
-    /// <summary>A shortest text.</summary>
-    public string Example()
-    {
-        System.Text.StringBuilder text = new();
-        int state = 0;
-        for (int count = 0; !Ends(state, count) && CanEnd(state, count); count++)
-        {
-            int best = -1, length = int.MaxValue;
-            for (int kind = 0; kind < Dfa.Classes.Count; kind++)
-            {
-                int to = Dfa.Classes.Samples[kind] < 0 ? -1 : Dfa.NextOfClass(state, kind);
-                if (to >= 0 && CanEnd(to, count + 1) && Shortest(to, count + 1) is int rest && rest < length)
-                    (best, length) = (kind, rest);
-            }
-            if (best < 0)
-                break;
-            state = Dfa.NextOfClass(state, best);
-            text.Append(new System.Text.Rune(Dfa.Classes.Samples[best]).ToString());
-        }
-        return text.ToString();
-    }
-
     // The first length within bounds at which a text from a state can end, or -1.
     private int FindEnd(int state, int least, int most)
     {
