@@ -25,7 +25,7 @@ public sealed record ModelConfig
 
     // Beyond every model, and small enough that activations of a whole batch, a page of keys and a row of the row file have sizes within 31 bits.
     private const int MaxVocabulary = 1 << 21, MaxWidth = 1 << 18, MaxFeedForward = 1 << 19, MaxHeads = 1 << 12, MaxHeadDimension = 1 << 10;
-    private const int MaxContext = (1 << 24) - 1;
+    internal const int MaxContext = (1 << 24) - 1;
 
     // Of all layers together: key values of a position, and values of a token's rows.
     private const int MaxValuesOfLayers = 1 << 23;

@@ -27,13 +27,15 @@ internal sealed class Watchdog : IDisposable
         long seen = -1;
         int looks = 0;
         TimeSpan began = default;
-        while (!_isOver)
+        while (true)
         {
             Thread.Sleep(250);
+            if (_isOver)
+                return;
             TimeSpan now = Environment.CpuUsage.TotalTime;
             if (Interlocked.Read(ref _input) is var input && input != seen)
                 (seen, began, looks) = (input, now, 0);
-            else if (!_isOver && ((now - began).TotalSeconds > MostSeconds + 0.5 || ++looks > MostLooks))
+            else if ((now - began).TotalSeconds > MostSeconds + 0.5 || ++looks > MostLooks)
                 Environment.Exit(HangExit);
         }
     }

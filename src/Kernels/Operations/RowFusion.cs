@@ -13,7 +13,7 @@ namespace MeKi.Kernels.Operations;
 /// <param name="fusion">How.</param>
 internal sealed unsafe class RowFusion(Fusion fusion)
 {
-    // Of four tokens they fill half of a first-level cache at most, with what they are made of.
+    // Four tokens' rows, gates and values of so many columns stay in a first-level cache.
     private const int PartColumns = 128;
 
     private readonly FusionKernels _kernels = KernelSet.Selected.Fusion;

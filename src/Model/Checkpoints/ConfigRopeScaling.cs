@@ -59,7 +59,7 @@ internal static class ConfigRopeScaling
             case "yarn":
                 YarnRopeScaling yarn = Yarn(config.ContextLength);
                 // max_position_embeddings may tell the positions of the first training still.
-                config.ContextLength = Math.Max(config.ContextLength, (int)Math.Min(yarn.Factor * (double)yarn.OriginalContextLength, (1 << 24) - 1));
+                config.ContextLength = Math.Max(config.ContextLength, (int)Math.Min(yarn.Factor * (double)yarn.OriginalContextLength, ModelConfig.MaxContext));
                 return yarn;
             case "proportional":
                 return Proportional(config, field.TryFloat("partial_rotary_factor") ?? 1, field.TryFloat("factor") ?? 1);

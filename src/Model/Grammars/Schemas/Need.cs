@@ -24,6 +24,9 @@ internal sealed class Need
     /// <summary>The schemas, by ascending key.</summary>
     public Literal[] Literals { get; }
 
+    /// <summary>Where in the schema it is asked for: of several schemas the last.</summary>
+    public string Pointer => Literals.Length > 0 ? Literals[^1].Node.Pointer : "#";
+
     /// <summary>The shapes of the values, the impossible among them.</summary>
     public Shape[] AllShapes => _shapes ??= _table.Shapes(this);
 

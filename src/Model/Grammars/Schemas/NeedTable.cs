@@ -118,10 +118,7 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     public void Solve(Need need)
     {
         if (_solving >= DeepestWithin)
-        {
-            throw SchemaReader.Fault(need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#",
-                "leads through too many schemas whose values must differ");
-        }
+            throw SchemaReader.Fault(need.Pointer, "leads through too many schemas whose values must differ");
         _solving++;
         try
         {

@@ -23,8 +23,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         return [.. s_kinds.Where(kind => (types & ShapeDraft.TypesOf(kind)) != 0).SelectMany(Find)];
     }
 
-    private GrammarException Fault(string problem) =>
-        SchemaReader.Fault(need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#", problem, "Say the same with fewer choices");
+    private GrammarException Fault(string problem) => SchemaReader.Fault(need.Pointer, problem, "Say the same with fewer choices");
 
     /// <summary>Finds the shapes of a kind.</summary>
     public List<Shape> Find(JsonKind kind)
@@ -120,7 +119,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
 
     private StringShape Strings(ShapeDraft draft, JsonValue[] excluded)
     {
-        TextDfa dfa = table.Patterns(draft.Patterns.OrderBy(static one => one.Key, StringComparer.Ordinal).Select(static one => one.Value), Pointer);
+        TextDfa dfa = table.Patterns(draft.Patterns.OrderBy(static one => one.Key, StringComparer.Ordinal).Select(static one => one.Value), need.Pointer);
         if (dfa.IsEmpty)
             return new([], null, [], table.Tokens);
         TextLanguage language = dfa.IsEverything && draft.MinLength == 0 && draft.MaxLength is null ? TextLanguage.Everything
@@ -129,8 +128,6 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
             throw Fault("combines a pattern with lengths that together need too large an automaton");
         return new(null, language, [.. excluded.Select(static value => value.Text).Where(language.Contains)], table.Tokens);
     }
-
-    private string Pointer => need.Literals.Length > 0 ? need.Literals[^1].Node.Pointer : "#";
 
     private ArrayParts Arrays(ShapeDraft draft)
     {
@@ -163,7 +160,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         Demands = draft.Demands,
         Least = draft.Least,
         Most = draft.Most,
-        Pointer = Pointer,
+        Pointer = need.Pointer,
     };
 
     // Of the values that are forbidden only those matter that would be allowed otherwise.
