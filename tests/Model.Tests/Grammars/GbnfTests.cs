@@ -48,6 +48,7 @@ public class GbnfTests
     [InlineData("root ::= \"a\"{2,3}", "aa", "aaa", "a", "aaaa", "")]
     [InlineData("root ::= \"a\"{2}", "aa", "aa", "a", "aaa", "")]
     [InlineData("root ::= \"a\"{2,}", "aa", "aaaaaaa", "a", "", "b")]
+    [InlineData("root ::= \"\"{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2}{2} \"a\"?", "a", "", "aa", "b", " ")]
     [InlineData("root ::= [a-c^\\]-]+", "a", "b^]-c", "", "d", "a d")]
     [InlineData("root ::= [^a-c]", "d", "é", "a", "dd", "")]
     [InlineData("root ::= \"\\x41\\u00e9\\U0001F600\\t\"", "Aé😀\t", "Aé😀\t", "Aé😀", "A", "")]
@@ -118,6 +119,18 @@ public class GbnfTests
         Assert.True(grammar.Accepts(new string('a', 100)));
         Assert.True(grammar.Accepts(string.Concat(Enumerable.Repeat("(aa", 50)) + string.Concat(Enumerable.Repeat(")a", 50))));
         Assert.False(grammar.Accepts(new string('a', 100) + ")"));
+    }
+
+    [Fact]
+    public void A_grammar_that_can_be_read_in_ever_more_ways_is_told_so()
+    {
+        Grammar grammar = Grammar.FromGbnf("""
+            root ::= (sum "=")+
+            sum ::= term ("+" term)*
+            term ::= name | [0-9]
+            name ::= [a-z] [a-z0-9]* term
+            """);
+        Assert.Contains("more than 500 ways at once", Assert.Throws<GrammarException>(() => grammar.Accepts(new string('a', 2000))).Message);
     }
 
     [Fact]
