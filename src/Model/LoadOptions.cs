@@ -37,7 +37,8 @@ public sealed record LoadOptions
     /// <summary>How the row file is read: the memory for its rows, and the way to them.</summary>
     public RowStoreOptions Rows { get; init => field = value ?? throw new ArgumentNullException(nameof(Rows)); } = new();
 
-    /// <summary>The adapters that sessions compute with unless they are told otherwise (<see cref="MeKiModel.DefaultAdapters"/>). The list is copied.</summary>
+    /// <summary>The adapters that embeddings are computed with, and sessions unless they are told otherwise (<see cref="MeKiModel.DefaultAdapters"/>). The
+    /// list is copied.</summary>
     public IReadOnlyList<AdapterChoice> Adapters
     {
         get;

@@ -78,7 +78,7 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Its adapters on storage.</summary>
     public AdapterLibrary Adapters { get; }
 
-    /// <summary>What sessions compute with that are not told otherwise.</summary>
+    /// <summary>What embeddings are computed with, and sessions that are not told otherwise.</summary>
     public IReadOnlyList<AdapterChoice> DefaultAdapters { get; set; }
 
     /// <summary>Rows on storage, in a row file or in a table of the model's own; null for a model that reads none.</summary>

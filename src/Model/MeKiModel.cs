@@ -117,8 +117,8 @@ public sealed class MeKiModel : IDisposable
     public AdapterLibrary Adapters => _loaded.Adapters;
 
     /// <summary>
-    /// The adapters that sessions compute with unless they are told otherwise: at first <see cref="LoadOptions.Adapters"/>. A change holds for sessions that
-    /// start after it. May be changed from any thread.
+    /// The adapters that embeddings are computed with, and sessions unless they are told otherwise: at first <see cref="LoadOptions.Adapters"/>. A change
+    /// holds for what starts after it. May be changed from any thread.
     /// </summary>
     /// <exception cref="ArgumentException">One is named twice, or a scale is not finite.</exception>
     /// <exception cref="ModelFileException">One cannot be read, is damaged or of another model, or there is none of the name. Nothing has changed.</exception>
@@ -185,7 +185,7 @@ public sealed class MeKiModel : IDisposable
 
     /// <summary>
     /// Makes vectors of texts, as models for embeddings are trained to: texts that mean alike have a large product. Several texts pass through the model
-    /// together, and each has the bits that it has alone. Attention is causal, as everywhere here.
+    /// together, and each has the bits that it has alone. Attention is causal, as everywhere here. They are computed with <see cref="DefaultAdapters"/>.
     /// </summary>
     /// <param name="texts">The texts, none of them without tokens. Names of control tokens in them are plain text.</param>
     /// <param name="dimensions">How many of the vectors' numbers are kept, from 1 to <see cref="ModelConfig.HiddenSize"/>; null for all. Of models that were
@@ -198,7 +198,7 @@ public sealed class MeKiModel : IDisposable
     /// <exception cref="ContextOverflowException">A text is longer than the model's context.</exception>
     /// <exception cref="InvalidOperationException">The model has no tokenizer.</exception>
     /// <exception cref="ModelFileException">The model's files ask for what is not supported: another pooling, a projection behind it, attention in both
-    /// directions.</exception>
+    /// directions. Or an adapter cannot be read.</exception>
     /// <exception cref="RowFileException">Rows could not be read.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public async Task<IReadOnlyList<TextEmbedding>> EmbedAsync(

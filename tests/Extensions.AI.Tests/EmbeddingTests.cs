@@ -110,6 +110,6 @@ public sealed class EmbeddingTests(TalkingModel talking)
     private double[][] Run(int[][] texts, Pooling pooling)
     {
         using (talking.Model.Loaded.HoldOpen())
-            return EmbeddingPass.Run(talking.Model.Loaded, texts, pooling, CancellationToken.None);
+            return EmbeddingPass.Run(talking.Model.Loaded, null, texts, pooling, CancellationToken.None);
     }
 }

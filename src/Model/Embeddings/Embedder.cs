@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using MeKi.Model.Adapters;
 using MeKi.Model.Tokenization;
 
 namespace MeKi.Model.Embeddings;
@@ -59,7 +60,8 @@ internal sealed class Embedder
     private TextEmbedding[] Embed(IReadOnlyList<int[]> tokens, int dimensions, Pooling? pooling, CancellationToken cancellationToken)
     {
         using LoadedModel.Hold hold = _model.HoldOpen();
-        double[][] pooled = EmbeddingPass.Run(_model, tokens, pooling ?? Pooling, cancellationToken);
+        using AdapterSet? adapters = _model.Adapters.Acquire(_model.DefaultAdapters);
+        double[][] pooled = EmbeddingPass.Run(_model, adapters, tokens, pooling ?? Pooling, cancellationToken);
         return [.. pooled.Select((vector, i) => new TextEmbedding(Normalised(vector.AsSpan(0, dimensions)), tokens[i].Length))];
     }
 

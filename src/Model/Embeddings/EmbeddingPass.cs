@@ -1,3 +1,4 @@
+using MeKi.Model.Adapters;
 using MeKi.Model.Layers;
 
 namespace MeKi.Model.Embeddings;
@@ -10,11 +11,13 @@ internal static class EmbeddingPass
 {
     /// <summary>Pools what the model makes of each text's tokens.</summary>
     /// <param name="model">The model; its files are held open.</param>
+    /// <param name="adapters">What it computes with besides; null for nothing.</param>
     /// <param name="texts">Token ids of each text, at least one.</param>
     /// <param name="pooling">How.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <returns>A vector of each, [d], not normalised.</returns>
-    public static double[][] Run(LoadedModel model, IReadOnlyList<int[]> texts, Pooling pooling, CancellationToken cancellationToken)
+    public static double[][] Run(
+        LoadedModel model, AdapterSet? adapters, IReadOnlyList<int[]> texts, Pooling pooling, CancellationToken cancellationToken)
     {
         int size = model.Config.HiddenSize;
         double[][] sums = [.. texts.Select(_ => new double[size])];
@@ -41,7 +44,7 @@ internal static class EmbeddingPass
                     if (!caches.TryGetValue(text, out KvCache? cache))
                         caches.Add(text, cache = new(model.Kv));
                     tokens.AddRange(texts[text].AsSpan(at, n));
-                    segments.Add(new(cache, n, wanted));
+                    segments.Add(new(cache, n, wanted, adapters));
                     parts.Add((text, wanted));
                     (text, at) = at + n == texts[text].Length ? (text + 1, 0) : (text, at + n);
                     continue;

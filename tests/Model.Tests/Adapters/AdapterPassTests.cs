@@ -1,6 +1,7 @@
 using MeKi.Kernels.Operations;
 using MeKi.Model.Adapters;
 using MeKi.Model.Conversion;
+using MeKi.Model.Embeddings;
 using MeKi.Model.Layers;
 using MeKi.Model.Tests.Checkpoints;
 using MeKi.Model.Tests.Files;
@@ -45,6 +46,32 @@ public sealed class AdapterPassTests : IDisposable
         float[] expected = GoldenAssert.AllLogits(merged, tokens), without = GoldenAssert.AllLogits(model, tokens);
         Assert.True(GoldenAssert.RelativeDistance(without, expected) > 1e-2);
         Assert.InRange(GoldenAssert.RelativeDistance(logits, expected), 0, 2e-5);
+    }
+
+    [Fact]
+    public async Task Embeddings_are_those_of_weights_that_hold_the_default_adapters()
+    {
+        TinyCheckpoint plain = new() { Tied = false };
+        using MeKiModel model = MeKiModel.Load(plain.Write(_folder["plain"]), GoldenAssert.Exact);
+        LoraAdapter adapter = RandomAdapter.Of(model.Config, rank: 5, seed: 3);
+        string path = _folder["a.gguf"];
+        new LoraWriter(model.Config, BlockFormat.Of(GgmlType.F32)).WriteGguf(adapter, path);
+        TinyCheckpoint changed = plain with
+        {
+            Damage = tensors => Merge(
+                tensors, LoraSite.Modules(model.Config).ToDictionary(site => site.Name, site => adapter.Pairs[site.Parts[0].Target]), tied: false),
+        };
+        using MeKiModel merged = MeKiModel.Load(changed.Write(_folder["merged"]), GoldenAssert.Exact);
+        float[] without = await Embed(model), expected = await Embed(merged);
+        model.DefaultAdapters = [new(path, 0.7f)];
+        Assert.True(GoldenAssert.RelativeDistance(without, expected) > 1e-2);
+        Assert.InRange(GoldenAssert.RelativeDistance(await Embed(model), expected), 0, 2e-5);
+        model.DefaultAdapters = [];
+        Assert.Equal(without, await Embed(model));
+
+        static async Task<float[]> Embed(MeKiModel model) =>
+            [.. (await model.Loaded.Embedder.EmbedAsync([TinyModel.Tokens(40), TinyModel.Tokens(7, seed: 2)], model.Config.HiddenSize, Pooling.Mean,
+                CancellationToken.None)).SelectMany(each => each.Vector)];
     }
 
     [Theory]
