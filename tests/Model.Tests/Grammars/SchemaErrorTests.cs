@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using MeKi.Model.Grammars;
 
 namespace MeKi.Tests.Grammars;
@@ -136,6 +137,45 @@ public class SchemaErrorTests
         Grammar grammar = Grammar.FromJsonSchema($$"""{ "enum": [{{values}}] }""");
         Assert.True(grammar.Accepts("\"value number 49999\""));
         Assert.False(grammar.Accepts("\"value number 50000\""));
+    }
+
+    [Theory]
+    [InlineData("oneOf")]
+    [InlineData("anyOf")]
+    public void Thousands_of_constants_with_a_title_each_are_an_enumeration(string keyword)
+    {
+        string codes = string.Join(',', Enumerable.Range(0, 5000).Select(static i =>
+            $$"""{ "const": "C{{i}}", "title": "Code {{i}}", "description": "a code" }"""));
+        Grammar grammar = Grammar.FromJsonSchema($$"""{ "{{keyword}}": [{{codes}}, { "const": 7, "title": "Seven" }, { "const": 7.0 }] }""");
+        Assert.True(grammar.Accepts("\"C4999\""));
+        Assert.False(grammar.Accepts("\"C5000\""));
+        // What two alternatives of oneOf allow is not allowed.
+        Assert.Equal(keyword == "anyOf", grammar.Accepts("7"));
+        string? text = RandomWalkTests.Walk(grammar.Start(Vocabularies.Small), Vocabularies.Small, new Random(1), 40);
+        Assert.True(text is not null && grammar.Accepts(text), text);
+    }
+
+    [Theory]
+    [InlineData("{\"oneOf\":[{\"const\":1},{\"const\":2},{\"type\":\"integer\",\"minimum\":2},{\"const\":3,\"title\":\"a\"}]}", "[1,4]", "[2,3,0]")]
+    [InlineData("{\"oneOf\":[{\"const\":1,\"title\":\"a\"},{\"const\":1,\"title\":\"b\"},{\"type\":\"integer\"}]}", "[2]", "[1]")]
+    [InlineData("{\"not\":{\"oneOf\":[{\"const\":1},{\"const\":1,\"title\":\"a\"},{\"const\":2},{\"type\":\"string\"}]}}", "[1,3]", "[2,\"a\"]")]
+    [InlineData("{\"anyOf\":[{\"const\":{\"a\":1,\"b\":2}},{\"const\":null},{\"const\":1,\"type\":\"string\"}]}", "[{\"b\":2,\"a\":1},null]", "[1]")]
+    [InlineData("{\"$ref\":\"#/$defs/a/oneOf/1\",\"$defs\":{\"a\":{\"oneOf\":[{\"const\":1},{\"const\":2}]}}}", "[2]", "[1]")]
+    [InlineData("{\"enum\":[[1e25],1e26]}", "[[10000000000000000000000000],1.0e26]", "[[1e26]]")]
+    public void Constants_among_alternatives_mean_what_they_mean_alone(string schema, string valid, string invalid)
+    {
+        Grammar grammar = Grammar.FromJsonSchema(schema);
+        using JsonDocument accepted = JsonDocument.Parse(valid), refused = JsonDocument.Parse(invalid);
+        Assert.All(accepted.RootElement.EnumerateArray(), value => Assert.True(grammar.Accepts(value.GetRawText()), value.GetRawText()));
+        Assert.All(refused.RootElement.EnumerateArray(), value => Assert.False(grammar.Accepts(value.GetRawText()), value.GetRawText()));
+    }
+
+    [Fact]
+    public void More_than_a_thousand_different_schemas_in_one_oneOf_are_refused()
+    {
+        string schemas = string.Join(',', Enumerable.Range(0, 1001).Select(static i => $$"""{ "const": {{i}}, "minimum": 0 }"""));
+        Assert.Contains("#/oneOf: must be a list of at most 1000 schemas",
+            Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema($$"""{ "oneOf": [{{schemas}}] }""")).Message);
     }
 
     [Fact]

@@ -141,10 +141,10 @@ internal sealed class SchemaReader
                 node.Values.Add(new([JsonValue.Of(keyword.Value)]));
                 break;
             case "allOf":
-                node.All.AddRange(Distinct(keyword).Select(static one => one.Schema));
+                node.All.AddRange(Distinct(Elements(keyword)).Select(static one => one.Schema));
                 break;
             case "anyOf":
-                node.AnyOf = [.. Distinct(keyword).Select(static one => one.Schema)];
+                ReadAnyOf(node, keyword);
                 break;
             case "oneOf":
                 ReadOneOf(node, keyword);
@@ -331,21 +331,49 @@ internal sealed class SchemaReader
 
     private Literal[] Schemas(SchemaKeyword keyword) => [.. Elements(keyword).Select(one => Schema(one))];
 
+    private void ReadAnyOf(SchemaNode node, SchemaKeyword keyword)
+    {
+        (List<JsonValue> constants, List<SchemaKeyword> others) = Alternatives(keyword);
+        node.AnyOf = [.. Distinct(others).Select(static one => one.Schema), .. OneOfThem(keyword, constants)];
+    }
+
     // Of equal alternatives all hold or none, so that none may.
     private void ReadOneOf(SchemaNode node, SchemaKeyword keyword)
     {
-        (Literal Schema, int Times)[] all = [.. Distinct(keyword)];
-        node.OneOf = [.. all.Where(static one => one.Times == 1).Select(static one => one.Schema)];
-        node.All.AddRange(all.Where(static one => one.Times > 1).Select(static one => one.Schema.Not));
-        if (node.OneOf.Length == 0 && all.Length > 0)
+        (List<JsonValue> constants, List<SchemaKeyword> others) = Alternatives(keyword);
+        (Literal Schema, int Times)[] all = [.. Distinct(others)];
+        ILookup<bool, JsonValue> values = constants.GroupBy(static value => value).ToLookup(static same => same.Count() == 1, static same => same.Key);
+        node.OneOf = [.. all.Where(static one => one.Times == 1).Select(static one => one.Schema), .. OneOfThem(keyword, values[true])];
+        node.All.AddRange([.. all.Where(static one => one.Times > 1).Select(static one => one.Schema.Not),
+            .. OneOfThem(keyword, values[false]).Select(static one => one.Not)]);
+        if (node.OneOf.Length == 0 && constants.Count + others.Count > 0)
             node.All.Add(SchemaNodes.False);
         if (node.OneOf.Length > MostExclusive)
             throw keyword.Malformed($"a list of at most {MostExclusive} schemas");
     }
 
+    // Constants with a title each, as lists of codes are written, are an enumeration: a schema of each would be much for a long list.
+    private static (List<JsonValue> Constants, List<SchemaKeyword> Others) Alternatives(SchemaKeyword keyword)
+    {
+        List<JsonValue> constants = [];
+        List<SchemaKeyword> others = [];
+        foreach (SchemaKeyword one in Elements(keyword))
+        {
+            if (one.Value.ValueKind == JsonValueKind.Object && one.Value.TryGetProperty("const", out JsonElement value)
+                && one.Value.EnumerateObject().All(static part => part.Name == "const" || SchemaKeywords.Annotations.Contains(part.Name)))
+                constants.Add(JsonValue.Of(value));
+            else
+                others.Add(one);
+        }
+        return (constants, others);
+    }
+
+    private static Literal[] OneOfThem(SchemaKeyword keyword, IEnumerable<JsonValue> values) =>
+        values.Any() ? [new(SchemaNodes.New(keyword.Pointer, [.. values]), true)] : [];
+
     // Each schema of a list, and how often it is told in the same words.
-    private IEnumerable<(Literal Schema, int Times)> Distinct(SchemaKeyword keyword) =>
-        Elements(keyword).GroupBy(static one => one.Value.GetRawText(), StringComparer.Ordinal).Select(same => (Schema(same.First()), same.Count()));
+    private IEnumerable<(Literal Schema, int Times)> Distinct(IEnumerable<SchemaKeyword> schemas) =>
+        schemas.GroupBy(static one => one.Value.GetRawText(), StringComparer.Ordinal).Select(same => (Schema(same.First()), same.Count()));
 
     private static IEnumerable<SchemaKeyword> Elements(SchemaKeyword keyword)
     {

@@ -78,7 +78,7 @@ internal readonly struct JsonNumber : IEquatable<JsonNumber>, IComparable<JsonNu
     {
         if (Exponent is >= 0 and < 25)
             return (Digits * BigInteger.Pow(10, Exponent)).ToString(CultureInfo.InvariantCulture);
-        if (Exponent is > 25 or < -40)
+        if (Exponent is >= 25 or < -40)
             return string.Create(CultureInfo.InvariantCulture, $"{Digits}e{Exponent}");
         string digits = BigInteger.Abs(Digits).ToString(CultureInfo.InvariantCulture).PadLeft(1 - Exponent, '0');
         return (Sign < 0 ? "-" : "") + digits[..^-Exponent] + "." + digits[^-Exponent..];
