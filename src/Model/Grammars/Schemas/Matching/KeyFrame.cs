@@ -14,7 +14,7 @@ internal sealed class KeyFrame : TextFrame
     private readonly Dictionary<ulong, MatchState?> _after = [];
 
     private KeyFrame(OpenObject open, KeyWay[] ways, TextLanguage[] languages)
-        : base(languages.Length == 0 ? null : open.Level.Table.Machine(languages).Start, NamesOf(open))
+        : base(languages.Length == 0 ? null : open.Level.Table.Machine(languages).Start, NamesOf(open, isClosed: languages.Length == 0))
     {
         (_open, _ways, _languages, _rests) = (open, ways, languages, new int[languages.Length]);
         Array.Fill(_rests, -1);
@@ -106,14 +106,32 @@ internal sealed class KeyFrame : TextFrame
         return ways.Count > 0 ? new KeyState(_open, key, ways) : null;
     }
 
-    private static string[] NamesOf(OpenObject open)
+    private static string[] NamesOf(OpenObject open, bool isClosed)
     {
         string[] names = open.Ways[0].Progress.Shape.Names;
-        if (open.Ways.TrueForAll(way => ReferenceEquals(way.Progress.Shape.Names, names))
-            && Array.TrueForAll(open.Seen.Keys, key => open.Ways[0].Progress.Shape.IndexOf(key) >= 0))
+        bool isOne = open.Ways.TrueForAll(way => ReferenceEquals(way.Progress.Shape.Names, names));
+        // Where no others are allowed, those that the object has need no name to be refused: to pass them over for each key would take the square of them.
+        if (isOne && isClosed && open.Seen.Count > 0)
+            return Without(names, open.Seen.Keys);
+        if (isOne && Array.TrueForAll(open.Seen.Keys, key => open.Ways[0].Progress.Shape.IndexOf(key) >= 0))
             return names;
         return [.. open.Ways.SelectMany(static way => way.Progress.Shape.Names).Concat(open.Seen.Keys).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal)];
+    }
+
+    // Both are ascending.
+    private static string[] Without(string[] names, string[] seen)
+    {
+        List<string> left = new(names.Length);
+        int at = 0;
+        foreach (string name in names)
+        {
+            while (at < seen.Length && string.CompareOrdinal(seen[at], name) < 0)
+                at++;
+            if (at == seen.Length || seen[at] != name)
+                left.Add(name);
+        }
+        return [.. left];
     }
 
     private KeyState? FindAfterPlain(ulong ends, string? text)
