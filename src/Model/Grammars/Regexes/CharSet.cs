@@ -31,6 +31,10 @@ internal sealed class CharSet : IEquatable<CharSet>
     /// <summary>Where the set begins and ends, in turn, ascending.</summary>
     public ReadOnlySpan<int> Borders => _borders;
 
+    /// <summary>Its characters, ascending.</summary>
+    public IEnumerable<int> Scalars => Enumerable.Range(0, _borders.Length / 2)
+        .SelectMany(i => Enumerable.Range(_borders[2 * i], _borders[2 * i + 1] - _borders[2 * i]));
+
     /// <summary>The characters from one to another, both of them included.</summary>
     public static CharSet Range(int first, int last) => new CharSet([first, last + 1]).And(Any);
 

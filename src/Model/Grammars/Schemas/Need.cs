@@ -12,7 +12,8 @@ internal sealed class Need
     private StringShape[]? _strings;
     private (Shape Shape, int Height)[]? _possible;
     private long _count = -1;
-    private bool _isCounting;
+    private bool _isCounting, _isListed;
+    private IReadOnlyList<JsonValue>? _list;
 
     public Need(NeedTable table, Literal[] literals, Shape[]? shapes = null) : this(table, literals, shapes, [])
     {
@@ -79,7 +80,7 @@ internal sealed class Need
     }
 
     /// <summary>Forgets cost and height.</summary>
-    public void Reset() => (Cost, Height, IsSolved, _count) = (Costs.Never, Costs.Never, false, -1);
+    public void Reset() => (Cost, Height, IsSolved, _count, _isListed) = (Costs.Never, Costs.Never, false, -1, false);
 
     /// <summary>Whether a value is what is asked for.</summary>
     public bool Contains(JsonValue value) => Array.TrueForAll(Literals, literal => _table.Check.IsValid(literal, value)) && !_used.Contains(value);
@@ -93,7 +94,7 @@ internal sealed class Need
         if (_isCounting)
             return IsPossible(Costs.Never) ? 1 : 0;
         _isCounting = true;
-        long? count = _table.Count(Possible());
+        long? count = List()?.Count ?? _table.Count(Possible());
         _isCounting = false;
         if (!IsPossible(Costs.Never))
             return _count = 0;
@@ -104,8 +105,13 @@ internal sealed class Need
     /// <summary>All values, where they are few and plain.</summary>
     public IReadOnlyList<JsonValue>? List()
     {
-        IReadOnlyList<JsonValue>?[] lists = [.. Possible().Select(static shape => shape.List())];
-        return Array.Exists(lists, static list => list is null) ? null : [.. lists.SelectMany(static list => list!).Distinct()];
+        if (!_isListed)
+        {
+            // Within itself it is not plain.
+            (_isListed, _list) = (true, null);
+            _list = IsPossible(Costs.Never) ? _table.List(Possible()) : [];
+        }
+        return _list;
     }
 
     /// <summary>The same without some values.</summary>

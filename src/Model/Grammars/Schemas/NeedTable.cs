@@ -103,7 +103,8 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
     }
 
     /// <summary>The need for a value that is met in a text: there are too many to be kept.</summary>
-    public Need OfValue(JsonValue value) => new(this, [new(SchemaNodes.New("", [value]), true)]);
+    public Need OfValue(JsonValue value) =>
+        new(this, [new(SchemaNodes.New("", [value]), true)], [.. ShapeFinder.OfValues(this, value.Kind, [value])]);
 
     /// <summary>The shapes of a need.</summary>
     public Shape[] Shapes(Need need) => new ShapeFinder(this, need).Find();
@@ -158,10 +159,16 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
             Measure(open);
             isSound = true;
             // What must differ has the values of its parts counted, which are known now. A shape that falls can make others fall.
-            foreach (Shape shape in open.SelectMany(static one => one.AllShapes).Where(static shape => !shape.IsImpossible))
+            foreach (Need one in open)
             {
-                if (!shape.CanDiffer)
-                    (shape.IsImpossible, isSound) = (true, false);
+                foreach (Shape shape in one.AllShapes.Where(static shape => !shape.IsImpossible))
+                {
+                    bool? differs = shape.CanDiffer;
+                    if (differs is null && isOffered)
+                        throw Untold(one);
+                    if (differs == false)
+                        (shape.IsImpossible, isSound) = (true, false);
+                }
             }
             if (!isSound)
                 open.ForEach(static one => one.Reset());
@@ -173,14 +180,37 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
 
     /// <summary>Counts within a need, where that is not too deep.</summary>
     /// <returns>A bound from below; null where it is.</returns>
-    public long? Count(IEnumerable<Shape> shapes)
+    public long? Count(IEnumerable<Shape> shapes) => Within(() => (long?)shapes.Select(static shape => shape.Count()).DefaultIfEmpty(0).Max());
+
+    /// <summary>Lists within a need, where that is not too deep.</summary>
+    /// <returns>Each value once; null where they are not few and plain.</returns>
+    public IReadOnlyList<JsonValue>? List(IEnumerable<Shape> shapes) => Within<IReadOnlyList<JsonValue>>(() =>
+    {
+        List<JsonValue> all = [];
+        foreach (Shape shape in shapes)
+        {
+            if (shape.List() is not { } list)
+                return null;
+            all.AddRange(list);
+        }
+        return [.. all.Distinct()];
+    });
+
+    /// <summary>What is taken for true: of what cannot be told, what is offered takes the worst, and what is judged the best.</summary>
+    public bool Assumes(bool? known) => known ?? !isOffered;
+
+    private static GrammarException Untold(Need need) => SchemaReader.Fault(need.Pointer,
+        "cannot be enforced: whether it has as many different values as it takes is not known",
+        "Ask for fewer with minItems, list the values with enum, or take out uniqueItems");
+
+    private T? Within<T>(Func<T?> find)
     {
         if (_counting >= DeepestWithin)
-            return null;
+            return default;
         _counting++;
         try
         {
-            return shapes.Select(static shape => shape.Count()).DefaultIfEmpty(0).Max();
+            return find();
         }
         finally
         {

@@ -11,6 +11,9 @@ internal sealed class SchemaCheck(bool isOffered)
     /// <summary>Whether a value is what a literal says.</summary>
     public bool IsValid(Literal literal, JsonValue value) => Is(literal, value, isSure: true);
 
+    /// <summary>Whether a value is what a schema asks itself; what it asks by schemas for the same value is apart.</summary>
+    public bool IsOwn(SchemaNode node, JsonValue value) => IsOwn(node, value, isSure: true);
+
     private static JsonTypes TypesOf(JsonValue value) => value.Kind switch
     {
         JsonKind.Null => JsonTypes.Null,
@@ -27,17 +30,7 @@ internal sealed class SchemaCheck(bool isOffered)
     private bool IsValid(SchemaNode node, JsonValue value, bool isSure)
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
-        if ((node.Types & TypesOf(value)) == 0 || node.Values.Any(list => !list.Contains(value)) || node.Excluded.Contains(value))
-            return false;
-        bool isValid = value.Kind switch
-        {
-            JsonKind.Number => IsNumberValid(node, value.Number, isSure),
-            JsonKind.String => IsTextValid(node, value.Text, isSure),
-            JsonKind.Array => IsArrayValid(node, value.Items, isSure),
-            JsonKind.Object => IsObjectValid(node, value, isSure),
-            _ => true,
-        };
-        if (!isValid || !node.All.TrueForAll(one => Is(one, value, isSure))
+        if (!IsOwn(node, value, isSure) || !node.All.TrueForAll(one => Is(one, value, isSure))
             || (node.AnyOf.Length > 0 && !Array.Exists(node.AnyOf, one => Is(one, value, isSure)))
             || (node.OneOf.Length > 0 && !Enumerable.Range(0, node.OneOf.Length).Any(i => IsOnly(node.OneOf, i, value, isSure))))
         {
@@ -45,6 +38,20 @@ internal sealed class SchemaCheck(bool isOffered)
         }
         return node.If is not Literal condition || (Is(condition, value, isSure) && (node.Then is not Literal then || Is(then, value, isSure)))
             || (Is(condition.Not, value, isSure) && (node.Else is not Literal otherwise || Is(otherwise, value, isSure)));
+    }
+
+    private bool IsOwn(SchemaNode node, JsonValue value, bool isSure)
+    {
+        if ((node.Types & TypesOf(value)) == 0 || node.Values.Any(list => !list.Contains(value)) || node.Excluded.Contains(value))
+            return false;
+        return value.Kind switch
+        {
+            JsonKind.Number => IsNumberValid(node, value.Number, isSure),
+            JsonKind.String => IsTextValid(node, value.Text, isSure),
+            JsonKind.Array => IsArrayValid(node, value.Items, isSure),
+            JsonKind.Object => IsObjectValid(node, value, isSure),
+            _ => true,
+        };
     }
 
     private bool IsOnly(Literal[] literals, int index, JsonValue value, bool isSure)

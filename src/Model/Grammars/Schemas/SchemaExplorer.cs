@@ -24,8 +24,11 @@ internal static class SchemaExplorer
             {
                 foreach (Need part in need.AllShapes.SelectMany(static shape => shape.Parts))
                 {
-                    if (seen.Add(part))
-                        work.Enqueue(part);
+                    if (!seen.Add(part))
+                        continue;
+                    // Whether its values can be told apart is known only when it is solved.
+                    _ = part.IsPossible(JsonLimits.Offered.MostDepth);
+                    work.Enqueue(part);
                 }
             }
         }

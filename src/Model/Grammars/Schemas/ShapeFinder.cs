@@ -83,7 +83,7 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         {
             JsonValue[] values = [.. draft.Values.Where(value => value.Kind == draft.Kind && draft.Taken.Values.Concat(draft.Pending)
                 .All(literal => table.Check.IsValid(literal, value)))];
-            return values.Length == 0 ? [] : OfValues(draft.Kind, values);
+            return values.Length == 0 ? [] : OfValues(table, draft.Kind, values);
         }
         JsonValue[] excluded = [.. draft.Excluded];
         Shape? shape = draft.Kind switch
@@ -97,7 +97,8 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         return shape is null ? [] : [shape];
     }
 
-    private IEnumerable<Shape> OfValues(JsonKind kind, JsonValue[] values) => kind switch
+    /// <summary>The shapes of some values of a kind.</summary>
+    public static IEnumerable<Shape> OfValues(NeedTable table, JsonKind kind, JsonValue[] values) => kind switch
     {
         JsonKind.Number => [new NumberShape(new NumberSet().Of([.. values.Select(static value => value.Number)]))],
         JsonKind.String => [new StringShape([.. values.Select(static value => value.Text)], null, [], table.Tokens)],
@@ -163,8 +164,8 @@ internal sealed class ShapeFinder(NeedTable table, Need need)
         Pointer = need.Pointer,
     };
 
-    // Of the values that are forbidden only those matter that would be allowed otherwise.
+    // Of the values that are forbidden only those matter that would be allowed otherwise. What a schema applies to the same value has been taken in, too.
     private JsonValue[] Rivals(ShapeDraft draft, JsonValue[] excluded) =>
         [.. excluded.Where(value => draft.Taken.Values.All(literal => literal.Node.Excluded.Contains(value) || !literal.Holds
-            || table.Check.IsValid(literal, value)))];
+            || table.Check.IsOwn(literal.Node, value)))];
 }

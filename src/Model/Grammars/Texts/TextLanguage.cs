@@ -6,6 +6,7 @@ namespace MeKi.Model.Grammars.Texts;
 internal sealed class TextLanguage
 {
     private const long MostTable = 40_000_000;
+    private const int LongestListed = 100;
 
     // By length and state, whether a text of that length leads to an end; null until it is needed.
     private bool[][]? _ends;
@@ -114,6 +115,34 @@ internal sealed class TextLanguage
             }
         }
         return total;
+    }
+
+    /// <summary>All texts; null where there are more than some, or they are long.</summary>
+    public IReadOnlyList<string>? List(int most)
+    {
+        if (Math.Min(Most ?? int.MaxValue, Dfa.Longest(0)) > LongestListed || Completions(0, 0) > most)
+            return null;
+        List<string> texts = [];
+        CharSet[] sets = Dfa.Classes.Sets();
+        Stack<(int State, string Text, int Count)> work = new([(0, "", 0)]);
+        while (work.TryPop(out (int State, string Text, int Count) next))
+        {
+            if (Ends(next.State, next.Count))
+                texts.Add(next.Text);
+            if (texts.Count + work.Count > most)
+                return null;
+            for (int kind = 0; kind < sets.Length; kind++)
+            {
+                int to = Dfa.NextOfClass(next.State, kind);
+                if (to < 0 || !CanEnd(to, next.Count + 1))
+                    continue;
+                if (Dfa.Classes.Sizes[kind] > most)
+                    return null;
+                foreach (int scalar in sets[kind].Scalars)
+                    work.Push((to, next.Text + char.ConvertFromUtf32(scalar), next.Count + 1));
+            }
+        }
+        return texts;
     }
 
     // The first length within bounds at which a text from a state can end, or -1.

@@ -27,10 +27,11 @@ internal sealed class ArrayParts
 /// <param name="rivals">Arrays that it would have, but does not.</param>
 internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyList<JsonValue> rivals) : Shape(JsonKind.Array)
 {
-    private const int MostStates = 100_000, MostMatched = 64, MostListed = 1000, Unlisted = 2;
+    private const int MostStates = 100_000, MostMatched = 64, Unlisted = 2;
 
     private Dictionary<(int Index, string Left), (int Cost, int Height)>? _memo;
     private bool _isFinal;
+    private int[]? _listed;
 
     public ArrayParts Asked => parts;
 
@@ -100,10 +101,13 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (length > parts.Most)
             return (Costs.Never, Costs.Never);
         (int cost, int height) = parts.Counts.Length == 0 ? Plain(length) : Counted(length, counted);
-        if (cost < Costs.Never && parts.IsUnique && !HasCounted(length, counted, used))
+        if (cost < Costs.Never && parts.IsUnique && !table.Assumes(HasCounted(length, counted, used)))
             cost = Costs.Never;
         if (cost < Costs.Never && parts.IsUnique && length < parts.Least)
-            cost = HasDistinct(length, used) ? Costs.Add(cost, Costs.Times(parts.Least - length, Distinct(parts.Least - length, used))) : Costs.Never;
+        {
+            cost = !table.Assumes(HasDistinct(length, used)) ? Costs.Never
+                : Costs.Add(cost, Costs.Times(parts.Least - length, Distinct(parts.Least - length + used.Count)));
+        }
         return (cost, height);
     }
 
@@ -120,8 +124,15 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
     }
 
     /// <inheritdoc/>
-    public override bool CanDiffer => (!parts.IsUnique || (HasDistinct(0, []) && HasCounted(0, new int[parts.Counts.Length], [])))
-        && (rivals.Count == 0 || (parts.Least == 0 && parts.Counts.Length == 0 && !rivals.Any(static rival => rival.Items.Length == 0)) || Count() > 0);
+    public override bool? CanDiffer
+    {
+        get
+        {
+            bool? isApart = rivals.Count == 0 || (parts.Least == 0 && parts.Counts.Length == 0 && !rivals.Any(static rival => rival.Items.Length == 0))
+                || Count() > 0 ? true : List() is { } list ? list.Count > 0 : null;
+            return parts.IsUnique ? isApart & HasDistinct(0, []) & HasCounted(0, new int[parts.Counts.Length], []) : isApart;
+        }
+    }
 
     /// <inheritdoc/>
     public override Shape? Without(IReadOnlyList<JsonValue> values)
@@ -130,7 +141,7 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
         if (arrays.Length == 0)
             return this;
         ArrayShape rest = new(table, parts, [.. rivals.Union(arrays)]);
-        return rest.Measure().Cost < Costs.Never && rest.CanDiffer ? rest : null;
+        return rest.Measure().Cost < Costs.Never && table.Assumes(rest.CanDiffer) ? rest : null;
     }
 
     /// <inheritdoc/>
@@ -158,6 +169,25 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
             // A long array of one possibility each is counted no further.
             if (i - length > 10_000)
                 return Math.Max(total, 1);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<JsonValue>? List()
+    {
+        if (parts.Counts.Length > 0 || parts.IsUnique || parts.Least > MostListed)
+            return null;
+        List<JsonValue[]> ways = [[]];
+        List<JsonValue> all = [];
+        for (int length = 0; ; length++)
+        {
+            if (length >= parts.Least)
+                all.AddRange(ways.Select(JsonValue.Of));
+            if (length >= parts.Most || !At(length).IsPossible(Costs.Never))
+                return [.. all.Except(rivals)];
+            if (At(length).List() is not { } values || all.Count + (long)ways.Count * values.Count > MostListed)
+                return null;
+            ways = [.. ways.SelectMany(way => values.Select(value => (JsonValue[])[.. way, value]))];
         }
     }
 
@@ -236,16 +266,14 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
     }
 
     // Tokens by which an element can be longer that must differ from others.
-    private int Distinct(int count, IReadOnlyCollection<JsonValue> used)
+    private int Distinct(int count)
     {
-        int most = Unlisted;
-        if (parts.Rest.List() is IReadOnlyList<JsonValue> list)
-            most = Math.Max(most, list.Except(used).Select(value => table.Tokens(value.ToString())).Order().Take(count).DefaultIfEmpty(0).Last());
-        return most - Unlisted;
+        _listed ??= [.. (parts.Rest.List() ?? []).Select(value => table.Tokens(value.ToString())).Order()];
+        return _listed.Length == 0 ? 0 : Math.Max(0, _listed[Math.Min(count, _listed.Length) - 1] - Unlisted);
     }
 
-    // Whether there are as many different values to be counted as must be.
-    private bool HasCounted(int length, int[] counted, IReadOnlyCollection<JsonValue> used)
+    // Whether there are as many different values to be counted as must be; null where that cannot be told.
+    private bool? HasCounted(int length, int[] counted, IReadOnlyCollection<JsonValue> used)
     {
         for (int i = 0; i < counted.Length; i++)
         {
@@ -257,13 +285,13 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
             for (int at = length; at < parts.Prefix.Length && left < missing; at++)
                 left += at >= parts.Counts[i].From && table.And(parts.Prefix[at], parts.Counts[i].Schema).IsPossible(Costs.Never) ? 1 : 0;
             if (left < missing)
-                return false;
+                return rest.List() is null ? null : false;
         }
         return true;
     }
 
-    // Whether elements that must follow can differ from each other and from those that are there. Where it is not plain the answer is no.
-    private bool HasDistinct(int length, IReadOnlyCollection<JsonValue> used)
+    // Whether elements that must follow can differ from each other and from those that are there; null where that cannot be told.
+    private bool? HasDistinct(int length, IReadOnlyCollection<JsonValue> used)
     {
         List<IReadOnlyList<JsonValue>> lists = [];
         int left = parts.Least - length;
@@ -278,11 +306,13 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
                     break;
                 continue;
             }
-            if (need.List() is not IReadOnlyList<JsonValue> list || together > MostMatched)
+            if (need.List() is not { } list)
+                return null;
+            if (list.Count - list.Count(used.Contains) < together)
                 return false;
+            if (together > MostMatched || lists.Count + together > MostListed)
+                return null;
             lists.AddRange(Enumerable.Repeat(list, together));
-            if (lists.Count > MostListed)
-                return false;
             if (isRest)
                 break;
         }

@@ -10,8 +10,11 @@ internal sealed class ObjectProgress
     // Tokens of the shortest key that nothing is said of, with all that belongs to it.
     private const int OtherKeyTokens = 5;
 
-    // Of names that may make the difference to a rival.
-    private const int MostTried = 8;
+    // Of properties that may make the difference to a rival.
+    private const int MostTried = 100;
+
+    // Of names, and of objects.
+    private const int MostNamed = 64, MostListed = 1000;
 
     private readonly ulong[] _left;
     private readonly int _leftCount;
@@ -89,7 +92,7 @@ internal sealed class ObjectProgress
                 Need value = i < 0 ? wanted.Without(values) : Shape.Exactly(wanted, values[i]);
                 JsonValue[] like = i < 0 ? [] : [.. rivals.Where(rival => values[i].Equals(rival.Find(key!)))];
                 ObjectProgress next = new(Shape, left, leftCount, _demands & ~way, like) { _leftCost = leftCost };
-                if (value.IsPossible(height) && next.Rest(after).Cost < Costs.Never && next.CanDiffer(after))
+                if (value.IsPossible(height) && next.Rest(after).Cost < Costs.Never && Shape.Assumes(next.CanDiffer(after)))
                     yield return (next, value);
             }
             if (way == 0)
@@ -100,20 +103,8 @@ internal sealed class ObjectProgress
     /// <summary>Tokens of the shortest rest of the object that is no rival.</summary>
     public int RestBesideRivals(SeenKeys seen)
     {
-        if (_rivals.Count == 0 || CanEnd(seen))
-            return Rest(seen).Cost;
-        int best = Costs.Never;
-        foreach (string key in Shape.Names.Where(key => !seen.Contains(key)).Take(MostTried))
-            Try(key, 0, Shape.KeyTokens(Shape.IndexOf(key)));
-        for (int kind = 0; kind < Shape.Others.Needs.Length; kind++)
-            Try(null, kind, OtherKeyTokens + 1);
-        return best;
-
-        void Try(string? key, int kind, int cost)
-        {
-            foreach ((ObjectProgress after, Need value) in Add(seen, key, kind, Costs.Never))
-                best = Math.Min(best, Costs.Add(cost, value.Cost, after.RestBesideRivals(seen.With(key))));
-        }
+        int tries = MostTried + Shape.Names.Length;
+        return RestBesideRivals(seen, 0, ref tries);
     }
 
     /// <summary>Tokens of the shortest rest of the object, and its levels; rivals apart.</summary>
@@ -151,31 +142,73 @@ internal sealed class ObjectProgress
             if (Shape.Others.Needs[kind].IsPossible(Costs.Never) && Shape.Others.Of(kind).Completions(0, 0) >= TextDfa.Many)
                 return TextDfa.Many;
         }
-        long count = 1;
-        if (Shape.Most is not null || Shape.Least > 0 || Shape.Demands.Count > 0)
+        int least = Math.Max(0, Shape.Least - seen.Count - _leftCount), most = Shape.Most - seen.Count - _leftCount ?? least;
+        if (Shape.Demands.Count > 0 || least > MostNamed)
         {
             // One property alone, the others as they are.
+            long alone = 1;
             for (int index = 0; index < Shape.Names.Length; index++)
             {
                 if (!seen.Contains(Shape.Names[index]) && (canGrow || Has(_left, index)) && Shape.At(index).IsPossible(Costs.Never))
-                    count = Math.Max(count, Shape.At(index).Count());
+                    alone = Math.Max(alone, Shape.At(index).Count());
             }
-            return count;
+            return alone;
         }
-        for (int index = 0; index < Shape.Names.Length && count < TextDfa.Many; index++)
+        // By the number of properties that need not be there; without a bound above the last stands for all that are enough.
+        long[] ways = new long[Math.Min(most, MostNamed) + 1];
+        ways[0] = 1;
+        for (int index = 0; index < Shape.Names.Length; index++)
         {
             if (seen.Contains(Shape.Names[index]) || !Shape.At(index).IsPossible(Costs.Never))
                 continue;
-            long one = Shape.At(index).Count() + (Has(_left, index) ? 0 : 1);
-            count = one >= TextDfa.Many / count ? TextDfa.Many : count * one;
+            long one = Shape.At(index).Count();
+            if (Has(_left, index))
+            {
+                for (int i = 0; i < ways.Length; i++)
+                    ways[i] = Times(ways[i], one);
+                continue;
+            }
+            if (Shape.Most is null)
+                ways[^1] = Math.Min(TextDfa.Many, ways[^1] + Times(ways[^1], one));
+            for (int i = ways.Length - 1; i > 0; i--)
+                ways[i] = Math.Min(TextDfa.Many, ways[i] + Times(ways[i - 1], one));
         }
-        return count;
+        return Math.Min(TextDfa.Many, ways[least..].Sum());
+
+        static long Times(long ways, long one) => one > 0 && ways > TextDfa.Many / one ? TextDfa.Many : ways * one;
+    }
+
+    /// <summary>All rests beside those of rivals, where they are few and plain, as objects of their own.</summary>
+    public IReadOnlyList<JsonValue>? List(SeenKeys seen)
+    {
+        bool canGrow = !(seen.Count + _leftCount >= Shape.Most);
+        if (Shape.Demands.Count > 0 || Shape.Names.Length > MostNamed || (canGrow && Enumerable.Range(0, Shape.Others.Needs.Length)
+            .Any(kind => Shape.Others.Needs[kind].IsPossible(Costs.Never) && !Shape.Others.Of(kind).IsEmpty)))
+            return null;
+        List<KeyValuePair<string, JsonValue>[]> all = [[]];
+        foreach (string name in Shape.Names.Where(name => !seen.Contains(name)))
+        {
+            int index = Shape.IndexOf(name);
+            Need need = Shape.At(index);
+            IReadOnlyList<JsonValue>? values = need.IsPossible(Costs.Never) ? need.List() : [];
+            List<KeyValuePair<string, JsonValue>[]> next = Has(_left, index) ? [] : [.. all];
+            foreach (KeyValuePair<string, JsonValue>[] one in all.Where(one => !(seen.Count + one.Length >= Shape.Most)))
+            {
+                if (values is null || next.Count + values.Count > MostListed)
+                    return null;
+                next.AddRange(values.Select(value => (KeyValuePair<string, JsonValue>[])[.. one, new(name, value)]));
+            }
+            all = next;
+        }
+        HashSet<JsonValue> rivals = [.. _rivals.Select(rival =>
+            JsonValue.Of(rival.Names.Zip(rival.Items, KeyValuePair.Create).Where(one => !seen.Contains(one.Key))))];
+        return [.. all.Where(one => seen.Count + one.Length >= Shape.Least).Select(JsonValue.Of).Where(one => !rivals.Contains(one))];
     }
 
     private static bool Has(ulong[] bits, int index) => (bits[index >> 6] >> (index & 63) & 1) == 1;
 
-    /// <summary>Whether the object can become another than all its rivals.</summary>
-    public bool CanDiffer(SeenKeys seen)
+    /// <summary>Whether the object can become another than all its rivals; null where that cannot be told.</summary>
+    public bool? CanDiffer(SeenKeys seen)
     {
         if (_rivals.Count == 0 || CanEnd(seen))
             return true;
@@ -193,7 +226,32 @@ internal sealed class ObjectProgress
                     return true;
             }
         }
-        return new ObjectProgress(Shape, _left, _leftCount, _demands, []).Count(seen) > _rivals.Count;
+        return new ObjectProgress(Shape, _left, _leftCount, _demands, []).Count(seen) > _rivals.Count ? true
+            : List(seen) is { } rests ? rests.Count > 0 : null;
+    }
+
+    private int RestBesideRivals(SeenKeys seen, int from, ref int tries)
+    {
+        if (_rivals.Count == 0 || CanEnd(seen))
+            return Rest(seen).Cost;
+        // An object is the same in whatever order its properties come: first those that must, and of the others each behind those before it.
+        IEnumerable<int> indexes = Enumerable.Range(from, Shape.Names.Length - from).Where(index => !seen.Contains(Shape.Names[index]));
+        if (_leftCount > 0)
+            indexes = Shape.RequiredIndexes.Where(index => index >= 0 && Has(_left, index)).Take(1);
+        int best = Costs.Never;
+        foreach ((int index, int kind) in indexes.Select(static index => (index, 0))
+            .Concat(Enumerable.Range(0, Shape.Others.Needs.Length).Select(static kind => (-1, kind))))
+        {
+            string? key = index < 0 ? null : Shape.Names[index];
+            foreach ((ObjectProgress after, Need value) in Add(seen, key, kind, Costs.Never))
+            {
+                if (tries-- <= 0)
+                    return best;
+                int rest = after.RestBesideRivals(seen.With(key), _leftCount > 0 ? from : index + 1, ref tries);
+                best = Math.Min(best, Costs.Add(index < 0 ? OtherKeyTokens + 1 : Shape.KeyTokens(index), value.Cost, rest));
+            }
+        }
+        return best;
     }
 
     // What the properties cost that are required and not there.

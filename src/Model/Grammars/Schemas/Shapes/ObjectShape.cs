@@ -129,6 +129,9 @@ internal sealed class ObjectShape : Shape
     public IEnumerable<int> DemandsOf(string key) => Enumerable.Range(0, Demands.Count).Where(i =>
         Demands[i].Keys.Contains(key) && (Demands[i].Key is not Literal asked || _table.Check.IsValid(asked, JsonValue.Of(key))));
 
+    /// <inheritdoc cref="NeedTable.Assumes"/>
+    public bool Assumes(bool? known) => _table.Assumes(known);
+
     /// <summary>What is asked of a property's value, to be one value.</summary>
     public Need Exactly(Need need, JsonValue value) => need.Contains(value) ? _table.OfValue(value) : _table.Never;
 
@@ -149,14 +152,17 @@ internal sealed class ObjectShape : Shape
         if (objects.Length == 0)
             return this;
         ObjectShape rest = new(_table, _parts, [.. Rivals.Union(objects)]);
-        return rest.Measure().Cost < Costs.Never && rest.CanDiffer ? rest : null;
+        return rest.Measure().Cost < Costs.Never && _table.Assumes(rest.CanDiffer) ? rest : null;
     }
 
     /// <inheritdoc/>
-    public override bool CanDiffer => ObjectProgress.Begin(this).CanDiffer(SeenKeys.None);
+    public override bool? CanDiffer => ObjectProgress.Begin(this).CanDiffer(SeenKeys.None);
 
     /// <inheritdoc/>
     public override long Count() => Math.Max(0, ObjectProgress.Begin(this).Count(SeenKeys.None) - Rivals.Count);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<JsonValue>? List() => ObjectProgress.Begin(this).List(SeenKeys.None);
 
     private static bool IsText(string name) =>
         !name.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') || !name.EnumerateRunes().Contains(System.Text.Rune.ReplacementChar);

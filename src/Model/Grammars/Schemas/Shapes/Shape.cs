@@ -8,13 +8,16 @@ namespace MeKi.Model.Grammars.Schemas.Shapes;
 /// </summary>
 internal abstract class Shape(JsonKind kind)
 {
+    /// <summary>The most values that are listed where they are not listed by the schema.</summary>
+    protected const int MostListed = 1000;
+
     public JsonKind Kind => kind;
 
     /// <summary>Whether it turned out to have no value although each of its parts has.</summary>
     public bool IsImpossible { get; set; }
 
-    /// <summary>Whether its values can be as different as they must; of the parts all is known.</summary>
-    public virtual bool CanDiffer => true;
+    /// <summary>Whether its values can be as different as they must; null where that cannot be told. Of the parts all is known.</summary>
+    public virtual bool? CanDiffer => true;
 
     /// <summary>The needs that decide whether it has a value at all.</summary>
     public virtual IEnumerable<Need> Vital => [];
@@ -50,8 +53,6 @@ internal sealed class WordShape(JsonKind kind, Func<string, int> tokens) : Shape
 /// <summary>Numbers of a set.</summary>
 internal sealed class NumberShape(NumberSet set) : Shape(JsonKind.Number)
 {
-    private const int MostListed = 64;
-
     private (int Cost, int Height)? _measure;
 
     public NumberSet Set => set;
@@ -125,5 +126,6 @@ internal sealed class StringShape : Shape
 
     public override long Count() => Strings?.Count ?? Math.Max(0, Language!.Completions(0, 0) - Excluded.Count);
 
-    public override IReadOnlyList<JsonValue>? List() => Strings?.Select(JsonValue.Of).ToList();
+    public override IReadOnlyList<JsonValue>? List() =>
+        (Strings ?? Language!.List(MostListed + Excluded.Count)?.Except(Excluded))?.Select(JsonValue.Of).ToList();
 }
