@@ -21,26 +21,29 @@ internal sealed class CanonicalComposition
 
     private CanonicalComposition()
     {
-        foreach (var entry in CanonicalData.Decompositions.AsSpan().Trim().Split(','))
+        foreach (string group in CanonicalData.Decompositions.Split(';'))
         {
-            var text = CanonicalData.Decompositions.AsSpan().Trim()[entry].Trim();
-            bool excluded = text[0] == '!';
-            string[] fields = text.TrimStart('!').ToString().Split(' ');
-            int[] points = [.. fields.Select(static field => int.Parse(field, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
-            int second = points.Length > 2 ? points[2] : 0;
-            _decompositions.Add(points[0], (points[1], second));
-            if (excluded)
-                _suspicious.Add(points[0]);
-            else
+            string[] parts = group.Split(':');
+            int second = Hexadecimal(parts[0]), composed = 0;
+            bool isExcluded = false;
+            foreach (string entry in parts[1].Split(','))
             {
-                _compositions.Add((points[1], second), points[0]);
-                _suspicious.Add(second);
+                string[] fields = entry.Trim().Split(' ');
+                int first = Hexadecimal(fields[^1]);
+                if (fields.Length == 1)
+                    composed++;
+                else
+                    (isExcluded, composed) = (fields[0][0] == '!', Hexadecimal(fields[0].TrimStart('!')));
+                _decompositions.Add(composed, (first, second));
+                if (!isExcluded)
+                    _compositions.Add((first, second), composed);
+                _suspicious.Add(isExcluded ? composed : second);
             }
         }
         foreach (string entry in CanonicalData.CombiningClasses.Split(','))
         {
             string[] fields = entry.Trim().Split(' ');
-            int first = int.Parse(fields[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            int first = Hexadecimal(fields[0]);
             for (int i = 0; i < int.Parse(fields[1], CultureInfo.InvariantCulture); i++)
             {
                 _classes.Add(first + i, byte.Parse(fields[2], CultureInfo.InvariantCulture));
@@ -98,6 +101,8 @@ internal sealed class CanonicalComposition
             result.Append(new Rune(points[i]).ToString());
         return result.ToString();
     }
+
+    private static int Hexadecimal(string text) => int.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     private int ClassOf(int point) => point < FirstAffected ? 0 : _classes.GetValueOrDefault(point);
 
