@@ -11,7 +11,7 @@ namespace MeKi.Store;
 /// header page (4096 bytes) | record 0 | record 1 | … | record V−1 | one CRC-32C per group of records
 /// record:  scales of layer 0, of layer 1, … (Int8, Int4), padded to 64 | row of layer 0, padded to 64 | … | row of layer L−1
 /// </code>
-/// Byte offsets: docs/formats.md.
+/// Byte offsets: docs/row-files.md.
 /// </summary>
 public sealed record RowFileLayout : RecordLayout
 {

@@ -1,6 +1,6 @@
 namespace MeKi.Quant;
 
-/// <summary>How the values of a stored expert row are encoded; the numbers are those of the row file (docs/formats.md).</summary>
+/// <summary>How the values of a stored expert row are encoded; the numbers are those of the row file (docs/row-files.md).</summary>
 public enum RowType
 {
     /// <summary>Single precision: exact, for reference.</summary>

@@ -37,7 +37,7 @@ public sealed record ConversionResult(string ModelPath, long ModelBytes, string?
 
 /// <summary>
 /// Converts a Hugging Face checkpoint, or a GGUF file whose per-layer inputs are a table and a projection (Gemma 3n and 4), to the pair <c>model.gguf</c> and
-/// <c>model.rows</c> (docs/formats.md): what a token's rows depend on is computed once and for all. The same input gives the same bytes.
+/// <c>model.rows</c> (docs/formats.md, docs/row-files.md): what a token's rows depend on is computed once and for all. The same input gives the same bytes.
 /// </summary>
 public static class Converter
 {
