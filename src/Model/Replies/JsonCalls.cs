@@ -4,7 +4,7 @@ namespace MeKi.Model.Replies;
 
 /// <summary>
 /// Calls as JSON, one object or a list of them, behind a marker or (Llama 3, and a second call behind a first) without one: Qwen, Hermes, Granite, Phi,
-/// Command-R, Llama 3.
+/// Command-R, Apertus, Llama 3.
 /// </summary>
 internal class JsonCalls : CallSyntax
 {
@@ -12,6 +12,9 @@ internal class JsonCalls : CallSyntax
 
     /// <summary>Whether the model writes a list of calls behind one marker.</summary>
     public bool IsList { get; init; }
+
+    /// <summary>Whether a call is an object of one member, the tool's name and the arguments.</summary>
+    public bool IsKeyed { get; init; }
 
     /// <summary>The member that numbers the calls, where the model writes one.</summary>
     public string? NumberKey { get; init; }
@@ -29,14 +32,15 @@ internal class JsonCalls : CallSyntax
         if (opener is null)
             return ReadBare(ref text, tools, found);
         text.SkipSpace();
-        return ReadList(ref text, found, null);
+        return ReadList(ref text, found, null, IsKeyed);
     }
 
     /// <summary>Reads a call or a list of calls.</summary>
     /// <param name="text">Stands at them.</param>
     /// <param name="found">Takes them.</param>
     /// <param name="bare">The tools, where no marker said that this is a call.</param>
-    public static bool ReadList(ref ReplyCursor text, FoundCalls found, OfferedTools? bare)
+    /// <param name="isKeyed">Whether a call may be a name and its arguments alone.</param>
+    public static bool ReadList(ref ReplyCursor text, FoundCalls found, OfferedTools? bare, bool isKeyed = false)
     {
         if (!text.Json(out string json))
             return false;
@@ -45,10 +49,10 @@ internal class JsonCalls : CallSyntax
             using JsonDocument document = JsonDocument.Parse(json, Options);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Array)
-                return Add(root, found, bare) || text.Fail();
+                return Add(root, found, bare, isKeyed) || text.Fail();
             foreach (JsonElement each in root.EnumerateArray())
             {
-                if (!Add(each, found, bare))
+                if (!Add(each, found, bare, isKeyed))
                     return text.Fail();
             }
             return root.GetArrayLength() > 0 || text.Fail();
@@ -90,10 +94,15 @@ internal class JsonCalls : CallSyntax
         return ReadList(ref text, found, StartOpeners.Length > 0 ? tools : OfferedTools.Unknown);
     }
 
-    private static bool Add(JsonElement call, FoundCalls found, OfferedTools? bare)
+    private static bool Add(JsonElement call, FoundCalls found, OfferedTools? bare, bool isKeyed)
     {
         if (call.ValueKind != JsonValueKind.Object)
             return false;
+        if (isKeyed && call.GetPropertyCount() == 1 && call.EnumerateObject().First() is { Name.Length: > 0, Value.ValueKind: JsonValueKind.Object } only)
+        {
+            found.Calls.Add(new(null, only.Name, only.Value.GetRawText()));
+            return true;
+        }
         string? id = Text(call, "id") ?? Text(call, "tool_call_id");
         if (call.TryGetProperty("function", out JsonElement inner) && inner.ValueKind == JsonValueKind.Object)
             call = inner;

@@ -34,8 +34,14 @@ internal sealed class OfferedTools(IReadOnlyDictionary<string, JsonElement>? sch
     /// An argument as JSON. The schema decides; without one, what is JSON other than a text in quotes is that, and all else is a text. What does not fit the
     /// schema is a text as well: the tool has to say what is wrong with it.
     /// </summary>
-    public string ToJson(string tool, string parameter, ReadOnlySpan<char> value)
+    /// <param name="tool">The tool.</param>
+    /// <param name="parameter">The argument's name.</param>
+    /// <param name="value">The argument as it came.</param>
+    /// <param name="isJson">Whether the model said that it is JSON: then it is, whatever the schema says.</param>
+    public string ToJson(string tool, string parameter, ReadOnlySpan<char> value, bool isJson = false)
     {
+        if (isJson && IsJson(value))
+            return value.Trim().ToString();
         Kinds kinds = KindsOf(tool, parameter);
         if (kinds == Kinds.String)
             return ReplyCursor.Quoted(value);

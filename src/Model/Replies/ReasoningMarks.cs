@@ -1,4 +1,7 @@
 namespace MeKi.Model.Replies;
 
 /// <summary>What stands around reasoning.</summary>
-internal sealed record ReasoningMarks(string[] Opens, string[] Closes);
+/// <param name="Opens">Markers before it.</param>
+/// <param name="Closes">Markers behind it.</param>
+/// <param name="HasCalls">Whether a call ends it, too.</param>
+internal sealed record ReasoningMarks(string[] Opens, string[] Closes, bool HasCalls = false);

@@ -16,6 +16,7 @@ internal static class ReplyFamilies
         new(["<thought>"], ["</thought>"]),
         new(["◁think▷"], ["◁/think▷"]),
         new(["<|channel>thought", "<|channel>"], ["<channel|>"]),
+        new(["<|inner_prefix|>"], ["<|inner_suffix|>"], HasCalls: true),
     ];
 
     // The first whose mark a template contains: those that contain others' marks come first.
@@ -25,6 +26,8 @@ internal static class ReplyFamilies
         ("gpt-oss", ["<|channel|>"], new HarmonyMessages { Openers = ["<|start|>", "<|channel|>"], StartOpeners = ["to="] }),
         ("seed-oss", ["<seed:tool_call>"], Functions("<seed:tool_call>", "</seed:tool_call>")),
         ("minimax", ["<minimax:tool_call>"], Attributes("<minimax:tool_call>", "</minimax:tool_call>", "invoke", "parameter")),
+        ("deepseek", ["｜DSML｜function_calls>", "dsml_token + 'function_calls>", "dsml_token }}function_calls>"], Dsml("function_calls")),
+        ("deepseek", ["｜DSML｜"], Dsml("tool_calls")),
         ("minicpm", ["<function name=", "<param name="], Attributes(null, null, "function", "param")),
         ("qwen-coder", ["<function=", "<parameter="], Functions("<tool_call>", "</tool_call>")),
         ("glm", ["<arg_key>"], new XmlCalls
@@ -60,6 +63,13 @@ internal static class ReplyFamilies
         ("lfm2", ["<|tool_call_start|>", "<|tool_list_start|>"], new PythonCalls { Openers = ["<|tool_call_start|>"], Closers = ["<|tool_call_end|>"] }),
         ("granite", ["<|tool_call|>"], Lists()),
         ("phi", ["<|/tool|>", "functools["], Lists()),
+        ("apertus", ["<|tools_prefix|>"], new JsonCalls
+        {
+            Openers = ["<|tools_prefix|>"],
+            Closers = ["<|tools_suffix|>"],
+            IsList = true,
+            IsKeyed = true,
+        }),
         ("nemotron", ["<TOOLCALL>"], new JsonCalls { Openers = ["<TOOLCALL>"], Closers = ["</TOOLCALL>"], IsList = true }),
         ("hermes", ["<tool_call>"], Hermes),
         ("llama-3", ["<|python_tag|>", "ipython", "{\"name\": function name"], new PythonCalls
@@ -77,6 +87,7 @@ internal static class ReplyFamilies
     [
         "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|return|>", "<|call|>", "<|end_of_text|>", "<|END_OF_TURN_TOKEN|>", "<|START_RESPONSE|>",
         "<|END_RESPONSE|>", "<｜end▁of▁sentence｜>", "<end_of_turn>", "<turn|>", "<|tool_response>", "<|observation|>", "<response>", "</response>",
+        "<|assistant_end|>",
     ];
 
     public static (string Name, CallSyntax? Calls) CallsOf(string template)
@@ -126,6 +137,21 @@ internal static class ReplyFamilies
         ParameterNameEnds = [">"],
         ParameterClose = "</parameter>",
         Closers = [close],
+    };
+
+    // DeepSeek V3.2 and V4: the same tags as below, each with a token in it, and whether a value is a text.
+    private static XmlCalls Dsml(string block) => new()
+    {
+        Openers = [$"<｜DSML｜{block}>", "<｜DSML｜invoke name="],
+        FunctionOpen = "<｜DSML｜invoke name=",
+        FunctionNameEnd = ">",
+        FunctionClose = "</｜DSML｜invoke>",
+        ParameterOpen = "<｜DSML｜parameter name=",
+        ParameterNameEnds = [">"],
+        TextAttribute = "string",
+        ParameterClose = "</｜DSML｜parameter>",
+        Closers = [$"</｜DSML｜{block}>"],
+        Tokens = ["｜DSML｜"],
     };
 
     // <invoke name="name"><parameter name="key">value</parameter></invoke>

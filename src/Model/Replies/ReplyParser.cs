@@ -168,7 +168,7 @@ public sealed class ReplyParser
                 _start = _end;
             return false;
         }
-        _start += space + close.Text.Length;
+        _start += close.Kind == MarkerKind.Call ? space : space + close.Text.Length;
         (_reasoning, _isFresh, _isBehindMarkup) = (null, true, true);
         return true;
     }
@@ -178,7 +178,10 @@ public sealed class ReplyParser
         if (_reasoning != marks)
         {
             _opens = new(marks.Opens.Select(open => new ReplyMarker(open, MarkerKind.Noise)));
-            _closes = new(marks.Closes.Select(close => new ReplyMarker(close, MarkerKind.Noise)));
+            _closes = new([
+                .. marks.Closes.Select(close => new ReplyMarker(close, MarkerKind.Noise)),
+                .. (marks.HasCalls ? _format.Calls?.Openers ?? [] : []).Select(opener => new ReplyMarker(opener, MarkerKind.Call)),
+            ]);
         }
         (_reasoning, _isBlank) = (marks, true);
     }

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace MeKi.Model.Replies;
 
-/// <summary>Calls whose arguments stand between tags as they are: Qwen3-Coder, GLM, MiniCPM, MiniMax. The tool's schema says of what type they are.</summary>
+/// <summary>
+/// Calls whose arguments stand between tags as they are: Qwen3-Coder, GLM, MiniCPM, MiniMax, DeepSeek V3.2. The tags or the tool's schema say of what type they
+/// are.
+/// </summary>
 internal sealed class XmlCalls : CallSyntax
 {
     public XmlCalls() => Ends = ">}]";
@@ -20,7 +23,18 @@ internal sealed class XmlCalls : CallSyntax
     /// <summary>Stand between a parameter's name and its value, and may have whitespace between them.</summary>
     public required string[] ParameterNameEnds { get; init; }
 
+    /// <summary>
+    /// The attribute of a parameter that is true for a text and false for JSON. Where there is one, values are exact; else a line break on either side of them
+    /// belongs to the tags.
+    /// </summary>
+    public string? TextAttribute { get; init; }
+
     public required string ParameterClose { get; init; }
+
+    /// <summary>Tokens within the tags.</summary>
+    public string[] Tokens { get; init; } = [];
+
+    public override string[] Inner => Tokens;
 
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)
     {
@@ -56,10 +70,10 @@ internal sealed class XmlCalls : CallSyntax
                     return !text.IsIncomplete && text.Fail();
                 break;
             }
-            if (!ParameterName(ref text, out string parameter) || !Value(ref text, out ReadOnlySpan<char> value))
+            if (!ParameterName(ref text, out string parameter, out bool? isText) || !Value(ref text, out ReadOnlySpan<char> value))
                 return false;
             arguments.RemoveAll(each => each.Name == parameter);
-            arguments.Add((parameter, tools.ToJson(tool, parameter, value)));
+            arguments.Add((parameter, isText == true ? ReplyCursor.Quoted(value) : tools.ToJson(tool, parameter, value, isJson: isText == false)));
         }
         StringBuilder json = new("{");
         foreach ((string parameter, string value) in arguments)
@@ -93,11 +107,17 @@ internal sealed class XmlCalls : CallSyntax
         return text.Take(FunctionNameEnd);
     }
 
-    private bool ParameterName(ref ReplyCursor text, out string name)
+    private bool ParameterName(ref ReplyCursor text, out string name, out bool? isText)
     {
-        name = "";
+        (name, isText) = ("", null);
         if (!text.Until(ParameterNameEnds[0], out ReadOnlySpan<char> raw))
             return false;
+        int attribute = TextAttribute is null ? -1 : raw.IndexOf($" {TextAttribute}=", StringComparison.Ordinal);
+        if (attribute >= 0)
+        {
+            isText = raw[(attribute + TextAttribute!.Length + 2)..].Trim().Trim('"').SequenceEqual("true");
+            raw = raw[..attribute];
+        }
         name = raw.Trim().Trim('"').ToString();
         if (ParameterNameEnds.Length == 1)
             return true;
@@ -111,7 +131,8 @@ internal sealed class XmlCalls : CallSyntax
         ReplyCursor ahead = text;
         ahead.SkipSpace();
         value = default;
-        if (!ahead.Sees("<![CDATA[", out bool isVerbatim))
+        bool isVerbatim = false;
+        if (TextAttribute is null && !ahead.Sees("<![CDATA[", out isVerbatim))
         {
             text = ahead;
             return false;
@@ -140,7 +161,7 @@ internal sealed class XmlCalls : CallSyntax
             }
             if (next || ends || closes)
             {
-                value = Trimmed(text.Ahead(length));
+                value = TextAttribute is null ? Trimmed(text.Ahead(length)) : text.Ahead(length);
                 text = ahead;
                 return true;
             }

@@ -26,6 +26,7 @@ public class MaskTests
         { "calls", "<|tool_call> <|channel>" },
         { "calls", "<arg_key> <think>" },
         { "calls", "<tool_call>" },
+        { "calls", "｜DSML｜ <think>" },
     };
 
     [Theory]
@@ -50,6 +51,36 @@ public class MaskTests
                 if (next < 0 || !constraint.Accept(next))
                     break;
             }
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n")]
+    [InlineData("a</")]
+    [InlineData("日</｜DSML")]
+    [InlineData("</｜DSML｜parameter")]
+    [InlineData("</｜", 1)]
+    [InlineData("</｜", 2)]
+    [InlineData("</｜DSML｜", 1)]
+    public void A_mask_knows_a_marker_that_ends_within_a_character(string begun, int cut = 0)
+    {
+        Grammar grammar = Grammar.ForToolCalls(ReplyFormat.FromTemplate("｜DSML｜"), [Tool()], ChatToolMode.RequireAny);
+        foreach (string name in (string[])["city", "short", "either"])
+        {
+            TokenConstraint constraint = grammar.Start(s_vocabulary);
+            ulong[] mask = new ulong[constraint.Words];
+            string text = $"<｜DSML｜tool_calls><｜DSML｜invoke name=\"find\"><｜DSML｜parameter name=\"{name}\" string=\"true\">{begun}";
+            byte[] bytes = Encoding.UTF8.GetBytes(text)[..^cut];
+            int refused = Array.FindIndex(bytes, value => !constraint.Accept(value));
+            if (refused >= 0)
+            {
+                // A text of six characters, or one of a few, does not go so far.
+                Assert.NotEqual("city", name);
+                continue;
+            }
+            constraint.Mask(mask, 400);
+            Assert.True(Check(constraint, mask, 400, new Random(5)) >= 0);
         }
     }
 
@@ -93,7 +124,8 @@ public class MaskTests
             "a", "b", "e", "n", "t", "o", "é", "日", "😀", "1", "0", " ", "\n", "\"", "\\", "<", ">", "/", "|", "{", ":", "\\u00", "\r", "_", "Ly", "pa",
         ];
         Random random = new(1);
-        HashSet<string> texts = ["<tool_call>", "</tool_call>", "<|tool_call>", "<|\"|>", "<function=", "find", "</parameter>", "<parameter=", "</arg", "city"];
+        HashSet<string> texts = ["<tool_call>", "</tool_call>", "<|tool_call>", "<|\"|>", "<function=", "find", "</parameter>", "<parameter=", "</arg", "city",
+            "<｜DSML｜", "</｜DSML｜", "</｝", "｝", "｜", "parameter>", "\" string=\""];
         while (texts.Count < 9_000)
             texts.Add(string.Concat(Enumerable.Range(0, random.Next(2, 7)).Select(_ => pieces[random.Next(pieces.Length)])));
         byte[][] bytes = [.. Enumerable.Range(0, 256).Select(static value => new[] { (byte)value }), .. texts.Order(StringComparer.Ordinal)

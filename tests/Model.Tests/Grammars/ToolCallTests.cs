@@ -35,6 +35,7 @@ public class ToolCallTests
         "<|tool_call> <|channel>", "<function= <parameter= <think>", "<seed:tool_call> <seed:think>", "<arg_key> <think>", "<minimax:tool_call>",
         "<function name= <param name=", "<｜tool▁call▁begin｜> <think>", "<｜tool▁call▁begin｜> tool['type'] + '<｜tool▁sep｜>'",
         "<|tool_call_argument_begin|>", "<|START_ACTION|> <|START_THINKING|>", "<|tool_list_start|>", "<TOOLCALL>", "ipython <|python_tag|>",
+        "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜function_calls> <think>", "｜DSML｜ tool_calls> <think>",
     ];
 
     [Theory]
@@ -132,6 +133,57 @@ public class ToolCallTests
         Assert.True(grammar.Accepts("Just text."));
         Assert.False(grammar.Accepts(reply.Replace("get_weather", "get_whether", StringComparison.Ordinal)));
         Assert.False(grammar.Accepts(reply.Replace("Lyon", "Lyon, the city of two rivers", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("<|tools_prefix|> <|inner_prefix|>",
+        "<|tools_prefix|>[{\"get_weather\": {\"city\": \"Lyon\", \"unit\": \"c\"}}, {\"now\": {}}]<|tools_suffix|>")]
+    [InlineData("<|tools_prefix|> <|inner_prefix|>",
+        "<|inner_prefix|>It asks.<|tools_prefix|>[{\"get_weather\": {\"city\": \"Lyon\", \"unit\": \"c\"}}]<|tools_suffix|>")]
+    [InlineData("｜DSML｜function_calls> <think>",
+        "<think>It asks.</think>\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"get_weather\">\n<｜DSML｜parameter name=\"city\" string=\"true\">Lyon"
+        + "</｜DSML｜parameter>\n<｜DSML｜parameter name=\"unit\" string=\"true\">c</｜DSML｜parameter>\n"
+        + "<｜DSML｜parameter name=\"days\" string=\"false\">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name=\"now\">\n</｜DSML｜invoke>\n"
+        + "</｜DSML｜function_calls>")]
+    [InlineData("｜DSML｜ tool_calls>",
+        "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"get_weather\">\n<｜DSML｜parameter name=\"city\" string=\"true\">Lyon</｜DSML｜parameter>\n"
+        + "<｜DSML｜parameter name=\"note\" string=\"false\">null</｜DSML｜parameter>\n<｜DSML｜parameter name=\"unit\" string=\"true\">c</｜DSML｜parameter>\n"
+        + "</｜DSML｜invoke>\n</｜DSML｜tool_calls>")]
+    public void Calls_of_a_family_are_accepted_as_its_template_writes_them(string template, string reply)
+    {
+        ReplyFormat format = ReplyFormat.FromTemplate(template);
+        foreach (ChatToolMode mode in (ChatToolMode[])[ChatToolMode.Auto, ChatToolMode.RequireAny])
+        {
+            Grammar grammar = Grammar.ForToolCalls(format, s_tools, mode);
+            Assert.True(grammar.Accepts(reply));
+            Assert.False(grammar.Accepts(reply.Replace("get_weather", "get_whether", StringComparison.Ordinal)));
+            Assert.False(grammar.Accepts(reply.Replace("Lyon", "Lyon, the city of two rivers", StringComparison.Ordinal)));
+        }
+        Assert.NotEmpty(Calls(format, reply, mayHaveText: false));
+    }
+
+    [Theory]
+    [InlineData("city", "true", "Lyon", true)]
+    [InlineData("city", "false", "\"Lyon\"", false)]
+    [InlineData("days", "true", "3", false)]
+    [InlineData("days", "false", "3", true)]
+    [InlineData("days", "false", "8", false)]
+    [InlineData("note", "true", "null", true)]
+    [InlineData("note", "false", "null", true)]
+    [InlineData("note", "true", "\r\na\n</｜DSML｜param</｝\n", true)]
+    [InlineData("note", "no", "a", false)]
+    public void A_tag_says_whether_a_value_is_a_text_as_the_schema_allows(string name, string isText, string value, bool isAccepted)
+    {
+        ReplyFormat format = ReplyFormat.FromTemplate("｜DSML｜");
+        Grammar grammar = Grammar.ForToolCalls(format, s_tools, ChatToolMode.RequireAny);
+        string rest = name == "city" ? "" : "<｜DSML｜parameter name=\"city\" string=\"true\">Lyon</｜DSML｜parameter>";
+        string reply = $"<｜DSML｜tool_calls><｜DSML｜invoke name=\"get_weather\">{rest}<｜DSML｜parameter name=\"unit\" string=\"true\">c</｜DSML｜parameter>"
+            + $"<｜DSML｜parameter name=\"{name}\" string=\"{isText}\">{value}</｜DSML｜parameter></｜DSML｜invoke></｜DSML｜tool_calls>";
+        Assert.Equal(isAccepted, grammar.Accepts(reply));
+        if (!isAccepted)
+            return;
+        JsonElement read = JsonDocument.Parse(Assert.Single(Calls(format, reply, mayHaveText: false)).Arguments).RootElement.GetProperty(name);
+        Assert.Equal(isText == "true" ? value : null, read.ValueKind == JsonValueKind.String ? read.GetString() : null);
     }
 
     [Fact]

@@ -67,14 +67,16 @@ public sealed class ReplyParserTests
             "<function=f>", "<parameter=x>", "</parameter>", "</function>", "[TOOL_CALLS]", "[", "]", "[ARGS]", "<arg_key>", "</arg_key>", "<arg_value>",
             "</arg_value>", "<|channel|>", "<|message|>", "<|tool_call>", "call:f{", "<|\"|>", "<tool_call|>", "<|python_tag|>", "f.call(x=1)", "```json",
             "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "to=functions.f", "<|start|>", "<|end|>", "é", ";", "functools", "<|tool_call|>",
+            "<|tools_prefix|>", "<|tools_suffix|>", "<|inner_prefix|>", "<|inner_suffix|>", "[{\"f\": {}}]", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>",
+            "<｜DSML｜invoke name=\"f\">", "</｜DSML｜invoke>", "<｜DSML｜parameter name=\"x\" string=\"true\">", "</｜DSML｜parameter>", "<｜DSML｜",
         ];
         string[] templates =
         [
             "<tool_call> <think>", "<function= <think>", "<arg_key> <think>", "[TOOL_CALLS]", "<|tool_call> <|channel>", "<|channel|> <|end|>",
-            "ipython <think>", "<｜tool▁call▁begin｜> <think>", "<|tool_call|>",
+            "ipython <think>", "<｜tool▁call▁begin｜> <think>", "<|tool_call|>", "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜ <think>",
         ];
         Random random = new(4);
-        for (int round = 0; round < 1500; round++)
+        for (int round = 0; round < 1800; round++)
         {
             ReplyFormat format = ReplyFormat.FromTemplate(templates[round % templates.Length]);
             string reply = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => parts[random.Next(parts.Length)]));

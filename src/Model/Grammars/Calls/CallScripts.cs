@@ -83,10 +83,14 @@ internal sealed class CallScripts
     {
         // What begins a reply, and what follows reasoning.
         ScriptNode fresh = _script.Any(), free = _script.Any();
-        (string, ScriptNode?)[] closes = [.. format.Reasoning.SelectMany(static marks => marks.Closes).Select(close => (close, (ScriptNode?)fresh))];
+        (List<(string Opener, ScriptNode Next)> calls, string[] alone, ScriptNode? bare) = Calls(format.Calls);
+        (string, ScriptNode?)[] closes =
+        [
+            .. format.Reasoning.SelectMany(static marks => marks.Closes).Select(close => (close, (ScriptNode?)fresh)),
+            .. format.Reasoning.Any(static marks => marks.HasCalls) ? calls.Select(call => (call.Opener, _rules.IsAllowed ? call.Next : null)) : [],
+        ];
         ScriptNode thinking = closes.Length == 0 ? free : _script.Text(closes, isFinal: !_rules.IsRequired && _form is null);
         string[] opens = [.. format.Reasoning.SelectMany(static marks => marks.Opens)];
-        (List<(string Opener, ScriptNode Next)> calls, string[] alone, ScriptNode? bare) = Calls(format.Calls);
         if (_rules.IsRequired || _form is not null)
         {
             foreach ((string opener, ScriptNode next) in _rules.IsAllowed ? calls : [])
@@ -180,6 +184,8 @@ internal sealed class CallScripts
             ScriptNode id = _script.Repeat(9, 9, [('a', 'z'), ('A', 'Z'), ('0', '9')], _script.Spelt("\"~}", next));
             close = _script.Any(close, _script.Spelt("~,~\"id\"~:~\"", id));
         }
+        if (calls.IsKeyed)
+            return _script.Spelt("{~\"", Names(tool => _script.Spelt("\"~:", Plain(tool, close))));
         ScriptNode name = _script.Spelt($"\"{calls.NameKey}\"~:~\"", Names(tool => _script.Spelt($"\"~,~\"{calls.ArgumentsKey}\"~:", Plain(tool, close))));
         ScriptNode begin = calls is PythonCalls ? _script.Any(name, _script.Spelt("\"type\"~:~\"function\"~,~", name)) : name;
         if (calls.NumberKey is string number)
@@ -217,10 +223,12 @@ internal sealed class CallScripts
     {
         // Tags with attributes have their names in quotes.
         string quote = calls.FunctionOpen.EndsWith("name=", StringComparison.Ordinal) ? "\"" : "";
-        ParameterTags tags = new(Encoding.UTF8.GetBytes(calls.ParameterOpen + quote),
-            [Encoding.UTF8.GetBytes(quote + calls.ParameterNameEnds[0]), .. calls.ParameterNameEnds[1..].Select(Encoding.UTF8.GetBytes)],
-            Encoding.UTF8.GetBytes(calls.ParameterClose), Encoding.UTF8.GetBytes(calls.FunctionClose));
-        int tag = 1 + new[] { _tokens(calls.ParameterOpen + quote), calls.ParameterNameEnds.Sum(_tokens) + quote.Length,
+        bool isTyped = calls.TextAttribute is not null;
+        string[] nameEnds = isTyped ? [$"\" {calls.TextAttribute}="] : [quote + calls.ParameterNameEnds[0], .. calls.ParameterNameEnds[1..]];
+        string[] typeEnds = isTyped ? [$"\"true\"{calls.ParameterNameEnds[0]}", $"\"false\"{calls.ParameterNameEnds[0]}"] : [];
+        ParameterTags tags = new(Encoding.UTF8.GetBytes(calls.ParameterOpen + quote), [.. nameEnds.Select(Encoding.UTF8.GetBytes)],
+            Encoding.UTF8.GetBytes(calls.ParameterClose), Encoding.UTF8.GetBytes(calls.FunctionClose), [.. typeEnds.Select(Encoding.UTF8.GetBytes)]);
+        int tag = 1 + new[] { _tokens(calls.ParameterOpen + quote), nameEnds.Sum(_tokens) + quote.Length + typeEnds.Select(_tokens).DefaultIfEmpty().Max(),
             _tokens(calls.ParameterClose), _tokens(calls.FunctionClose) }.Max();
         bool isInner = calls.Openers[0] != calls.FunctionOpen;
         _unit = 2 * tag;

@@ -11,13 +11,23 @@ namespace MeKi.Model.Grammars.Calls;
 /// <param name="NameEnds">Stand behind it, with white space between them.</param>
 /// <param name="Close">Stands behind a value.</param>
 /// <param name="End">Stands behind the last parameter.</param>
-internal sealed record ParameterTags(byte[] Open, byte[][] NameEnds, byte[] Close, byte[] End)
+/// <param name="TypeEnds">Where tags tell texts from JSON, and values are exact: what stands last in the tag of a text, and of JSON. Else nothing.</param>
+internal sealed record ParameterTags(byte[] Open, byte[][] NameEnds, byte[] Close, byte[] End, byte[][] TypeEnds)
 {
     /// <summary>How a parameter's name is written.</summary>
     public TextSpelling Name { get; } = TextSpelling.UpTo(NameEnds[0], isName: true);
 
     /// <summary>How its value is written, where that is a text.</summary>
-    public TextSpelling Text { get; } = TextSpelling.UpTo(Close, isLined: true);
+    public TextSpelling Text { get; } = TextSpelling.UpTo(Close, isLined: TypeEnds.Length == 0);
+
+    /// <summary>What may follow the first end of a name.</summary>
+    public byte[][] Seconds { get; } = TypeEnds.Length == 0 ? NameEnds[1..] : TypeEnds;
+
+    /// <summary>Whether a line break on either side of a value belongs to the tags.</summary>
+    public bool AreLined => TypeEnds.Length == 0;
+
+    /// <summary>Bytes of all that stands behind a name, at most.</summary>
+    public int NameEndLength { get; } = NameEnds.Sum(static end => end.Length) + TypeEnds.Select(static end => end.Length).DefaultIfEmpty().Max();
 }
 
 /// <summary>Arguments between tags, behind the function's name: texts as they are, all else as JSON.</summary>
@@ -44,7 +54,7 @@ internal sealed class XmlArguments : SpeltArguments
         /// <summary>Between the two tags behind a name; held is the name, then a zero, then the second tag so far.</summary>
         NameEnd,
 
-        /// <summary>Before a text's first byte.</summary>
+        /// <summary>Before a text's first byte, which may be a line break of the tag's.</summary>
         TextStart,
 
         /// <summary>Within a text; held is what may belong to its end.</summary>
@@ -76,6 +86,8 @@ internal sealed class XmlArguments : SpeltArguments
 
     // Names that no schema speaks of are all alike: what the name is does not matter here.
     private byte[] NameSoFar => _held[..^Begun(_held, _tags.NameEnds[0])];
+
+    private byte[] SecondSoFar => _held[(_held.AsSpan().IndexOf((byte)0) + 1)..];
 
     private bool HoldsLine => _held.Length > 0 && _held[0] == '\n';
 
@@ -127,6 +139,9 @@ internal sealed class XmlArguments : SpeltArguments
     {
         get
         {
+            // A tag that says that a text follows rules out what may be shorter.
+            if (_at == Place.NameEnd && !_tags.AreLined && !_tags.TypeEnds[1].AsSpan().StartsWith(SecondSoFar))
+                return RestOf(Feed(Inner, ":\""u8, null)!, MarkersLeft);
             if (_at != Place.Between || _held.Length == 0 || Blanks.IsBlank(_held[0]))
                 return base.Rest;
             // A tag that has begun leads to the end, or to one parameter more.
@@ -141,12 +156,12 @@ internal sealed class XmlArguments : SpeltArguments
     {
         get
         {
-            int ends = _tags.NameEnds.Sum(static end => end.Length);
+            int ends = _tags.NameEndLength;
             return _at switch
             {
                 Place.Between => 1,
                 Place.Name => 2 - (float)Begun(_held, _tags.NameEnds[0]) / ends,
-                Place.NameEnd => 2 - (float)(_tags.NameEnds[0].Length + _held.Length - 1 - _held.AsSpan().IndexOf((byte)0)) / ends,
+                Place.NameEnd => 2 - (float)(_tags.NameEnds[0].Length + SecondSoFar.Length) / ends,
                 Place.Text or Place.Close => 2 - (float)_held.Count(static one => one != '\n') / _tags.Close.Length,
                 // A tag is yet to come behind the value.
                 _ => 2,
@@ -207,23 +222,44 @@ internal sealed class XmlArguments : SpeltArguments
 
     private XmlArguments? NameEnd(byte value, TextRecorder? recorder)
     {
-        int end = _held.AsSpan().IndexOf((byte)0);
-        byte[] tag = _tags.NameEnds[1], so = _held[(end + 1)..];
-        if (so.Length == 0 && value == '\n')
+        byte[] so = [.. SecondSoFar, value];
+        if (so.Length == 1 && value == '\n' && _tags.AreLined)
             return this;
-        if (value != tag[so.Length])
-            return null;
-        return so.Length + 1 < tag.Length ? To(Inner, Place.NameEnd, [.. _held, value]) : Value(Inner, _held[..end], recorder);
+        foreach (byte[] tag in _tags.Seconds)
+        {
+            if (!tag.AsSpan().StartsWith(so) || !CanBe(tag))
+                continue;
+            if (so.Length < tag.Length)
+                return To(Inner, Place.NameEnd, [.. _held, value]);
+            return Value(Inner, _tags.AreLined ? IsText(_held[..^so.Length]) : tag == _tags.TypeEnds[0], recorder);
+        }
+        return null;
+    }
+
+    // Whether the value can be what the tag says.
+    private bool CanBe(byte[] tag)
+    {
+        if (_tags.AreLined)
+            return true;
+        MatchState value = Feed(Inner, ":"u8, null)!;
+        foreach (byte first in tag == _tags.TypeEnds[0] ? "\""u8 : "{[tfn-0123456789"u8)
+        {
+            if (value.Next(first) is not null)
+                return true;
+        }
+        return false;
     }
 
     private XmlArguments? NameEnded(MatchState? key, byte[] name, TextRecorder? recorder) => Feed(key, ":"u8, null) is null ? null
-        : _tags.NameEnds.Length > 1 ? To(key, Place.NameEnd, [.. name, 0]) : Value(key!, name, recorder);
+        : _tags.Seconds.Length > 0 ? To(key, Place.NameEnd, [.. name, 0]) : Value(key!, IsText(name), recorder);
 
-    private XmlArguments? Value(MatchState key, byte[] name, TextRecorder? recorder)
+    private bool IsText(byte[] name) => _isText(Encoding.UTF8.GetString(name));
+
+    private XmlArguments? Value(MatchState key, bool mayBeText, TextRecorder? recorder)
     {
         MatchState? value = Feed(key, ":"u8, recorder);
-        MatchState? text = value?.Next((byte)'"') is null || !_isText(Encoding.UTF8.GetString(name)) ? null : Feed(value, "\""u8, recorder);
-        return text is null ? To(value, Place.Json, []) : To(text, Place.TextStart, []);
+        MatchState? text = value?.Next((byte)'"') is null || !mayBeText ? null : Feed(value, "\""u8, recorder);
+        return text is null ? To(value, Place.Json, []) : To(text, _tags.AreLined ? Place.TextStart : Place.Text, []);
     }
 
     private XmlArguments? Text(byte value, TextRecorder? recorder)
@@ -237,10 +273,10 @@ internal sealed class XmlArguments : SpeltArguments
             return Feed(Inner, "\""u8, recorder) is MatchState end ? To(end, Place.Between, []) : null;
         }
         // A carriage return at the end would be taken for a part of the line break.
-        if (value == '\r')
+        if (value == '\r' && _tags.AreLined)
             return null;
         MatchState? text = FeedText(Inner, _held, recorder);
-        if (value == '\n' || value == _tags.Close[0])
+        if ((value == '\n' && _tags.AreLined) || value == _tags.Close[0])
             return Held(text, [value]);
         return To(FeedText(text, [value], recorder), Place.Text, []);
     }

@@ -144,10 +144,12 @@ internal sealed record LocalMask(TextGroup[] Groups, TextExit[] Exits)
             return state.Character.IsBetween || position.CanBecome(state.Character);
         if (position.Ends != 0)
             return true;
+        Span<int> characters = stackalloc int[TextSpelling.MostCharacters];
+        JsonCharacter begun = spelling.HeldCharacters(state, characters, out int count);
         TextPosition? text = position;
-        foreach (byte held in spelling.HeldBytes(state))
-            text = text?.Next(held);
-        return text is not null;
+        for (int i = 0; i < count; i++)
+            text = text?.Next(characters[i]);
+        return text is not null && (begun.IsBetween || text.CanBecome(begun));
     }
 }
 

@@ -43,13 +43,13 @@ internal abstract class TextSpelling
     public static TextSpelling Plain { get; } = new MarkedSpelling([], isLined: false, isName: false);
 
     /// <summary>Characters as they are up to a marker.</summary>
-    /// <param name="close">The marker, of ASCII; its first character comes once.</param>
+    /// <param name="close">The marker; its first character is of ASCII and comes once.</param>
     /// <param name="isLined">Whether a line break before the text and one behind it are none of it, and carriage returns are refused.</param>
     /// <param name="isName">Whether the text is a name: letters, digits, <c>_</c>, <c>-</c> and <c>.</c> only.</param>
     public static TextSpelling UpTo(byte[] close, bool isLined = false, bool isName = false)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(close.Length, MostMarker);
-        return s_marked.GetOrAdd((System.Text.Encoding.ASCII.GetString(close), isLined, isName), _ => new MarkedSpelling(close, isLined, isName));
+        return s_marked.GetOrAdd((System.Text.Encoding.Latin1.GetString(close), isLined, isName), _ => new MarkedSpelling(close, isLined, isName));
     }
 
     /// <summary>Whether a byte can stand in a name that has nothing around it.</summary>
@@ -68,6 +68,23 @@ internal abstract class TextSpelling
 
     /// <summary>The characters that are held back, as if they were text.</summary>
     public abstract ReadOnlySpan<byte> HeldBytes(SpellingState state);
+
+    /// <summary>Likewise, as characters; the last one may be no more than begun.</summary>
+    /// <param name="state">What is held back.</param>
+    /// <param name="characters">Receives the characters; at least <see cref="MostCharacters"/> long.</param>
+    /// <param name="count">Receives how many.</param>
+    public JsonCharacter HeldCharacters(SpellingState state, Span<int> characters, out int count)
+    {
+        count = 0;
+        JsonCharacter begun = default;
+        foreach (byte held in HeldBytes(state))
+        {
+            if (begun.TakePlain(held, out JsonCharacter next, out int scalar) == CharacterStep.Whole)
+                characters[count++] = scalar;
+            begun = next;
+        }
+        return begun;
+    }
 
     private sealed class JsonSpelling : TextSpelling
     {
@@ -99,7 +116,8 @@ internal abstract class TextSpelling
         public override SpellingStep Take(SpellingState read, byte value, Span<int> characters, out int count, out SpellingState next)
         {
             (count, next) = (0, default);
-            if (read.Character.IsBetween && close.Length > 0)
+            JsonCharacter begun = read.Character;
+            if (begun.IsBetween && close.Length > 0)
             {
                 // A name that is empty does not end.
                 if (read.IsStart && (isName ? value == close[0] : value == '\n'))
@@ -112,20 +130,19 @@ internal abstract class TextSpelling
                 if ((isLined && value == '\r') || (isName && (read.IsHeld || !IsNameByte(value))))
                     return SpellingStep.Bad;
                 // What looked like the end was text.
-                foreach (byte held in HeldBytes(read))
-                    characters[count++] = held;
-                if (value == close[0])
+                begun = HeldCharacters(read, characters, out count);
+                if (value == close[0] && begun.IsBetween)
                 {
                     next = new(default, 1);
                     return SpellingStep.More;
                 }
-                if (isLined && value == '\n')
+                if (isLined && value == '\n' && begun.IsBetween)
                 {
                     next = new(default, HasLine: true);
                     return SpellingStep.More;
                 }
             }
-            CharacterStep step = read.Character.TakePlain(value, out JsonCharacter character, out int scalar);
+            CharacterStep step = begun.TakePlain(value, out JsonCharacter character, out int scalar);
             if (step == CharacterStep.Bad)
                 return SpellingStep.Bad;
             if (step == CharacterStep.Whole)
