@@ -15,6 +15,9 @@ internal abstract class CallSyntax
     /// <summary>Markers behind a call, which mean nothing more.</summary>
     public string[] Closers { get; init; } = [];
 
+    /// <summary>Whether answers are written in it, too.</summary>
+    public virtual bool HasAnswers => false;
+
     /// <summary>Markers within a call.</summary>
     public virtual string[] Inner => [];
 

@@ -12,6 +12,8 @@ internal sealed class HarmonyMessages : CallSyntax
 
     public HarmonyMessages() => Ends = ">}";
 
+    public override bool HasAnswers => true;
+
     public override string[] Inner => [Channel, Begin, "<|end|>", "<|constrain|>"];
 
     public override bool Read(ref ReplyCursor text, OfferedTools tools, FoundCalls found)

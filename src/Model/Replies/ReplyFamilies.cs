@@ -24,6 +24,7 @@ internal static class ReplyFamilies
     [
         ("gemma-4", ["<|tool_call>"], new GemmaCalls { Openers = ["<|tool_call>"], Closers = ["<tool_call|>"] }),
         ("gpt-oss", ["<|channel|>"], new HarmonyMessages { Openers = ["<|start|>", "<|channel|>"], StartOpeners = ["to="] }),
+        ("functionary", [">>>all"], new RecipientMessages { Openers = [">>>"] }),
         ("seed-oss", ["<seed:tool_call>"], Functions("<seed:tool_call>", "</seed:tool_call>")),
         ("minimax", ["<minimax:tool_call>"], Attributes("<minimax:tool_call>", "</minimax:tool_call>", "invoke", "parameter")),
         ("deepseek", ["｜DSML｜function_calls>", "dsml_token + 'function_calls>", "dsml_token }}function_calls>"], Dsml("function_calls")),

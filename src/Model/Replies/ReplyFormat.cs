@@ -71,8 +71,8 @@ public sealed class ReplyFormat
     }
 
     /// <summary>The same for a reply in which no call means anything.</summary>
-    /// <remarks>Where calls and reasoning have one syntax, both stay.</remarks>
-    internal ReplyFormat WithoutCalls() => Calls is null or HarmonyMessages ? this : new("plain", null, _reasoning, _noise);
+    /// <remarks>Where calls and answers have one syntax, it stays.</remarks>
+    internal ReplyFormat WithoutCalls() => Calls is null or { HasAnswers: true } ? this : new("plain", null, _reasoning, _noise);
 
     /// <summary>The control tokens that stand for markers: without their texts, a reply could not be taken apart.</summary>
     internal Dictionary<int, string> ControlTokens(Tokenizer tokenizer)

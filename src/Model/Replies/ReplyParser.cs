@@ -23,6 +23,9 @@ public sealed class ReplyParser
     private int _start, _end;
     private bool _isThought, _mayHaveEnded;
 
+    // What is held begins with the prompt's last marker, which is no text of the reply.
+    private bool _isPrompted;
+
     // The reasoning in progress, its markers, and whether nothing of it has come yet.
     private ReasoningMarks? _reasoning;
     private ReplyMarkers? _opens, _closes;
@@ -33,7 +36,7 @@ public sealed class ReplyParser
 
     /// <summary>Begins a reply.</summary>
     /// <param name="format">How the model writes.</param>
-    /// <param name="prompt">The prompt's text, or its end: where it has opened reasoning, the reply begins within.</param>
+    /// <param name="prompt">The prompt's text, or its end: where it has opened reasoning or a call, the reply begins within.</param>
     /// <param name="tools">The JSON schema of the parameters of each tool that the model was told of, by the tool's name. It gives arguments that come as bare
     /// text their types, and where no marker says what is a call, only these names do. Null where that is not known.</param>
     public ReplyParser(ReplyFormat format, string prompt = "", IReadOnlyDictionary<string, JsonElement>? tools = null)
@@ -43,6 +46,11 @@ public sealed class ReplyParser
         (_format, _tools) = (format, new(tools));
         if (format.OpenAtEnd(prompt) is { } marks)
             Open(marks);
+        else if (format.Calls?.Openers.FirstOrDefault(each => prompt.EndsWith(each, StringComparison.Ordinal)) is { } opener)
+        {
+            opener.CopyTo(_text);
+            (_end, _isPrompted) = (opener.Length, true);
+        }
     }
 
     /// <summary>Whether what has come so far ends within reasoning.</summary>
@@ -134,6 +142,7 @@ public sealed class ReplyParser
             Flush();
             _events.AddRange(_found.Calls);
             _start += space + cursor.Position;
+            _isPrompted = false;
             (_isFresh, _isBehindMarkup, _isBehindCall) = (true, true, _isBehindCall || _found.Calls.Count > 0);
             if (_found.Reasoning is { } marks)
                 Open(marks);
@@ -141,8 +150,11 @@ public sealed class ReplyParser
         }
         if (cursor.IsIncomplete)
             return false;
-        Give(space + marker.Text.Length, isThought: false);
-        _isBehindCall = false;
+        if (_isPrompted)
+            _start += marker.Text.Length;
+        else
+            Give(space + marker.Text.Length, isThought: false);
+        (_isPrompted, _isBehindCall) = (false, false);
         return true;
     }
 

@@ -35,7 +35,7 @@ public class ToolCallTests
         "<|tool_call> <|channel>", "<function= <parameter= <think>", "<seed:tool_call> <seed:think>", "<arg_key> <think>", "<minimax:tool_call>",
         "<function name= <param name=", "<｜tool▁call▁begin｜> <think>", "<｜tool▁call▁begin｜> tool['type'] + '<｜tool▁sep｜>'",
         "<|tool_call_argument_begin|>", "<|START_ACTION|> <|START_THINKING|>", "<|tool_list_start|>", "<TOOLCALL>", "ipython <|python_tag|>",
-        "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜function_calls> <think>", "｜DSML｜ tool_calls> <think>",
+        "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜function_calls> <think>", "｜DSML｜ tool_calls> <think>", ">>>all",
     ];
 
     [Theory]
@@ -60,7 +60,7 @@ public class ToolCallTests
         for (int seed = 0; seed < 3; seed++)
         {
             Calls(format, Walk(grammar, "", seed, 60), mayHaveText: true);
-            Assert.Single(Calls(format, Walk(grammar, "Let me see. " + opener, seed, 120), mayHaveText: true));
+            Assert.Single(Calls(format, Walk(grammar, Answer(format) + "Let me see. " + opener, seed, 120), mayHaveText: true));
         }
     }
 
@@ -75,7 +75,7 @@ public class ToolCallTests
             foreach (string call in (string[])[opener, opener + """[{"name": "now", "arguments": {}}]""", opener + "\"name\": \"now\", \"parameters\": {}}"])
                 Assert.False(grammar.Accepts(call) && Read(format, call).OfType<ToolCall>().Any(), call);
         }
-        Assert.True(grammar.Accepts("A < b, {\"x\": [1]} and so on."));
+        Assert.True(grammar.Accepts(Answer(format) + "A < b, {\"x\": [1]} and so on."));
     }
 
     [Theory]
@@ -140,6 +140,7 @@ public class ToolCallTests
         "<|tools_prefix|>[{\"get_weather\": {\"city\": \"Lyon\", \"unit\": \"c\"}}, {\"now\": {}}]<|tools_suffix|>")]
     [InlineData("<|tools_prefix|> <|inner_prefix|>",
         "<|inner_prefix|>It asks.<|tools_prefix|>[{\"get_weather\": {\"city\": \"Lyon\", \"unit\": \"c\"}}]<|tools_suffix|>")]
+    [InlineData(">>>all", "get_weather\n{\"city\": \"Lyon\", \"unit\": \"c\"}>>>now\n{}")]
     [InlineData("｜DSML｜function_calls> <think>",
         "<think>It asks.</think>\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"get_weather\">\n<｜DSML｜parameter name=\"city\" string=\"true\">Lyon"
         + "</｜DSML｜parameter>\n<｜DSML｜parameter name=\"unit\" string=\"true\">c</｜DSML｜parameter>\n"
@@ -187,6 +188,20 @@ public class ToolCallTests
     }
 
     [Fact]
+    public void Where_a_message_says_whom_it_is_for_an_answer_does_so_too()
+    {
+        ReplyFormat format = ReplyFormat.FromTemplate(">>>all");
+        Grammar grammar = Grammar.ForToolCalls(format, s_tools);
+        Assert.True(grammar.Accepts("all\nI look.>>>now\n{}"));
+        Assert.True(grammar.Accepts("all\nHello."));
+        Assert.False(grammar.Accepts("Hello."));
+        Assert.False(grammar.Accepts("all\nI look.>>>then\n{}"));
+        Assert.False(Grammar.ForToolCalls(format, s_tools, ChatToolMode.RequireAny).Accepts("all\nHello."));
+        Assert.False(Grammar.ForToolCalls(format, s_tools, ChatToolMode.None).Accepts("now\n{}"));
+        Assert.Contains("'all'", Assert.Throws<GrammarException>(() => Grammar.ForToolCalls(format, [Tool("all", "{}")])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_cannot_be_enforced_is_an_error_that_names_the_tool()
     {
         ReplyFormat hermes = ReplyFormat.FromTemplate(null);
@@ -218,9 +233,13 @@ public class ToolCallTests
     private static AIFunctionDeclaration Tool(string name, string schema) =>
         AIFunctionFactory.CreateDeclaration(name, null, JsonDocument.Parse(schema).RootElement);
 
+    // What an answer begins with.
+    private static string Answer(ReplyFormat format) => format.Name == "functionary" ? "all\n" : "";
+
     private static List<ReplyEvent> Read(ReplyFormat format, string text)
     {
-        ReplyParser parser = new(format, "", s_tools.ToDictionary(static tool => tool.Name, static tool => tool.JsonSchema));
+        string prompt = Answer(format).Length > 0 ? format.Calls!.Openers[0] : "";
+        ReplyParser parser = new(format, prompt, s_tools.ToDictionary(static tool => tool.Name, static tool => tool.JsonSchema));
         return [.. parser.Append(text).ToArray(), .. parser.Complete().ToArray()];
     }
 

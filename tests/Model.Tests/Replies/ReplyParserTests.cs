@@ -69,11 +69,12 @@ public sealed class ReplyParserTests
             "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "to=functions.f", "<|start|>", "<|end|>", "é", ";", "functools", "<|tool_call|>",
             "<|tools_prefix|>", "<|tools_suffix|>", "<|inner_prefix|>", "<|inner_suffix|>", "[{\"f\": {}}]", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>",
             "<｜DSML｜invoke name=\"f\">", "</｜DSML｜invoke>", "<｜DSML｜parameter name=\"x\" string=\"true\">", "</｜DSML｜parameter>", "<｜DSML｜",
+            ">>>", ">>>all\n", "get_weather\n",
         ];
         string[] templates =
         [
             "<tool_call> <think>", "<function= <think>", "<arg_key> <think>", "[TOOL_CALLS]", "<|tool_call> <|channel>", "<|channel|> <|end|>",
-            "ipython <think>", "<｜tool▁call▁begin｜> <think>", "<|tool_call|>", "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜ <think>",
+            "ipython <think>", "<｜tool▁call▁begin｜> <think>", "<|tool_call|>", "<|tools_prefix|> <|inner_prefix|>", "｜DSML｜ <think>", ">>>all",
         ];
         Random random = new(4);
         for (int round = 0; round < 1800; round++)

@@ -45,10 +45,13 @@ internal sealed class CallScripts
         {
             if (!IsName(tool.Name))
                 throw Fault(tool, "has a name that models cannot call", "Use letters of ASCII, digits, '_', '-' and '.'");
+            if (format.Calls is RecipientMessages && tool.Name == RecipientMessages.Everyone)
+                throw Fault(tool, "has the name by which the model begins an answer", "Use another");
             string[] special = format.Calls switch
             {
                 GemmaCalls => [GemmaArguments.Quote],
-                XmlCalls xml => [xml.ParameterClose, "<![CDATA["],
+                XmlCalls { TextAttribute: null } xml => [xml.ParameterClose, "<![CDATA["],
+                XmlCalls xml => [xml.ParameterClose],
                 _ => [],
             };
             if (Array.Find(special, tool.Mentions) is string text)
@@ -91,6 +94,7 @@ internal sealed class CallScripts
         ];
         ScriptNode thinking = closes.Length == 0 ? free : _script.Text(closes, isFinal: !_rules.IsRequired && _form is null);
         string[] opens = [.. format.Reasoning.SelectMany(static marks => marks.Opens)];
+        string answer = format.Calls is RecipientMessages ? $"{RecipientMessages.Everyone}\n" : "";
         if (_rules.IsRequired || _form is not null)
         {
             foreach ((string opener, ScriptNode next) in _rules.IsAllowed ? calls : [])
@@ -98,10 +102,10 @@ internal sealed class CallScripts
             foreach (string open in opens)
                 fresh.Free.Add(_script.Spelt(Script.Space + open, thinking));
             // A call without a marker looks like an answer of a form.
-            if (bare is not null && _form is null)
-                fresh.Free.Add(_script.Spelt(Script.Space.ToString(), bare));
+            if (bare is not null && (_form is null || answer.Length > 0) && _rules.IsAllowed)
+                fresh.Free.Add(bare);
             if (_form is not null && !_rules.IsRequired)
-                fresh.Free.Add(_script.Spelt(Script.Space.ToString(), Plain(_form, _end)));
+                fresh.Free.Add(_script.Spelt(answer + Script.Space, Plain(_form, _end)));
         }
         else
         {
@@ -113,10 +117,10 @@ internal sealed class CallScripts
             ], isFinal: true);
             free.Free.Add(text);
             // Where a call needs no marker, an answer in JSON must be no call.
-            fresh.Free.Add(format.Calls is null or { StartOpeners: [] } ? text
-                : _script.NoJsonWith(["name", "type", "function", "parameters", "arguments", "id"], text));
+            fresh.Free.Add(_script.Literal(answer, format.Calls is null or { StartOpeners: [] } ? text
+                : _script.NoJsonWith(["name", "type", "function", "parameters", "arguments", "id"], text)));
             if (bare is not null && _rules.IsAllowed)
-                fresh.Free.Add(_script.Spelt(Script.Space.ToString(), bare));
+                fresh.Free.Add(bare);
         }
         return _script.Begin(_rules.IsThinking ? thinking : fresh);
     }
@@ -138,7 +142,11 @@ internal sealed class CallScripts
                 return ([(marked.Openers[0], Marked(marked))], marked.Openers[1..], null);
             case PythonCalls { IsMethod: true } llama:
                 ScriptNode bare = Several("~;~", "", next => Json(llama, next));
-                return ([(llama.Openers[0], _script.Spelt("~", bare))], [], bare);
+                bare = _script.Spelt("~", bare);
+                return ([(llama.Openers[0], bare)], [], bare);
+            case RecipientMessages recipients:
+                ScriptNode message = Several(recipients.Openers[0], "", next => Names(tool => _script.Literal("\n", Plain(tool, next))));
+                return ([(recipients.Openers[0], message)], [], message);
             case PythonCalls python:
                 return ([(python.Openers[0], _script.Spelt("~[~", List($"~]~{python.Closers[0]}", Python)))], [], null);
             case JsonCalls { IsList: true } json:
