@@ -16,15 +16,26 @@ internal static class PausingProgram
         return await CommandFailure.InvokeAsync(MekiCommand.Create(), args[1..], signals);
     }
 
-    private sealed class PausingWriter(TextWriter to, string lineBegin, CancellationToken end) : TextWriter
+    private sealed class PausingWriter : TextWriter
     {
-        public override Encoding Encoding => to.Encoding;
+        private readonly TextWriter _to;
+        private readonly string _lineBegin;
+        private readonly ManualResetEventSlim _ended = new();
+
+        public PausingWriter(TextWriter to, string lineBegin, CancellationToken end)
+        {
+            (_to, _lineBegin) = (to, lineBegin);
+            // Registered before all others and so called after them: by then the command's own token, which is linked to this one, is cancelled, too.
+            end.Register(_ended.Set);
+        }
+
+        public override Encoding Encoding => _to.Encoding;
 
         public override void WriteLine(string? value)
         {
-            to.WriteLine(value);
-            if (value!.StartsWith(lineBegin, StringComparison.Ordinal))
-                Assert.True(end.WaitHandle.WaitOne(TimeSpan.FromMinutes(1)));
+            _to.WriteLine(value);
+            if (value!.StartsWith(_lineBegin, StringComparison.Ordinal))
+                Assert.True(_ended.Wait(TimeSpan.FromMinutes(1)));
         }
     }
 }
