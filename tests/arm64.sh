@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests as ARM64 machine code under QEMU's user emulation, with dot products and without: formats, row store, kernels, and the short tests of models.
-# Takes an hour and more; a part at a time with its name. Needs a Release build of the tests, qemu-user-static, libc6-arm64-cross and libstdc++6-arm64-cross.
+# Takes an hour and more; a part at a time with its name. Needs a Release build of the tests, qemu-user-static, libc6-arm64-cross, libstdc++6-arm64-cross
+# and, for the models, libssl.so.3 and libcrypto.so.3 of libssl3:arm64 in the same folder.
 #
 #   tests/arm64.sh                all parts on both processors
 #   tests/arm64.sh quant store    these
