@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Json.Schema;
@@ -39,6 +40,24 @@ public class DifferentValuesTests
             Assert.False(grammar.Accepts(text[..^1] + "," + row[0]!.ToJsonString() + "]"), text);
         }
         Assert.Contains("allows no value", Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(Row(items, values + 1))).Message);
+    }
+
+    [Fact]
+    public void Values_that_contain_each_other_many_times_are_not_written_out()
+    {
+        // Each level has the one before twice: 25 levels are 33 million constants in two kilobytes.
+        StringBuilder parts = new("\"v0\":{\"const\":1}");
+        for (int i = 1; i <= 25; i++)
+        {
+            parts.Append(CultureInfo.InvariantCulture, $",\"v{i}\":{{\"type\":\"object\",\"required\":[\"x\",\"y\"],\"additionalProperties\":false,")
+                .Append(CultureInfo.InvariantCulture, $"\"properties\":{{\"x\":{{\"$ref\":\"#/$defs/v{i - 1}\"}},\"y\":{{\"$ref\":\"#/$defs/v{i - 1}\"}}}}}}");
+        }
+        string schema = $"{{\"$defs\":{{{parts}}},\"type\":\"array\",\"uniqueItems\":true,\"minItems\":1,\"items\":{{\"$ref\":\"#/$defs/v25\"}}}}";
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        ulong[] mask = new ulong[Vocabularies.Small.Words];
+        Grammar.FromJsonSchema(schema).Start(Vocabularies.Small).Mask(mask);
+        Assert.Contains(mask, static word => word != 0);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64_000_000);
     }
 
     [Fact]

@@ -193,6 +193,8 @@ internal sealed class NeedTable(bool isOffered, Func<string, int> tokens)
                 return null;
             all.AddRange(list);
         }
+        if (all.Where(static value => value.Items.Length > 0).Sum(static value => value.Length) > Shape.MostListedLength)
+            return null;
         return [.. all.Distinct()];
     });
 

@@ -6,8 +6,6 @@ namespace MeKi.Model.Grammars.Values;
 /// <summary>A decimal number, exactly: digits times a power of ten.</summary>
 internal readonly struct JsonNumber : IEquatable<JsonNumber>, IComparable<JsonNumber>
 {
-    private readonly int _length;
-
     private JsonNumber(BigInteger digits, int exponent)
     {
         // One number has one form: no zeros at its end.
@@ -15,18 +13,21 @@ internal readonly struct JsonNumber : IEquatable<JsonNumber>, IComparable<JsonNu
             exponent = 0;
         string text = BigInteger.Abs(digits).ToString(CultureInfo.InvariantCulture);
         int zeros = digits.IsZero ? 0 : text.Length - text.TrimEnd('0').Length;
-        (Digits, Exponent, _length) = (zeros > 0 ? digits / BigInteger.Pow(10, zeros) : digits, exponent + zeros, text.Length - zeros);
+        (Digits, Exponent, Length) = (zeros > 0 ? digits / BigInteger.Pow(10, zeros) : digits, exponent + zeros, text.Length - zeros);
     }
 
     public BigInteger Digits { get; }
 
     public int Exponent { get; }
 
+    /// <summary>How many digits it has.</summary>
+    public int Length { get; }
+
     /// <summary>-1, 0 or 1.</summary>
     public int Sign => Digits.Sign;
 
     /// <summary>The power of ten of the first digit; of zero, 0.</summary>
-    public int Magnitude => Digits.IsZero ? 0 : Exponent + _length - 1;
+    public int Magnitude => Digits.IsZero ? 0 : Exponent + Length - 1;
 
     /// <summary>How many digits stand behind the point.</summary>
     public int Decimals => Math.Max(0, -Exponent);
@@ -59,7 +60,7 @@ internal readonly struct JsonNumber : IEquatable<JsonNumber>, IComparable<JsonNu
             return true;
         long shift = (long)Exponent - other.Exponent;
         if (shift < 0)
-            return -shift <= _length && (Digits % (other.Digits * BigInteger.Pow(10, (int)-shift))).IsZero;
+            return -shift <= Length && (Digits % (other.Digits * BigInteger.Pow(10, (int)-shift))).IsZero;
         // What of the divisor the digits do not have must be made of twos and fives, as many as the power of ten brings.
         BigInteger rest = BigInteger.Abs(other.Digits) / BigInteger.GreatestCommonDivisor(Digits, other.Digits);
         foreach (int prime in (ReadOnlySpan<int>)[2, 5])

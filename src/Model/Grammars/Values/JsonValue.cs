@@ -13,14 +13,21 @@ internal sealed class JsonValue : IEquatable<JsonValue>
     private JsonValue(JsonKind kind, string text, JsonNumber number, JsonValue[] items, string[] names)
     {
         (Kind, Text, Number, Items, Names) = (kind, text, number, items, names);
+        Length = text.Length + number.Length + items.Length;
         HashCode hash = default;
         hash.Add(kind);
         hash.Add(text);
         hash.Add(number);
         foreach (string name in names)
+        {
             hash.Add(name);
+            Length += name.Length;
+        }
         foreach (JsonValue item in items)
+        {
             hash.Add(item._hash);
+            Length += item.Length;
+        }
         _hash = hash.ToHashCode();
     }
 
@@ -45,6 +52,9 @@ internal sealed class JsonValue : IEquatable<JsonValue>
 
     /// <summary>An object's names, ascending.</summary>
     public string[] Names { get; }
+
+    /// <summary>About how many characters it takes to write. One value may stand in another many times, so this can be far more than it takes to keep.</summary>
+    public long Length { get; }
 
     public static JsonValue Of(string text) => new(JsonKind.String, text, default, [], []);
 

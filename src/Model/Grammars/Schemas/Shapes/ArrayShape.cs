@@ -185,7 +185,10 @@ internal sealed class ArrayShape(NeedTable table, ArrayParts parts, IReadOnlyLis
                 all.AddRange(ways.Select(JsonValue.Of));
             if (length >= parts.Most || !At(length).IsPossible(Costs.Never))
                 return [.. all.Except(rivals)];
-            if (At(length).List() is not { } values || all.Count + (long)ways.Count * values.Count > MostListed)
+            if (At(length).List() is not { } values)
+                return null;
+            long count = all.Count + (long)ways.Count * values.Count;
+            if (count > MostListed || count * length > MostListedLength)
                 return null;
             ways = [.. ways.SelectMany(way => values.Select(value => (JsonValue[])[.. way, value]))];
         }

@@ -13,8 +13,8 @@ internal sealed class ObjectProgress
     // Of properties that may make the difference to a rival.
     private const int MostTried = 100;
 
-    // Of names, and of objects.
-    private const int MostNamed = 64, MostListed = 1000;
+    // Of names, where objects are counted and listed.
+    private const int MostNamed = 64;
 
     private readonly ulong[] _left;
     private readonly int _leftCount;
@@ -194,7 +194,7 @@ internal sealed class ObjectProgress
             List<KeyValuePair<string, JsonValue>[]> next = Has(_left, index) ? [] : [.. all];
             foreach (KeyValuePair<string, JsonValue>[] one in all.Where(one => !(seen.Count + one.Length >= Shape.Most)))
             {
-                if (values is null || next.Count + values.Count > MostListed)
+                if (values is null || next.Count + values.Count > ObjectShape.MostListed)
                     return null;
                 next.AddRange(values.Select(value => (KeyValuePair<string, JsonValue>[])[.. one, new(name, value)]));
             }

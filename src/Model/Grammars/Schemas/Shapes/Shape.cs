@@ -9,7 +9,10 @@ namespace MeKi.Model.Grammars.Schemas.Shapes;
 internal abstract class Shape(JsonKind kind)
 {
     /// <summary>The most values that are listed where they are not listed by the schema.</summary>
-    protected const int MostListed = 1000;
+    public const int MostListed = 1000;
+
+    /// <summary>Characters of the arrays and objects among them at most: values share their parts, so that few may be long.</summary>
+    public const int MostListedLength = 100_000;
 
     public JsonKind Kind => kind;
 
